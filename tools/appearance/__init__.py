@@ -1,0 +1,1 @@
+"""Tools that show the same part of an image otherwise: greys, contrast, colour."""

@@ -1,0 +1,1 @@
+"""Tools that draw on a copy of an image."""

@@ -1,0 +1,81 @@
+"""One tool call, from validated arguments to evidence that a policy can be shown, whatever kind of tool it is.
+
+A medical tool's function is called directly: LangChain's `invoke` costs more than many a tool here. Any other LangChain
+tool goes through `invoke`, with the images in its config. What comes back is data from outside: its types and sizes are
+checked before any of it is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, StructuredTool
+
+from tools.errors import ToolFailed
+from tools.evidence import Evidence
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.medical_tool import MedicalTool
+
+MOST_TEXT = 20_000
+"""Characters of a result: more would fill a policy's context."""
+
+MOST_PIXELS = 64_000_000
+"""Pixels of one returned image."""
+
+
+def is_asynchronous(tool: BaseTool) -> bool:
+    """Whether the tool was written as a coroutine, to be run in the event loop."""
+    return isinstance(tool, StructuredTool) and tool.coroutine is not None
+
+
+def evidence(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
+    """What `tool` finds; image n is `images[n - 1]`. Raises what it raises; ToolFailed for a wrong return type."""
+    if isinstance(tool, MedicalTool):
+        return tool.apply(arguments, images)
+    return _evidence_in(tool.invoke(_langchain_call(tool, arguments), _config(images)))
+
+
+async def evidence_async(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
+    """As `evidence`, for an asynchronous tool."""
+    if isinstance(tool, MedicalTool):
+        return await tool.aapply(arguments, images)
+    return _evidence_in(await tool.ainvoke(_langchain_call(tool, arguments), _config(images)))
+
+
+def keep(found: Evidence, tool: BaseTool, store: ImageStore) -> tuple[Evidence, tuple[str, ...]]:
+    """The evidence, its images put into `store`, and their ids. Raises ToolFailed for what no policy can be shown."""
+    text = _text(found.text, tool)
+    for image in found.images:
+        if image.width * image.height > MOST_PIXELS:
+            raise ToolFailed(
+                f"{tool.name} returned an image of {image.width} x {image.height} pixels, expected at most "
+                f"{MOST_PIXELS} in all."
+            )
+    return replace(found, text=text), tuple(store.put(image) for image in found.images)
+
+
+def _langchain_call(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "tool_call", "id": "1", "name": tool.name, "args": dict(arguments)}
+
+
+def _config(images: Sequence[MedicalImage]) -> RunnableConfig:
+    return {"configurable": {"images": images}}
+
+
+def _evidence_in(answer: object) -> Evidence:
+    if not isinstance(answer, ToolMessage):
+        raise ToolFailed(f"The tool returned {type(answer).__name__}, expected text.")
+    if answer.status == "error":
+        raise ToolFailed(answer.text)
+    artifact: object = answer.artifact
+    return artifact if isinstance(artifact, Evidence) else Evidence(answer.text)
+
+
+def _text(text: object, tool: BaseTool) -> str:
+    if not isinstance(text, str) or len(text) > MOST_TEXT:
+        got = f"{len(text)} characters" if isinstance(text, str) else type(text).__name__
+        raise ToolFailed(f"{tool.name} returned {got} as text, expected at most {MOST_TEXT} characters.")
+    return text.encode(errors="replace").decode()  # half a surrogate pair can neither be stored nor tokenised

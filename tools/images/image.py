@@ -1,0 +1,157 @@
+"""One medical image in memory: pixels as measured, spacing, how it is to be shown, and where it comes from.
+
+Its identity is its content, not its file: two images with the same pixels, spacing and display window are the same
+image. Pixels stay at the depth they were read with; 8-bit greys are made at the last moment, by `display`.
+"""
+
+import copy
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tools.errors import ImageError
+from tools.geometry import PixelBox
+from tools.images.provenance import Provenance
+from tools.images.windowing import Window, apply_window, percentile_window
+
+DTYPES = ("uint8", "uint16", "int16", "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class MedicalImage:
+    """A 2-D image. Raises ImageError where pixels, spacing or window make no sense."""
+
+    pixels: NDArray[Any]
+    """(height, width) or (height, width, 3), uint8, uint16, int16 or float32; made read-only."""
+
+    spacing: tuple[float, float] | None = None
+    """Millimetres from one pixel to the next: (down a column i.e. row spacing, along a row i.e. column spacing)."""
+
+    provenance: Provenance | None = None
+    """None: an original."""
+
+    window: Window | None = None
+    """Centre and width to display it with; None: 8-bit as it is, other depths by their percentiles."""
+
+    number: int = 1
+    """Its number in the conversation, for the text that a tool returns; set per call, no part of its identity."""
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels
+        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or 0 in pixels.shape:
+            raise ImageError(
+                f"Got pixels of shape {pixels.shape}, expected (height, width) or (height, width, 3), none of them 0. "
+                "Take one slice of a volume and drop an alpha channel first."
+            )
+        if pixels.dtype.name not in DTYPES:
+            raise ImageError(f"Got pixels of type {pixels.dtype.name}, expected one of {DTYPES}; convert them first.")
+        if pixels.flags.writeable or not pixels.flags.c_contiguous or not pixels.dtype.isnative:
+            pixels = np.array(pixels, dtype=pixels.dtype.newbyteorder("="), order="C")
+            pixels.setflags(write=False)
+            object.__setattr__(self, "pixels", pixels)
+        if self.spacing is not None:
+            object.__setattr__(
+                self, "spacing", _two_numbers("spacing", "(row mm, column mm), both above 0", self.spacing)
+            )
+            if min(self.spacing) <= 0:
+                raise ImageError(f"Got a spacing of {self.spacing}, expected (row mm, column mm), both above 0.")
+        if self.window is not None:
+            object.__setattr__(self, "window", _two_numbers("window", "(centre, width), width above 0", self.window))
+            if self.window[1] <= 0:
+                raise ImageError(f"Got a window of {self.window}, expected (centre, width) with a width above 0.")
+
+    @cached_property
+    def id(self) -> str:
+        """Sha-256, in hex, of pixels, shape, type, spacing and display window."""
+        digest = hashlib.sha256(f"{self.pixels.dtype.name} {self.pixels.shape} {self.spacing}".encode())
+        if self.window is not None:
+            digest.update(f" window {self.window}".encode())
+        digest.update(self.pixels.data)
+        return digest.hexdigest()
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.width, self.height
+
+    @cached_property
+    def display_window(self) -> Window | None:
+        """The window that `display` uses; None for 8-bit pixels that are shown as they are."""
+        if self.window is not None or self.pixels.dtype == np.uint8:
+            return self.window
+        return percentile_window(self.pixels)
+
+    def display(self) -> Image.Image:
+        """The picture that people and policies see: 8-bit, mode L or RGB, of the image's own size."""
+        window = self.display_window
+        return Image.fromarray(self.pixels if window is None else apply_window(self.pixels, window))
+
+    def origin(self) -> Provenance:
+        """Its provenance; an original's is all of itself."""
+        return self.provenance or Provenance(self.id, (0.0, 0.0, float(self.width), float(self.height)))
+
+    def crop(self, box: tuple[int, int, int, int]) -> "MedicalImage":
+        """Exactly the pixels of `box` (x1, y1, x2, y2, whole pixels inside the image), shown with the same window."""
+        left, top, right, bottom = box
+        if not (0 <= left < right <= self.width and 0 <= top < bottom <= self.height):
+            raise ImageError(
+                f"Got the box {box}, expected x1 < x2 and y1 < y2 within {self.width} x {self.height} pixels."
+            )
+        return MedicalImage(
+            self.pixels[top:bottom, left:right].copy(),
+            spacing=self.spacing,
+            provenance=self.origin().compose(self.size, (float(left), float(top), float(right), float(bottom))),
+            window=self.display_window,
+        )
+
+    def derived(self, pixels: NDArray[Any], window: Window | None = None) -> "MedicalImage":
+        """Another picture of the same field of view and size, e.g. `pixels` after `window` was burnt in."""
+        if pixels.shape[:2] != self.pixels.shape[:2]:
+            raise ImageError(
+                f"Got pixels of shape {pixels.shape}, expected the size of the image, {self.pixels.shape[:2]}."
+            )
+        return MedicalImage(pixels, spacing=self.spacing, provenance=self.origin().compose(self.size, window=window))
+
+    def in_source(self, box: PixelBox) -> tuple[str, PixelBox]:
+        """The original's id, and `box` (pixels of this image) in the original's pixels."""
+        origin = self.origin()
+        return origin.source, origin.in_source(self.size, box)
+
+    def numbered(self, number: int) -> "MedicalImage":
+        """The same image under its number in a conversation (no pixel is copied, no hash computed again)."""
+        return self._with("number", number)
+
+    def with_provenance(self, provenance: Provenance) -> "MedicalImage":
+        """The same image with another descent."""
+        return self._with("provenance", provenance)
+
+    def _with(self, field: str, value: object) -> "MedicalImage":
+        same = copy.copy(self)  # not dataclasses.replace: it would forget the hash
+        object.__setattr__(same, field, value)
+        return same
+
+
+def _two_numbers(name: str, expected: str, values: tuple[float, float]) -> tuple[float, float]:
+    try:
+        first, second = (float(each) for each in values)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"Got {values!r} as {name}, expected two numbers: {expected}.") from error
+    if not (math.isfinite(first) and math.isfinite(second)):
+        raise ImageError(f"Got {values!r} as {name}, expected finite numbers: {expected}.")
+    return first, second

@@ -1,0 +1,1 @@
+"""Tools that show a part of an image, or several parts together."""

@@ -1,0 +1,1 @@
+"""Tools that measure; in millimetres only where the image carries its spacing."""
