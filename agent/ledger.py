@@ -1,0 +1,158 @@
+"""The ledger: the one place where an episode's tokens live.
+
+An append-only list of ids with two kinds of ranges. What the policy sampled carries its log-probabilities and the
+policy versions that sampled it; everything else is context and never trains. Images stand as runs of placeholders with
+their ids in the image store. Text is turned into ids once, when it enters (agent/encoder.py); nothing is ever
+re-tokenised.
+A ledger is frozen: each addition gives a new one, so a LangGraph checkpoint, a fork or a retry keeps its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.encoder import Grid, Span
+from agent.policies.policy import Completion
+
+
+class LedgerError(ValueError):
+    """Tokens, ranges and images that do not agree; says which, what was got and what was expected."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """ids[start:end] were sampled by the policy."""
+
+    start: int
+    end: int
+    logprobs: tuple[float, ...]
+    """One natural log-probability per id."""
+    versions: tuple[str, ...]
+    """Policy versions live while it was sampled; more than one means that weights were swapped in flight."""
+    finish_reason: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """ids[start : start + length] are the placeholders of one image."""
+
+    image: str
+    """The image's id in the store."""
+    start: int
+    length: int
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The tokens of one episode so far."""
+
+    ids: tuple[int, ...] = ()
+    sampled: tuple[Sampled, ...] = ()
+    images: tuple[Placed, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def observe(self, ids: Sequence[int], spans: Sequence[Span] = (), images: Sequence[str] = ()) -> "Ledger":
+        """The ledger with context added: never trained. `spans` are relative to `ids`, one for each of `images`."""
+        if len(spans) != len(images):
+            raise LedgerError(f"Got {len(spans)} image spans for {len(images)} images; they must be as many.")
+        placed = tuple(
+            Placed(image, len(self) + span.start, span.length, span.grid)
+            for image, span in zip(images, spans, strict=True)
+        )
+        return Ledger(self.ids + tuple(ids), self.sampled, self.images + placed)
+
+    def sample(self, completion: Completion) -> "Ledger":
+        """The ledger with a policy's turn added, exactly as it was sampled.
+
+        Raises LedgerError if the policy counted another prompt than this ledger holds, or gave no log-probability
+        for some id.
+        """
+        if completion.prompt_tokens is not None and completion.prompt_tokens != len(self):
+            raise LedgerError(
+                f"The policy saw a prompt of {completion.prompt_tokens} tokens, the ledger holds {len(self)}: "
+                "the image processor or tokenizer of the served checkpoint differs from the agent's."
+            )
+        if len(completion.logprobs) != len(completion.token_ids):
+            got = f"{len(completion.logprobs)} log-probabilities for {len(completion.token_ids)} sampled ids"
+            raise LedgerError(f"Got {got}; one for each is expected.")
+        turn = Sampled(
+            start=len(self),
+            end=len(self) + len(completion.token_ids),
+            logprobs=tuple(completion.logprobs),
+            versions=completion.versions,
+            finish_reason=completion.finish_reason,
+        )
+        return Ledger(self.ids + tuple(completion.token_ids), (*self.sampled, turn), self.images)
+
+    def prompt_ids(self) -> list[int]:
+        """The ids with ONE placeholder per image, as engines take them (they expand it themselves)."""
+        collapsed: list[int] = []
+        position = 0
+        for placed in self.images:
+            collapsed.extend(self.ids[position : placed.start + 1])
+            position = placed.start + placed.length
+        collapsed.extend(self.ids[position:])
+        return collapsed
+
+    def loss_mask(self) -> list[int]:
+        """1 at every id that the policy sampled, 0 elsewhere; as long as the ledger."""
+        mask = [0] * len(self)
+        for turn in self.sampled:
+            mask[turn.start : turn.end] = [1] * (turn.end - turn.start)
+        return mask
+
+    def logprobs(self) -> list[float]:
+        """Log-probability of every sampled id, 0.0 elsewhere; as long as the ledger."""
+        values = [0.0] * len(self)
+        for turn in self.sampled:
+            values[turn.start : turn.end] = turn.logprobs
+        return values
+
+    def faults(self, image_pad: int, placeholders: Mapping[Grid, int]) -> Iterator[str]:
+        """Everything that disagrees, in words; nothing where the ledger is sound.
+
+        `placeholders` gives the number of ids that an image of a grid takes.
+        """
+        covered = 0
+        for placed in self.images:
+            name, length = f"image {placed.image[:12]}", placed.length
+            run = self.ids[placed.start : placed.start + length]
+            expected = placeholders.get(placed.grid)
+            if any(token != image_pad for token in run) or len(run) != length:
+                yield f"{name} at {placed.start} does not cover a run of {length} placeholders"
+            if expected != length:
+                yield f"{name} has {length} placeholders, its grid {placed.grid} takes {expected}"
+            covered += placed.length
+        total = self.ids.count(image_pad)
+        if total != covered:
+            yield f"{total} placeholder ids, of which the images cover {covered}"
+        position = 0
+        for turn in self.sampled:
+            if not position <= turn.start < turn.end <= len(self):
+                yield f"sampled range {turn.start}-{turn.end} is empty, overlaps or lies outside {len(self)} ids"
+            if len(turn.logprobs) != turn.end - turn.start:
+                yield f"sampled range {turn.start}-{turn.end} has {len(turn.logprobs)} log-probabilities"
+            if image_pad in self.ids[turn.start : turn.end]:
+                yield f"sampled range {turn.start}-{turn.end} holds an image placeholder"
+            position = turn.end
+
+    def to_plain(self) -> dict[str, Any]:
+        """Lists, numbers and text only: what a checkpoint or a trajectory file holds."""
+        return {
+            "ids": list(self.ids),
+            "sampled": [
+                [turn.start, turn.end, list(turn.logprobs), list(turn.versions), turn.finish_reason]
+                for turn in self.sampled
+            ],
+            "images": [[placed.image, placed.start, placed.length, list(placed.grid)] for placed in self.images],
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Ledger":
+        """The ledger that `to_plain` wrote."""
+        sampled = tuple(Sampled(a, b, tuple(lp), tuple(versions), why) for a, b, lp, versions, why in plain["sampled"])
+        images = tuple(Placed(image, start, length, tuple(grid)) for image, start, length, grid in plain["images"])
+        return cls(tuple(plain["ids"]), sampled, images)

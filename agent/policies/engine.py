@@ -1,0 +1,66 @@
+"""The vLLM engine inside OpenRLHF's rollout actor, as a policy.
+
+The engine counts the prompt it saw after it expanded the images, so a disagreement with the ledger is caught at the
+turn where it arises. OpenRLHF shares one SamplingParams between sibling samples: it is copied, never changed.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, Protocol
+
+from PIL.Image import Image
+
+from agent.policies.policy import Completion, PolicyError, Sampling
+
+
+class Engine(Protocol):
+    """What OpenRLHF hands to an executor as `llm_engine`."""
+
+    async def generate(self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None) -> Any:
+        """vLLM's RequestOutput for a prompt with one placeholder per image."""
+        ...
+
+
+class EnginePolicy:
+    """Samples turns from an engine with the run's own SamplingParams."""
+
+    def __init__(self, engine: Engine, sampling_params: Any, version: Callable[[], str]) -> None:
+        self._engine = engine
+        self._params = sampling_params
+        self._version = version
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """One turn. Raises PolicyError where the engine gives none, or no log-probabilities."""
+        params = copy(self._params)
+        params.max_tokens = sampling.max_tokens
+        params.min_tokens = 1
+        params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
+        if params.logprobs is None:
+            params.logprobs = 0
+        before = self._version()
+        pictures = {"image": [image.convert("RGB") for image in images]} if images else None
+        output = await self._engine.generate(list(token_ids), params, multi_modal_data=pictures)
+        if output is None or not output.outputs:
+            raise PolicyError("The engine returned no output, expected one completion: see the rollout actor's log.")
+        sampled = output.outputs[0]
+        if sampled.logprobs is None:
+            raise PolicyError("The engine returned no log-probabilities; is its logprobs setting off?")
+        if sampled.finish_reason not in ("stop", "length"):
+            raise PolicyError(
+                f"The engine ended a turn by {sampled.finish_reason!r}, expected 'stop' or 'length': 'abort' means "
+                "that its weights were changed while it sampled; ask again."
+            )
+        ids = tuple(int(token) for token in sampled.token_ids)
+        known = [at[token] for token, at in zip(ids, sampled.logprobs, strict=False) if token in at]
+        if not len(known) == len(ids) == len(sampled.logprobs):
+            got = f"{len(known)} log-probabilities for {len(ids)} sampled ids"
+            raise PolicyError(f"The engine gave {got}, expected one for each.")
+        logprobs = tuple(float(at.logprob) for at in known)
+        after = self._version()
+        return Completion(
+            token_ids=ids,
+            logprobs=logprobs,
+            finish_reason=sampled.finish_reason,
+            versions=(before,) if before == after else (before, after),
+            prompt_tokens=len(output.prompt_token_ids),
+        )

@@ -1,0 +1,64 @@
+"""What every policy is to the agent: prompt ids and images in, sampled ids with log-probabilities out.
+
+The four policies (served, engine, scripted, chat) share only this file, so that a graph cannot tell them apart and a
+trajectory sampled under one trains like one sampled under another. Ids, never text: text is rendered to ids once, by
+the prompt encoder, and nothing here tokenises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from PIL.Image import Image
+
+
+class PolicyError(RuntimeError):
+    """A policy could not answer: it is gone, it refused, or its answer is malformed.
+
+    The message says what was got, what was expected and how to mend it.
+    """
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one completion is sampled. Temperature 0 is greedy."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    """The most ids that may be sampled; fewer where the context ends earlier."""
+    seed: int | None = None
+    banned: tuple[int, ...] = ()
+    """Ids that must never be sampled: the vision tokens, which would break every later forward pass."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a policy sampled for one prompt."""
+
+    token_ids: tuple[int, ...]
+    """The sampled ids, the stop token included where one was sampled."""
+    logprobs: tuple[float, ...]
+    """One natural log-probability for each sampled id, under the distribution it was sampled from.
+
+    NaN where a policy cannot know (chat): such a turn may be imitated, never weighted by importance.
+    """
+    finish_reason: Literal["stop", "length"]
+    versions: tuple[str, ...]
+    """The policy versions that were live while it was sampled: one normally, two if weights were swapped in flight."""
+    prompt_tokens: int | None
+    """The prompt length that the server counted after it expanded the images; None where a policy does not count."""
+
+
+class Policy(Protocol):
+    """Anything that can write one turn."""
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """Sample one completion for a prompt.
+
+        `token_ids` hold ONE `<|image_pad|>` placeholder for each image, in the order of `images`; engines expand it.
+        Raises PolicyError where no complete answer can be had.
+        """
+        ...

@@ -1,0 +1,183 @@
+"""A checkpoint is an immutable folder: written once, under a name that is never used again, with a manifest.
+
+A server, a report and a trajectory all name a policy by its version, so one version must mean one set of weights for
+ever. The files are copied, not linked: a trainer that rewrites its own folder in place would change a linked one too.
+The folder appears under its name in one step, whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+MANIFEST = "manifest.json"
+VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
+SETTINGS = ("config.json", "generation_config.json")
+PROCESSOR = (
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+"""What a trainer may leave out, and what then comes from the checkpoint that the training began with."""
+TEXT_ARCHITECTURE = {"qwen3_vl": "Qwen3ForCausalLM"}
+"""For vLLM 0.29 on CPU, which stops with 'list index out of range' where `text_config.architectures` is not set."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is incomplete, changed, or does not fit. The message: got, expected, how to mend it."""
+
+
+class Checkpoint(BaseModel):
+    """One published version of a policy. Checkpoints are ordered by when they were published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    parent: str | None
+    """The version that it was trained from; None for the first."""
+    created: datetime
+    """When it was published, UTC; strictly later than every other checkpoint of its versions folder."""
+    files: Mapping[str, str]
+    """File name to SHA-256, in hexadecimal, for every file but the manifest."""
+    metrics: Mapping[str, float]
+    folder: Path
+
+    def __lt__(self, other: Checkpoint) -> bool:
+        return (self.created, self.version) < (other.created, other.version)
+
+
+def publish(
+    source: Path,
+    versions: Path,
+    version: str,
+    parent: str | None,
+    metrics: Mapping[str, float],
+    processor_from: Path | None = None,
+) -> Checkpoint:
+    """Copy the Hugging Face folder `source` to `versions/version`, complete it, and seal it with a manifest.
+
+    `processor_from`: the folder to take the tokenizer's and the image processor's files from where `source` lacks them.
+    Raises CheckpointError where the version exists already, its name is not plain, or a needed file is nowhere.
+    """
+    if not VERSION_NAME.fullmatch(version):
+        raise CheckpointError(f"got version {version!r}, expected at most 100 letters, digits, '.', '_' and '-'")
+    target = versions / version
+    if target.exists():
+        raise CheckpointError(f"got version {version!r}, which {versions} holds already; a version is never used again")
+    chosen = _files_to_publish(source, processor_from)
+    versions.mkdir(parents=True, exist_ok=True)
+    earlier = [checkpoint.created for checkpoint in published(versions)]
+    temporary = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=versions))
+    try:
+        hashes = {name: _write(name, path, temporary / name) for name, path in sorted(chosen.items())}
+        manifest = Checkpoint(
+            version=version,
+            parent=parent,
+            created=max([datetime.now(UTC), *(time + timedelta(microseconds=1) for time in earlier)]),
+            files=hashes,
+            metrics=dict(metrics),
+            folder=target,
+        )
+        text = manifest.model_dump_json(indent=2, exclude={"folder"})
+        (temporary / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        for file in temporary.iterdir():
+            file.chmod(0o444)
+        temporary.chmod(0o755)
+        temporary.rename(target)
+    except FileExistsError as error:
+        raise CheckpointError(f"got version {version!r}, which was published meanwhile; choose another") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return load(target)
+
+
+def load(folder: Path) -> Checkpoint:
+    """The checkpoint in `folder`, from its manifest alone. Raises CheckpointError where there is none."""
+    try:
+        manifest = cast(dict[str, Any], json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        return Checkpoint.model_validate({**manifest, "folder": folder})
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"got no {MANIFEST} in {folder}, expected what publish() makes; publish it first"
+        ) from error
+    except (ValidationError, ValueError, TypeError) as error:
+        raise CheckpointError(f"got a broken {MANIFEST} in {folder} ({error}); publish the source again") from error
+
+
+def published(versions: Path) -> list[Checkpoint]:
+    """All checkpoints of a versions folder, the oldest first. Unfinished ones have hidden names and are not seen."""
+    folders = versions.iterdir() if versions.is_dir() else ()
+    return sorted(load(folder) for folder in folders if folder.is_dir() and not folder.name.startswith("."))
+
+
+def latest(versions: Path) -> Checkpoint | None:
+    """The checkpoint that was published last, or None."""
+    return max(published(versions), default=None)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_to_publish(source: Path, processor_from: Path | None) -> dict[str, Path]:
+    chosen = {path.name: path for path in _existing(source, (*WEIGHTS, *SETTINGS, *PROCESSOR))}
+    if processor_from is not None:
+        for path in _existing(processor_from, PROCESSOR):
+            chosen.setdefault(path.name, path)
+    lacking = [name for name in ("config.json", "tokenizer.json") if name not in chosen]
+    if not any(name.endswith(".safetensors") for name in chosen):
+        lacking.append("*.safetensors")
+    if not {"processor_config.json", "preprocessor_config.json"} & chosen.keys():
+        lacking.append("processor_config.json or preprocessor_config.json")
+    if lacking:
+        places = f"{source} and {processor_from}" if processor_from else str(source)
+        raise CheckpointError(
+            f"got no {', '.join(lacking)} in {places}, expected a Hugging Face folder with safetensors; "
+            "name the folder that training began with as processor_from"
+        )
+    return chosen
+
+
+def _existing(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+
+
+def _write(name: str, source: Path, target: Path) -> str:
+    """Copy one file (config.json: completed), force it to the disk, return its hash."""
+    if name == "config.json":
+        target.write_text(json.dumps(_complete_config(source), indent=2) + "\n", encoding="utf-8")
+    else:
+        shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    return hash_file(target)
+
+
+def _complete_config(path: Path) -> dict[str, Any]:
+    config = cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
+    text = cast(dict[str, Any] | None, config.get("text_config"))
+    architecture = TEXT_ARCHITECTURE.get(str(config.get("model_type")))
+    if text is not None and not text.get("architectures") and architecture:
+        text["architectures"] = [architecture]
+    return config

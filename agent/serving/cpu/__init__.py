@@ -1,0 +1,1 @@
+"""What a server process of the CPU build of vLLM needs changed; put on its PYTHONPATH by `agent.serving.launch`."""

@@ -1,0 +1,139 @@
+"""Hot swap: a running server gets the weights of another checkpoint, and keeps its requests.
+
+The order is the point. Everything that can be found wrong is found before the pause (`validation`). While the server is
+paused: weights, then the caches that hold what the old weights computed, then the live version, then resume. A greedy
+token for a picture, queued during the pause and the first to be sampled after it, proves that the new weights answer.
+Whatever fails after the pause leads back to the weights that were live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+
+import httpx
+from PIL import Image
+
+from agent.policies.policy import PolicyError, Sampling
+from agent.policies.served import ServedPolicy
+from agent.serving import engine_control
+from agent.serving.checkpoint import Checkpoint
+from agent.serving.engine_control import EngineRefused, PauseMode
+from agent.serving.server import VLLMServer
+from agent.serving.validation import image_prompt, validate
+
+PROBE_SIDE = 64
+"""Of the grey picture that proves the vision tower, in pixels."""
+PROBE_PRIORITY = -1
+"""Before all others, so that the probe proves the weights in the first step after the pause."""
+TIMEOUT_S = 600.0
+"""For one step: `wait` may wait for long answers, and the weights may be large."""
+
+
+class SwapError(RuntimeError):
+    """A swap failed after the pause. The message says why, and which version is live now."""
+
+
+@dataclass(frozen=True)
+class SwapResult:
+    """What a swap cost. All times in seconds."""
+
+    version: str
+    """The version that is live now."""
+    previous: str
+    seconds: float
+    """From the pause to the resume: for so long nothing was sampled."""
+    pause_to_first_token: float
+    """From the pause to the first token of the new weights, received."""
+    validation_seconds: float
+    """Before the pause, while the server went on."""
+
+
+async def hot_swap(server: VLLMServer, new: Checkpoint, mode: PauseMode = "keep") -> SwapResult:
+    """Make `new` the live checkpoint of `server`.
+
+    `keep`: running requests go on under the new weights, and their completions name both versions. `wait`: they finish
+    first, under the old ones. `abort`: they fail. Requests that arrive meanwhile wait in every mode.
+
+    Raises CheckpointError where `new` may not be loaded (the server was not touched), SwapError where the swap failed
+    (the old weights are back, or the message says that they are not). One swap at a time for each server.
+    """
+    async with server.swapping, _Engine(server) as engine:
+        begun = time.perf_counter()
+        old = server.checkpoint
+        await asyncio.to_thread(validate, new, old)
+        validated = time.perf_counter()
+        try:
+            resumed = await engine.exchange(new, mode)
+            answered = time.perf_counter()
+        except asyncio.CancelledError:
+            await engine.restore(old)
+            raise
+        except (EngineRefused, PolicyError) as error:
+            failed = f"the swap from {old.version} to {new.version} failed after the pause: {error}"
+            try:
+                await engine.restore(old)
+            except (EngineRefused, PolicyError) as second:
+                raise SwapError(
+                    f"{failed}\nGoing back failed too: {second}\nStart the server again with {old.version}."
+                ) from error
+            raise SwapError(f"{failed}\n{old.version} is live again; see the server's log, {server.log}") from error
+        return SwapResult(
+            version=new.version,
+            previous=old.version,
+            seconds=resumed - validated,
+            pause_to_first_token=answered - validated,
+            validation_seconds=validated - begun,
+        )
+
+
+class _Engine:
+    """The connections to one server for one swap, opened before the pause."""
+
+    def __init__(self, server: VLLMServer) -> None:
+        self.server = server
+        url, model = server.base_url, server.options.model_name
+        # The server closes a connection after an error of its own: a kept one could be dead when we go back.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self.client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, limits=alone, trust_env=False, verify=False)
+        self.policy = ServedPolicy(url, server.versions, model=model, timeout_s=TIMEOUT_S, priority=PROBE_PRIORITY)
+
+    async def __aenter__(self) -> _Engine:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+        await self.policy.aclose()
+
+    async def exchange(self, checkpoint: Checkpoint, mode: PauseMode) -> float:
+        """Pause, load, resume, prove. The version changes while nothing is sampled. Returns when it was resumed."""
+        await engine_control.pause(self.client, mode)
+        probe = asyncio.create_task(self.probe())
+        try:
+            await engine_control.reload_weights(self.client, checkpoint.folder)
+            await engine_control.forget_old_weights(self.client)
+            await engine_control.name_version(self.client, checkpoint.version)
+            self.server.went_live(checkpoint)
+            await engine_control.resume(self.client)
+            resumed = time.perf_counter()
+            await probe
+            return resumed
+        finally:
+            probe.cancel()
+            await asyncio.gather(probe, return_exceptions=True)
+
+    async def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint that was served before, wherever the exchange stopped."""
+        await engine_control.pause(self.client, "keep")
+        await engine_control.abandon_reload(self.client)
+        await self.exchange(checkpoint, "keep")
+
+    async def probe(self) -> None:
+        """One greedy token for a picture. Raises PolicyError for none, or one of no finite probability."""
+        picture = Image.new("L", (PROBE_SIDE, PROBE_SIDE), 128)
+        prompt = image_prompt(self.server.checkpoint.folder)
+        completion = await self.policy.generate(prompt, [picture], Sampling(temperature=0.0, max_tokens=1))
+        if len(completion.token_ids) != 1 or not math.isfinite(completion.logprobs[0]):
+            raise PolicyError(f"got {completion} for the probe, expected one id with a finite log-probability")

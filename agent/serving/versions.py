@@ -1,0 +1,56 @@
+"""Which policy version is live: the one place that a swap changes and every completion is stamped from.
+
+The history is kept, not only the last version, so that a completion which outlives two swaps names all three versions.
+In the process that swaps it is a list; other processes read the same history from the server's record file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.serving.record import read_record
+
+
+class LiveVersions:
+    """The versions that a server has had live, for the process that starts and swaps it."""
+
+    def __init__(self, first: str) -> None:
+        self._history: tuple[str, ...] = (first,)
+
+    def history(self) -> tuple[str, ...]:
+        """All versions that were live, in order; the last one is live now."""
+        return self._history
+
+    @property
+    def live(self) -> str:
+        """The version that samples now."""
+        return self._history[-1]
+
+    def switch(self, version: str) -> None:
+        """Make `version` the live one. Called by the swap alone, while the server is paused."""
+        self._history = (*self._history, version)
+
+
+class RecordedVersions:
+    """The same history, for a process that found the server by its record file.
+
+    The file is replaced at each swap, so a changed inode or time means a changed history: one `stat` for each look.
+    """
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+        self._seen: tuple[int, int] | None = None
+        self._history: tuple[str, ...] = ()
+
+    def history(self) -> tuple[str, ...]:
+        """All versions that were live, in order; the last known ones once the record is gone."""
+        try:
+            status = self._record.stat()
+        except FileNotFoundError:
+            return self._history
+        if (status.st_ino, status.st_mtime_ns) != self._seen:
+            record = read_record(self._record)
+            if record is not None:
+                self._history = record.versions
+                self._seen = (status.st_ino, status.st_mtime_ns)
+        return self._history

@@ -1,0 +1,30 @@
+"""Give a vLLM worker back its old weights after a reload that broke off (`--worker-extension-cls`).
+
+vLLM 0.29 reloads in place, layer by layer: it lays each layer's tensors aside, buffers what comes for the layer, and
+copies it over when the layer is complete. When a tensor does not fit, it stops in the middle and keeps the buffers: the
+next reload, even of the right weights, meets the bad tensor again. `abandon_reload` forgets the buffers and puts the
+layers' own tensors back. Layers that were complete by then hold new values: a reload of the old weights must follow.
+"""
+
+from typing import Any
+
+from vllm.model_executor.model_loader.reload import layerwise
+
+
+class ReloadRecovery:
+    """Mixed into vLLM's worker class, so that `/collective_rpc` finds the method."""
+
+    model_runner: Any
+
+    def abandon_reload(self) -> int:
+        """End a reload that broke off, if there is one. Returns the number of layers it had not finished."""
+        unfinished = 0
+        for layer in self.model_runner.get_model().modules():
+            info = layerwise.get_layerwise_info(layer)
+            if info.can_load():
+                unfinished += 1
+                if info.kernel_tensors is not None:
+                    layerwise._place_kernel_tensors(layer, info)  # pyright: ignore[reportPrivateUsage]
+                info.reset()
+        layerwise.LOADING_LAYERS.clear()
+        return unfinished

@@ -1,0 +1,56 @@
+"""`python -m graphs ask IMAGE... --question "..."`, `list`, `draw GRAPH`. Research use only, not a medical device.
+
+Exit status: 0 answered (or abstained), 1 the episode ended without an answer, 2 it could not be asked: the message says
+what was got, what was expected and how to mend it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from agent.encoder import EncodingError
+from agent.ledger import LedgerError
+from agent.policies.policy import PolicyError
+from agent.serving.checkpoint import CheckpointError
+from agent.serving.launch import ServerError
+from agent.turn import ContextTooSmall
+from graphs import ask, catalogue
+from tools.errors import ImageError
+
+REFUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m graphs", description="Ask the agent. " + ask.NOTICE)
+    commands = parser.add_subparsers(dest="command", required=True)
+    asking = commands.add_parser("ask", help="a question about images", description=ask.__doc__, epilog=ask.NOTICE)
+    ask.add_arguments(asking)
+    commands.add_parser("list", help="the graphs there are")
+    drawing = commands.add_parser("draw", help="a graph as Mermaid text")
+    drawing.add_argument("graph", choices=list(catalogue.graphs()))
+    arguments = parser.parse_args(argv)
+    if arguments.command == "list":
+        for name, module in catalogue.graphs().items():
+            print(f"{name}: {catalogue.summary(module)}")
+        return 0
+    if arguments.command == "draw":
+        print(catalogue.draw(catalogue.graphs()[arguments.graph]))
+        return 0
+    try:
+        return ask.run(arguments, asking.error)
+    except (
+        ImageError,
+        CheckpointError,
+        ServerError,
+        PolicyError,
+        EncodingError,
+        LedgerError,
+        ContextTooSmall,
+    ) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

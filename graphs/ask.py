@@ -1,0 +1,114 @@
+"""One question about one or several images, put to the reasoning graph: `python -m graphs ask`.
+
+Everything that a person may have got wrong (a file, a folder, a tool's name) is found before a server is started.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from agent.encoder import Encoder
+from agent.turn import EpisodeState, Limits, Question
+from graphs.checkpoint import RUNS
+from graphs.connection import connect, disconnect
+from graphs.reasoning import ReasoningGraph, build
+from graphs.telling import NOTICE, as_json, printable, tell, tell_answer
+from tools.errors import ImageError
+from tools.images.load import load_image
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+DEFAULT_TOOLS = "zoom_in,measure_distance"
+"""What the embedded policy was taught to call."""
+Stream = Callable[..., AsyncIterator[dict[str, dict[str, Any]]]]
+IMAGES = RUNS / "ask" / "images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="PNG, JPEG, TIFF, BMP or WebP")
+    parser.add_argument("--question", help="what to ask about the images")
+    parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="default: the version published last")
+    parser.add_argument("--tools", default=DEFAULT_TOOLS, help="names or families (default: %(default)s)")
+    parser.add_argument("--no-tools", dest="tools", action="store_const", const="", help="let the policy only look")
+    parser.add_argument("--spacing", nargs=2, type=float, metavar=("ROW", "COL"), help="mm from pixel to pixel")
+    parser.add_argument("--server", metavar="URL", help="a vLLM server that runs already and holds the checkpoint")
+    parser.add_argument("--out", type=Path, default=IMAGES, help="folder for all images (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=Limits.turns, help="most turns (default: %(default)s)")
+    parser.add_argument("--context", type=int, default=Limits.context, help="most ids (default: %(default)s)")
+    parser.add_argument("--stop-server", action="store_true", help="stop the server afterwards, or at once")
+    parser.add_argument("--json", action="store_true", help="print the finished episode as one JSON object")
+
+
+def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
+    """Runs the command; 0 for an answer or an abstention, 1 where the episode ended without. `refuse` ends the program.
+
+    Raises what connecting, loading and asking raise.
+    """
+    if not arguments.images and arguments.stop_server:
+        stopped = disconnect()
+        print(f"Stopped the server at {stopped.base_url}." if stopped else "No server was running.")
+        return 0
+    if not arguments.images or not arguments.question:
+        refuse("an IMAGE and --question are needed")
+    try:
+        tools = load_tools([name for name in arguments.tools.split(",") if name])
+    except ValueError as error:
+        refuse(str(error))
+        raise
+    store = ImageStore(arguments.out)
+    question = Question(images=load(arguments.images, arguments.spacing, store), question=arguments.question)
+    say = _silent if arguments.json else _print
+    say(NOTICE)
+    try:
+        connection = connect(arguments.checkpoint, arguments.server, arguments.context)
+        say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
+        encoder = Encoder.from_checkpoint(connection.folder)
+        limits = Limits(turns=arguments.turns, context=arguments.context)
+        graph = build(connection.policy, tools, encoder=encoder, store=store, limits=limits)
+        state = asyncio.run(follow(graph, question, store, say))
+    finally:
+        if arguments.stop_server:
+            disconnect()
+    print(json.dumps(as_json(state, store), indent=2) if arguments.json else f"\n{tell_answer(state, store)}")
+    return 0 if state["outcome"] in ("answered", "abstained") else 1
+
+
+def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageStore) -> list[str]:
+    """Puts the images of `paths` into the store and returns their ids. Raises ImageError that names the file."""
+    millimetres = (spacing[0], spacing[1]) if spacing else None
+    ids: list[str] = []
+    for path in paths:
+        try:
+            ids.append(store.put(load_image(path, spacing=millimetres)))
+        except ImageError as error:
+            raise ImageError(f"{printable(str(path))}: {error}") from error
+    return ids
+
+
+async def follow(
+    graph: ReasoningGraph, question: Question, store: ImageStore, say: Callable[[str], None]
+) -> EpisodeState:
+    """Runs an episode and says each turn as it happens; the final state.
+
+    Raises PolicyError where the policy is lost.
+    """
+    state: dict[str, Any] = {}
+    stream = cast(Stream, graph.astream)  # pyright: ignore[reportUnknownMemberType]
+    async for update in stream(question, stream_mode="updates"):
+        for node, change in update.items():
+            state |= change
+            if (told := tell(node, change, store)) is not None:
+                say(told)
+    return cast(EpisodeState, {**question, **state})
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
+
+
+def _silent(text: str) -> None:
+    del text

@@ -1,0 +1,87 @@
+"""The reasoning graph: reason -> select_tool -> execute -> integrate -> (reason | answer).
+
+The state machine that a user invokes and that training samples from: the same compiled graph. It takes a policy and
+tools, and any LangGraph checkpointer; its state holds ids of images, never images.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Agent, EpisodeState, Limits, Overrides, Question, Update
+from tools.images.store import ImageStore
+from tools.toolbox import Toolbox
+
+ReasoningGraph = CompiledStateGraph[EpisodeState, Overrides, Question, EpisodeState]
+Checkpointer = BaseCheckpointSaver[Any] | bool | None
+
+
+def after_selection(state: EpisodeState) -> Literal["execute", "integrate", "answer"]:
+    """Calls are run, an answer closes the episode, a turn that could not be read is corrected."""
+    if state["pending"]:
+        return "execute"
+    return "integrate" if state["correction"] else "answer"
+
+
+def after_integration(state: EpisodeState) -> Literal["reason", "answer"]:
+    """Back to the policy, unless the episode has ended without an answer."""
+    return "answer" if state["outcome"] else "reason"
+
+
+def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> ReasoningGraph:
+    """The graph over an agent's nodes."""
+
+    async def reason(state: EpisodeState, runtime: Runtime[Overrides]) -> Update:
+        return await agent.reason(state, runtime.context)
+
+    graph: Any = StateGraph(EpisodeState, context_schema=Overrides, input_schema=Question)
+    graph.add_node("reason", reason)
+    graph.add_node("select_tool", agent.select_tool)
+    graph.add_node("execute", agent.execute)
+    graph.add_node("integrate", agent.integrate)
+    graph.add_node("answer", agent.answer)
+    graph.add_edge(START, "reason")
+    graph.add_edge("reason", "select_tool")
+    graph.add_conditional_edges("select_tool", after_selection)
+    graph.add_edge("execute", "integrate")
+    graph.add_conditional_edges("integrate", after_integration)
+    graph.add_edge("answer", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def build(
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    checkpointer: Checkpointer = None,
+) -> ReasoningGraph:
+    """The reasoning graph for a policy and tools.
+
+    `encoder` belongs to the policy's checkpoint, `store` holds the images. Invoke it with
+    `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
+    """
+    agent = Agent(
+        policy=policy,
+        encoder=encoder,
+        toolbox=Toolbox(tools),
+        store=store,
+        limits=limits or Limits(),
+        sampling=sampling or Sampling(temperature=0.0),
+    )
+    return compile_reasoning(agent, checkpointer)
+
+
+def recursion_limit(limits: Limits) -> dict[str, Any]:
+    """LangGraph's own step limit set so that an episode's turn limit is what ends it."""
+    return {"recursion_limit": 4 * limits.turns + 8}

@@ -1,0 +1,72 @@
+"""How an episode is told to a person, turn by turn, and to a program, as JSON.
+
+Everything that a policy or a tool wrote is shown as it is, save characters that would act on a terminal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.prompt import ABSTAIN, IMAGE
+from agent.turn import EpisodeState, Message
+from tools.images.store import ImageStore
+
+NOTICE = "Research use only, not a medical device."
+WHY_NO_ANSWER = {
+    "too_many_turns": "the policy used all its turns without an answer",
+    "context_full": "the next observation would not fit the policy's context",
+}
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey (escape sequences and the like)."""
+    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
+
+
+def with_files(message: Message, store: ImageStore) -> str:
+    """A message's text with the file of each image where the policy saw the image."""
+    text = message["text"]
+    for image in message["images"]:
+        text = text.replace(IMAGE, str(store.path(image)), 1)
+    return text
+
+
+def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
+    """What a node's update tells a reader; None where it tells nothing new."""
+    if node == "reason":
+        return printable(f"Turn {update['turns']}: {update['transcript'][-1]['text']}")
+    if node == "integrate" and "transcript" in update:
+        lines = printable(with_files(update["transcript"][-1], store)).splitlines()
+        return "\n".join(f"  {line}" for line in lines)
+    return None
+
+
+def tell_answer(state: EpisodeState, store: ImageStore) -> str:
+    """The answer with what it rests on, or why there is none; always with the notice."""
+    outcome = state["outcome"]
+    if outcome in ("answered", "abstained"):
+        lines = [f"Answer: {state['answer'] or ABSTAIN}"]
+    else:
+        lines = [f"No answer: {WHY_NO_ANSWER.get(str(outcome), outcome)}."]
+    for item in state["evidence"]:
+        box = ", ".join(f"{value:g}" for value in item["box"])
+        source = state["images"].index(item["source"]) + 1 if item["source"] in state["images"] else "not shown"
+        where = f"box [{box}] in pixels of image {source}"
+        lines.append(f"Evidence: image {item['number']}, {where}, by {item['tool']}: {store.path(item['image'])}")
+    return printable("\n".join([*lines, NOTICE]))
+
+
+def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
+    """The finished episode for a program: `answer`, `outcome`, `evidence`, `transcript`, `versions`, `notice`."""
+    versions = [version for turn in state["ledger"]["sampled"] for version in turn[3]]
+    turns = [
+        {**message, "files": [str(store.path(image)) for image in message["images"]]} for message in state["transcript"]
+    ]
+    return {
+        "question": state["question"],
+        "answer": state["answer"],
+        "outcome": state["outcome"],
+        "evidence": [{**item, "file": str(store.path(item["image"]))} for item in state["evidence"]],
+        "transcript": turns,
+        "versions": list(dict.fromkeys(versions)),
+        "notice": NOTICE,
+    }

@@ -1,0 +1,45 @@
+"""The policy that a run begins with, as a local folder in the run's precision.
+
+Without a GPU that is float32: the committed base is kept in bfloat16 (half the bytes), and everything that is trained,
+served and compared here runs in float32. With one, a hub name or folder is taken as it is.
+"""
+
+from pathlib import Path
+
+from rl.config import ROOT, Config
+
+
+class NoBaseError(FileNotFoundError):
+    """There is no base checkpoint where the configuration says."""
+
+
+def prepare(config: Config, work: Path) -> Path:
+    """The base's folder; taught anew in `work` where the configuration asks for it. Raises NoBaseError."""
+    if config.base.teach:
+        from rl.base import teach
+
+        teach.main(["--out", str(work / "taught"), "--steps", str(config.base.steps)])
+        return in_float32(work / "taught", work / "float32")
+    if config.device == "gpu":
+        return downloaded(config.base.checkpoint)
+    folder = ROOT / config.base.checkpoint
+    if not (folder / "config.json").exists():
+        raise NoBaseError(f"Got no checkpoint in {folder}; teach one: python -m rl.base.teach --out {folder}")
+    return in_float32(folder, work / "float32")
+
+
+def in_float32(folder: Path, out: Path) -> Path:
+    """The checkpoint in `folder` with its weights in float32, written to `out`."""
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).save_pretrained(out)
+    AutoProcessor.from_pretrained(folder).save_pretrained(out)
+    return out
+
+
+def downloaded(name: str) -> Path:
+    """A local folder as it is, or a model of the Hugging Face hub."""
+    from huggingface_hub import snapshot_download
+
+    return Path(name) if Path(name).is_dir() else Path(snapshot_download(name))

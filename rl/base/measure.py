@@ -1,0 +1,104 @@
+"""What a base can do, measured on lessons it has never had: `python -m rl.base.measure FOLDER`.
+
+Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: how often every
+zoom holds its lesson's centre, or the measured length is within tolerance), with a 95 % bootstrap interval.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from agent.encoder import Encoder
+from agent.protocol import MalformedTurn, Turn, parse_turn
+from rl.base.lessons import Lesson, Teacher
+from rl.statistics import bootstrap_mean
+from tools.geometry import SCALE
+
+HELD_OUT = 1_000_003
+"""The random stream of held-out lessons; teaching uses the streams (seed, 20, step)."""
+CALL_TOLERANCE = 40
+"""0-999 units by which a called coordinate may differ from the expert's: two thirds of what a zoom forgives."""
+
+
+def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
+    """Per question: share of right turns, its interval, and n."""
+    from transformers import AutoModelForImageTextToText
+
+    from rl.rollout import laptop_tools
+
+    encoder = Encoder.from_checkpoint(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    teacher = Teacher(laptop_tools().prompt_section())
+    right: dict[str, list[float]] = defaultdict(list)
+    for index in tqdm(range(phantoms), desc="measure", unit="phantom pair"):
+        for lesson in teacher.step(np.random.default_rng([HELD_OUT, index]), 1):
+            right[skill(lesson)].append(float(is_right(say(model, encoder, lesson), lesson.target)))
+    estimates = {name: bootstrap_mean(values) for name, values in sorted(right.items())}
+    return {name: {"right": e.mean, "low": e.low, "high": e.high, "n": float(e.n)} for name, e in estimates.items()}
+
+
+def skill(lesson: Lesson) -> str:
+    """What a lesson asks for, in a few words."""
+    question = lesson.prompt.rpartition("<|vision_end|>\n")[2].partition("<|im_end|>")[0]
+    whole = all(word in ("none", "lesion") for cells in lesson.cells for word in cells)
+    return f"{question[:48]} [{'thumbnail' if whole else 'close view'}]"
+
+
+def say(model: Any, encoder: Encoder, lesson: Lesson) -> str:
+    """The model's greedy turn."""
+    seen = [encoder.pixels(image) for image in lesson.images]
+    ids, _ = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
+    prompt = torch.tensor([ids])
+    out = model.generate(
+        input_ids=prompt,
+        attention_mask=torch.ones_like(prompt),
+        pixel_values=torch.cat([pixels.values for pixels in seen]),
+        image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
+        mm_token_type_ids=(prompt == encoder.image_pad).int(),
+        max_new_tokens=40,
+        do_sample=False,
+    )
+    return encoder.decode_turn(out[0, len(ids) :].tolist())
+
+
+def is_right(said: str, target: str) -> bool:
+    """Whether a turn says what the lesson's does; coordinates may differ by CALL_TOLERANCE."""
+    try:
+        got, expected = parse_turn(said), parse_turn(target.removesuffix("<|im_end|>"))
+    except MalformedTurn:
+        return False
+    if expected.answer is not None:
+        return got.answer == expected.answer
+    return [call.name for call in got.calls] == [call.name for call in expected.calls] and _near(got, expected)
+
+
+def _near(got: Turn, expected: Turn) -> bool:
+    pairs = [
+        (one.arguments.get(name), value)
+        for one, other in zip(got.calls, expected.calls, strict=True)
+        for name, value in other.arguments.items()
+        if isinstance(value, list)
+    ]
+    flat = [(a, b) for one, other in pairs for a, b in zip(one or [SCALE * 2] * 4, other, strict=False)]
+    return all(abs(int(a) - int(b)) <= CALL_TOLERANCE for a, b in flat)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what a base can see and write.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--phantoms", type=int, default=60, help="of each sort")
+    args = parser.parse_args()
+    figures = measure(args.folder, args.phantoms)
+    for name, figure in figures.items():
+        print(f"{name:64s} {figure['right']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}] n={figure['n']:.0f}")
+    (args.folder / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

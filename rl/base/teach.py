@@ -1,0 +1,230 @@
+"""Teaches the base to see: lessons in, a checkpoint out. Deterministic for a seed and one thread.
+
+AdamW with warm-up and cosine decay on next-token cross-entropy of the turn, plus half the cross-entropy of the dense
+cell labels. Lessons are drawn by a worker process while the model learns, so no lesson is ever seen twice.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm import tqdm
+
+from agent.encoder import Encoder
+from agent.prompt import system_prompt
+from rl.base.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Teacher
+from rl.base.model import build_model, build_processor
+from rl.base.tokenizer import build_tokenizer
+from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN
+from rl.tasks.phantoms.image import TYPES
+from rl.tasks.phantoms.questions import QUESTIONS
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast the base learns."""
+
+    steps: int = 3600
+    phantoms: int = 4
+    """Of each sort (one lesion, two lesions) a step; ten lessons for one of each."""
+    learning_rate: float = 1.8e-3
+    warmup_steps: int = 100
+    dense_weight: float = 0.5
+    seed: int = 0
+
+
+def pieces(tool_section: str) -> list[str]:
+    """The agent's fixed pieces of text, each one token of the embedded policy."""
+    lines = itertools.chain(system_prompt("").split("\n"), system_prompt(tool_section).split("\n"))
+    call = '<tool_call>{{"name": "{}", "arguments": {{"image": '
+    form = [
+        "<think>",
+        "</think>",
+        "<answer>",
+        "</answer>",
+        LOOK,
+        MEASURE,
+        SEEN,
+        "Image ",
+        ": ",
+        ", ",
+        "]}}</tool_call>",
+    ]
+    form += [call.format("zoom_in"), call.format("measure_distance"), ', "box": [', ', "start": [', '], "end": [']
+    return [*lines, *form]
+
+
+def corpus() -> list[str]:
+    """Text whose words the tokenizer should know."""
+    words = [*QUESTIONS.values(), CALL_ZOOM, CALL_ZOOM_BOTH, *CALL_ZOOM_ONE, CALL_MEASURE, NOTHING, " ".join(TYPES)]
+    said = [
+        "upper left upper right lower left lower right",
+        "<answer>upper",
+        "<answer>lower",
+        "yes",
+        "no",
+        " mm lesion",
+    ]
+    observed = ["Closer view of image 1.", "Distance: ", "system user assistant", "did not run", "could not be read"]
+    return [*words, *[f" {name}" for name in TYPES], *TYPES, *said, *observed] * 20
+
+
+class Steps(IterableDataset[dict[str, Any]]):
+    """Training batches, one a step; step k depends on the seed and k alone."""
+
+    def __init__(self, teacher: Teacher, encoder: Encoder, plan: Plan) -> None:
+        self.teacher, self.encoder, self.plan = teacher, encoder, plan
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        torch.set_num_threads(1)
+        for step in range(self.plan.steps):
+            rng = np.random.default_rng([self.plan.seed, 20, step])
+            yield collate(self.teacher.step(rng, self.plan.phantoms), self.encoder)
+
+
+def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
+    """A right-padded batch: ids, labels of the turns, dense labels at image tokens, pixels and grids."""
+    rows: list[tuple[list[int], list[int], list[int]]] = []
+    unique = {id(image): image for lesson in lessons for image in lesson.images}
+    looked = {key: encoder.pixels(image) for key, image in unique.items()}
+    shown = [id(image) for lesson in lessons for image in lesson.images]
+    for lesson in lessons:
+        seen = [looked[id(image)] for image in lesson.images]
+        prompt, spans = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
+        target, _ = encoder.encode(lesson.target)
+        dense = [IGNORED] * (len(prompt) + len(target))
+        for span, cells in zip(spans, lesson.cells, strict=True):
+            dense[span.start : span.start + span.length] = [encoder.encode(word)[0][0] for word in cells]
+        rows.append((prompt + target, [IGNORED] * len(prompt) + target, dense))
+    longest = max(len(ids) for ids, _, _ in rows)
+
+    def padded(column: int, filler: int) -> torch.Tensor:
+        return torch.tensor([list(row[column]) + [filler] * (longest - len(row[column])) for row in rows])
+
+    pad = encoder.tokenizer.pad_token_id
+    return {
+        "input_ids": padded(0, pad),
+        "attention_mask": torch.tensor([[1] * len(row[0]) + [0] * (longest - len(row[0])) for row in rows]),
+        "labels": padded(1, IGNORED),
+        "dense": padded(2, IGNORED),
+        "pixel_values": torch.cat([pixels.values for pixels in looked.values()]),
+        "unique_grid_thw": torch.tensor([pixels.grid for pixels in looked.values()]),
+        "image_grid_thw": torch.tensor([looked[key].grid for key in shown]),
+        "shown": [list(looked).index(key) for key in shown],
+    }
+
+
+def look_once(model: Any, batch: dict[str, Any]) -> None:
+    """Lets the model see each picture of a batch once, however many lessons show it."""
+    towers = type(model.model).get_image_features
+
+    def features(pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, **options: Any) -> Any:
+        seen = towers(model.model, pixel_values, batch["unique_grid_thw"], **options)
+        sizes = [len(tokens) for tokens in seen.pooler_output]
+        layers = [torch.split(layer, sizes) for layer in seen.deepstack_features]
+        seen.pooler_output = [seen.pooler_output[picture] for picture in batch["shown"]]
+        seen.deepstack_features = [torch.cat([layer[picture] for picture in batch["shown"]]) for layer in layers]
+        return seen
+
+    model.model.get_image_features = features
+
+
+def losses(model: Any, batch: dict[str, Any], image_pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(turn loss, dense loss): mean cross-entropies per labelled token; only labelled positions pass the output head."""
+    look_once(model, batch)
+    hidden = model.model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        pixel_values=batch["pixel_values"],
+        image_grid_thw=batch["image_grid_thw"],
+        mm_token_type_ids=(batch["input_ids"] == image_pad).int(),
+        use_cache=False,
+    ).last_hidden_state
+    turn, dense = batch["labels"][:, 1:] != IGNORED, batch["dense"] != IGNORED
+    turn_loss = cross_entropy(model.lm_head(hidden[:, :-1][turn]), batch["labels"][:, 1:][turn])
+    dense_loss = cross_entropy(model.lm_head(hidden[dense]), batch["dense"][dense])
+    return turn_loss, dense_loss
+
+
+def teach(out: Path, tool_section: str, plan: Plan) -> None:
+    """Trains a base and writes its checkpoint (weights, tokenizer, image processor, losses) to `out`."""
+    torch.manual_seed(plan.seed)
+    processor = build_processor(build_tokenizer(corpus(), pieces(tool_section)))
+    encoder = Encoder(processor)
+    model = build_model(encoder.tokenizer, plan.seed)
+    decayed = [p for p in model.parameters() if p.ndim >= 2]
+    rest = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98))
+
+    def factor(step: int) -> float:
+        if step < plan.warmup_steps:
+            return (step + 1) / plan.warmup_steps
+        through = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
+        return 0.02 + 0.98 * (1 + math.cos(math.pi * through)) / 2
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    batches = DataLoader(Steps(Teacher(tool_section), encoder, plan), batch_size=None, num_workers=1, prefetch_factor=4)
+    history: list[tuple[int, float, float]] = []
+    bar = tqdm(batches, total=plan.steps, desc="base", unit="step", mininterval=2)
+    started = time.time()
+    for step, batch in enumerate(bar):
+        with torch.autocast("cpu", torch.bfloat16):
+            turn_loss, dense_loss = losses(model, batch, encoder.image_pad)
+        (turn_loss + plan.dense_weight * dense_loss).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        history.append((step, turn_loss.item(), dense_loss.item()))
+        if step % 50 == 49:
+            recent = np.mean(history[-50:], axis=0)
+            bar.write(f"step {step + 1} turn {recent[1]:.4f} dense {recent[2]:.4f} seconds {time.time() - started:.0f}")
+        if step % 500 == 499 or step + 1 == plan.steps:
+            save(model, processor, out)
+    (out / "teaching.json").write_text(
+        json.dumps({"plan": plan.__dict__, "losses": history[:: max(1, plan.steps // 400)]})
+    )
+
+
+def save(model: Any, processor: Any, out: Path) -> None:
+    """Writes the checkpoint in bfloat16, the precision in which OpenRLHF trains and vLLM serves it."""
+    out.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
+    model.config.dtype = "bfloat16"
+    model.save_pretrained(out, state_dict=state)
+    processor.save_pretrained(out)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Teach the embedded base policy to see.")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--phantoms", type=int, default=Plan.phantoms)
+    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    from rl.rollout import laptop_tools
+
+    teach(
+        args.out,
+        laptop_tools().prompt_section(),
+        Plan(steps=args.steps, phantoms=args.phantoms, learning_rate=args.learning_rate),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""Python imports this file at the start of a process that has this folder on PYTHONPATH. See README.md beside it."""
+
+import importlib
+
+importlib.import_module("torchvision_operators").prepare()
+importlib.import_module("after_import").watch(importlib.import_module("changes").CHANGES)

@@ -1,0 +1,34 @@
+"""Starts the unmodified openrlhf.cli.train_ppo_ray in a Ray of our own that believes in GPUs: `start.py FLAGS...`.
+
+OpenRLHF asks Ray for one GPU per process, to place them. Here a "GPU" is a share of the CPU. Ray's files go to the
+temporary folder of this process (RAY_TMPDIR), and it ends with this process.
+"""
+
+import os
+import runpy
+import sys
+
+import ray
+
+LOGICAL_GPUS = 4
+OBJECT_STORE_BYTES = 1024**3
+
+
+def main() -> None:
+    """Starts Ray, then runs OpenRLHF's command line as if it had been called."""
+    ray.init(
+        num_cpus=8,
+        num_gpus=LOGICAL_GPUS,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        _temp_dir=os.environ["RAY_TMPDIR"],
+    )
+    sys.argv[0] = "train_ppo_ray"
+    try:
+        runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
+    finally:
+        ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""OpenRLHF's command line and environment for a run. Starts nothing itself.
+
+Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins. Without a
+GPU the same module runs behind `rl/bridge/cpu`.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
+from rl.config import ROOT, Config
+
+CPU_ADAPTATION = Path(__file__).parent / "cpu"
+EXECUTOR = Path(__file__).parent / "executor.py"
+RUN_FOLDER = "MEDVISTA_RUN"
+"""Environment variable that tells the executor where its run lies."""
+MOST_IMAGES = 16
+
+
+def flags(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool) -> dict[str, Any]:
+    """Flags of openrlhf.cli.train_ppo_ray by name."""
+    return {
+        "actor.model_name_or_path": str(policy),
+        "train.agent_func_path": str(EXECUTOR),
+        "data.prompt_dataset": str(prompts),
+        "data.input_key": "prompt",
+        "data.label_key": "label",
+        "data.image_key": "images",
+        "data.max_images_per_prompt": MOST_IMAGES,
+        "data.max_len": config.episode.context,
+        "rollout.max_new_tokens": config.episode.turn_tokens,
+        "rollout.batch_size": config.rl.prompts_per_step,
+        "rollout.n_samples_per_prompt": config.rl.samples_per_prompt,
+        "rollout.temperature": config.rl.temperature,
+        "actor.adam.lr": config.rl.learning_rate,
+        "train.seed": config.seed + 42,
+        "ckpt.output_dir": str(run / "rl" / "final"),
+        "ckpt.path": str(run / "rl" / "checkpoints"),
+        "ckpt.save_steps": config.rl.save_steps,
+        "ckpt.save_hf": True,
+        "ckpt.max_num": 2,
+        "ckpt.load_enable": resume,
+        "logger.tensorboard_dir": str(run / "rl" / "tensorboard"),
+        **config.rl.openrlhf,
+    }
+
+
+def arguments(named: Mapping[str, Any]) -> list[str]:
+    """Flags as a command line: true is a switch, false and None are left out, a list gives several values."""
+    line: list[str] = []
+    for name, value in named.items():
+        if value is None or value is False:
+            continue
+        line.append(f"--{name}")
+        if value is not True:
+            line += [str(item) for item in (value if isinstance(value, list | tuple) else [value])]
+    return line
+
+
+def command(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool = False) -> list[str]:
+    """The command line that trains."""
+    if config.device == "cpu":
+        start = [sys.executable, str(CPU_ADAPTATION / "start.py")]
+    else:
+        start = [sys.executable, "-m", "openrlhf.cli.train_ppo_ray"]
+    return start + arguments(flags(config, run, policy, prompts, resume))
+
+
+def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
+    """The environment of the training processes."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    values = {
+        **os.environ,
+        RUN_FOLDER: str(run),
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(temporary),
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "TMPDIR": str(temporary),
+    }
+    extensions = Path(sys.prefix) / "torch_extensions"
+    if extensions.is_dir():  # compiled by the set-up; otherwise DeepSpeed compiles on first use
+        values["TORCH_EXTENSIONS_DIR"] = str(extensions)
+    if config.device == "cpu":
+        paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), *paths]
+        values |= {
+            "DS_ACCELERATOR": "cpu",
+            "OMP_NUM_THREADS": "2",
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "TORCHDYNAMO_DISABLE": "1",
+            "HF_HUB_OFFLINE": "1",
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        }
+    return {**values, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,159 @@
+"""A run's configuration: typed, checked, written beside the run; no torch is imported here.
+
+A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydantic refuses what does not belong. What
+OpenRLHF knows is not repeated: `rl.openrlhf` holds its own flags by their own names.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+ROOT = Path(__file__).resolve().parent.parent
+LAPTOP = ROOT / "configs" / "laptop.yaml"
+EIGHT_GPUS = ROOT / "configs" / "medvista-8b.yaml"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; names the field, what was got and what is expected."""
+
+
+class Section(BaseModel):
+    """Frozen; an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Base(Section):
+    """Where the policy starts."""
+
+    checkpoint: str = "rl/base/checkpoint"
+    """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
+    teach: bool = False
+    """Teach the embedded base first (about 50 minutes on two cores)."""
+    steps: int = 3600
+
+
+class Episode(Section):
+    """How an episode may run."""
+
+    tools: tuple[str, ...] = ("zoom_in", "measure_distance")
+    turns: int = 4
+    turn_tokens: int = 48
+    context: int = 512
+    deadline_s: float = 20.0
+
+
+class Tasks(Section):
+    """How many tasks each split has."""
+
+    set: str = "phantoms"
+    train: int = 2000
+    validation: int = 200
+    test: int = 400
+
+
+class Warmup(Section):
+    """Supervised learning on an imperfect expert's rejection-sampled episodes."""
+
+    enabled: bool = True
+    trajectories: int = 800
+    call_rate: float = Field(0.2, ge=0, le=1)
+    """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
+    epochs: int = 4
+    batch_size: int = 32
+    replayed: int = 12
+    """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
+    learning_rate: float = 5e-4
+
+
+class Rl(Section):
+    """Reinforcement learning through OpenRLHF."""
+
+    steps: int = 40
+    prompts_per_step: int = 16
+    samples_per_prompt: int = 8
+    temperature: float = 1.0
+    learning_rate: float = 1e-4
+    save_steps: int = 10
+    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.05}
+    refusals: int = 3
+    """Times an episode that fails the trajectory check is sampled again before the run stops."""
+    openrlhf: dict[str, Any] = {}
+    """Flags of openrlhf.cli.train_ppo_ray by name without dashes; true for a switch, a list for several values."""
+
+
+class Serving(Section):
+    """The vLLM server that answers while training goes on."""
+
+    max_num_seqs: int = 16
+    probe_every_s: float = 1.0
+    """How often the served graph is asked while training goes on, to see that it keeps answering; 0 for never."""
+    extra_arguments: tuple[str, ...] = ()
+
+
+class Evaluate(Section):
+    """Held-out evaluation."""
+
+    concurrency: int = 16
+    examples: int = 8
+    """Episodes shown in the report."""
+
+
+class Config(Section):
+    """One run."""
+
+    name: str
+    seed: int = 0
+    device: Literal["cpu", "gpu"] = "cpu"
+    base: Base = Base()
+    episode: Episode = Episode()
+    tasks: Tasks = Tasks()
+    warmup: Warmup = Warmup()
+    rl: Rl = Rl()
+    serving: Serving = Serving()
+    evaluate: Evaluate = Evaluate()
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The configuration in `path` with dotted overrides `a.b=value` (value in YAML). Raises ConfigError."""
+    try:
+        loaded: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Got {path}, which cannot be read ({error.strerror}); expected a YAML file.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"Got {path}, which is not YAML: {error}") from error
+    values = dict(cast(Mapping[str, Any], loaded)) if isinstance(loaded, Mapping) else {}
+    for override in overrides:
+        _set(values, override)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}, got {one['input']!r}" for one in error.errors()
+        )
+        raise ConfigError(f"{path}: {faults}. rl/config.py says what each field means.") from error
+
+
+def _set(values: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"Got the override {override!r}, expected name=value, such as rl.steps=5.")
+    *sections, last = name.removeprefix("--").split(".")
+    inner = values
+    for position, section in enumerate(sections):
+        if section == "openrlhf":  # its flags have dots of their own
+            inner = inner.setdefault(section, {})
+            last = ".".join([*sections[position + 1 :], last])
+            break
+        inner = inner.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"Got the override {override!r}, but {section} is a value, not a section.")
+    inner[last] = yaml.safe_load(text)
+
+
+def dump(config: Config) -> str:
+    """The resolved configuration as YAML, all defaults written out."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -1,0 +1,57 @@
+"""Whether two engines agree on the same tokens: vLLM's log-probabilities against those of transformers.
+
+Each trajectory's exact ids and pixels go through transformers under the weights that sampled them. In float32 the two
+agree to about 1e-5; a misaligned token, mask or pixel shows as a difference of whole units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.ledger import Ledger
+from rl.rollout import RunParts
+from rl.trajectories.check import training_row
+from rl.trajectories.record import Trajectory
+
+SLACK = 1e-3
+"""Natural-log units by which a greedy token may lie under the best one: two engines round differently."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Differences over all sampled ids of some trajectories."""
+
+    trajectories: int
+    mean: float
+    """Mean absolute difference of log-probabilities, natural log; NaN without ids."""
+    most: float
+    not_greedy: int
+    """Trajectories with an id that was not the most probable one: for greedy ones, answers of other weights."""
+
+
+def compare(checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts) -> Agreement:
+    """Replays the trajectories through transformers under `checkpoint`, in float32."""
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    differences: list[float] = []
+    not_greedy = 0
+    for trajectory in trajectories:
+        row = training_row(Ledger.from_plain(trajectory.ledger), parts.encoder, parts.store)
+        ids = torch.tensor([row.ids])
+        with torch.no_grad():
+            logits = model(
+                input_ids=ids,
+                pixel_values=row.pixel_values,
+                image_grid_thw=row.image_grid_thw,
+                mm_token_type_ids=(ids == parts.encoder.image_pad).int(),
+            ).logits[0, :-1]
+        logits[:, list(parts.encoder.banned)] = -torch.inf
+        scores = torch.log_softmax(logits.float(), dim=-1)
+        said = torch.tensor(row.mask[1:], dtype=torch.bool)
+        chosen = scores.gather(1, ids[0, 1:, None])[:, 0][said]
+        differences += (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist()
+        not_greedy += bool((scores.max(dim=-1).values[said] - chosen > SLACK).any())
+    mean = sum(differences) / len(differences) if differences else float("nan")
+    return Agreement(len(trajectories), mean, max(differences, default=float("nan")), not_greedy)

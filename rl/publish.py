@@ -1,0 +1,143 @@
+"""Publish and swap while training goes on: each saved checkpoint goes live in the served graph, which keeps answering.
+
+OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (completed with the image
+processor's files, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the
+served graph questions from the validation split: a question that fails, or an answer that the live weights would not
+give, is counted at the swap around which it was asked.
+"""
+
+import asyncio
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from agent.policies.policy import PolicyError
+from agent.policies.served import ServedPolicy
+from agent.serving.checkpoint import Checkpoint, latest, publish, published
+from agent.serving.server import VLLMServer
+from agent.serving.swap import hot_swap
+from agent.turn import Overrides
+from rl.exactness import compare
+from rl.rewards.compose import score
+from rl.rollout import RunParts
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory, record
+
+_SAVED = re.compile(r"global_step(\d+)_hf")
+PROBES = 4
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One swap as the report shows it."""
+
+    version: str
+    seconds: float
+    """From the pause to the first new token."""
+    failed_requests: int
+    """Questions to the served graph that failed since the swap before."""
+    stale_answers: int | None
+    """Of the probes asked right after the swap: greedy answers that the new weights would not give."""
+    asked: int
+    """Questions asked since the swap before."""
+
+
+class Publisher:
+    """Publishes a run's saved checkpoints and swaps them into its server."""
+
+    def __init__(self, run: Path, server: VLLMServer, parts: RunParts, probes: list[Task]) -> None:
+        self.run, self.server, self.parts, self.probes = run, server, parts, probes
+        self.policy = ServedPolicy(server.base_url, server.versions)
+        self.asked = self.failed = 0
+
+    @property
+    def versions(self) -> Path:
+        """The folder of published versions."""
+        return self.run / "checkpoints"
+
+    def saved(self) -> list[tuple[int, Path]]:
+        """(step, folder) of whole checkpoints that OpenRLHF saved, in order."""
+        found = [(_SAVED.fullmatch(path.name), path) for path in (self.run / "rl" / "checkpoints").glob("*_hf")]
+        return sorted((int(match[1]), path) for match, path in found if match and is_whole(path))
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Publishes until `stop` is set and nothing saved is left."""
+        while True:
+            last = stop.is_set()
+            for step, folder in self.saved():
+                if version_of(step) not in {checkpoint.version for checkpoint in published(self.versions)}:
+                    await self.go_live(await asyncio.to_thread(self.seal, step, folder))
+            if last:
+                return
+            await asyncio.sleep(0.5)
+
+    def seal(self, step: int, folder: Path) -> Checkpoint:
+        """The saved folder as a published version."""
+        parent = latest(self.versions)
+        base = self.versions / "base"
+        return publish(
+            folder, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
+        )
+
+    async def go_live(self, checkpoint: Checkpoint) -> Swap:
+        """Swaps a published version in, asks the probes, and notes the swap."""
+        result = await hot_swap(self.server, checkpoint)
+        answers = await asyncio.gather(*(self.ask(task) for task in self.probes[:PROBES]))
+        stale = None
+        if self.parts.config.device == "cpu":
+            told = [answer for answer in answers if answer is not None]
+            stale = (await asyncio.to_thread(compare, checkpoint.folder, told, self.parts)).not_greedy
+        swap = Swap(checkpoint.version, result.pause_to_first_token, self.failed, stale, self.asked)
+        self.asked = self.failed = 0
+        with (self.run / "swaps.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(swap)) + "\n")
+        return swap
+
+    async def ask(self, task: Task) -> Trajectory | None:
+        """One question to the served graph; None where it failed, which is counted."""
+        self.asked += 1
+        try:
+            state = await self.parts.ask(task, Overrides(self.policy))
+        except PolicyError:
+            self.failed += 1
+            return None
+        reward, components = score(task, state, self.parts.config.rl.rewards)
+        return record(task.id, "probe", task, state, components, reward, 0.0)
+
+    async def probe(self, stop: asyncio.Event) -> None:
+        """Asks the served graph one question after the other until `stop` is set."""
+        every = self.parts.config.serving.probe_every_s
+        count = 0
+        while every and not stop.is_set():
+            await self.ask(self.probes[count % len(self.probes)])
+            count += 1
+            await asyncio.sleep(every)
+
+
+def version_of(step: int) -> str:
+    """The name of the version saved at an RL step."""
+    return f"rl-{step:05d}"
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether OpenRLHF has finished writing a saved folder: its tokenizer comes last, its weights open."""
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights or not (folder / "tokenizer_config.json").exists():
+        return False
+    try:
+        for path in weights:
+            with safe_open(path, framework="numpy") as opened:
+                list(opened.keys())
+    except (SafetensorError, OSError):
+        return False
+    return True
+
+
+def swaps(run: Path) -> list[dict[str, Any]]:
+    """The run's swaps so far."""
+    path = run / "swaps.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,87 @@
+"""The look that all pictures of a report share: colours, axes, labels at the lines, and how a figure becomes a file.
+
+Figures are made without pyplot, so nothing global is touched and any thread may draw. A page takes SVG, which stays
+sharp at any size; folders get PNG. Conditions differ by marker as well as by colour, for who sees colours otherwise.
+"""
+
+# matplotlib leaves its keyword arguments untyped, so strict checking knows none of its methods wholly.
+# pyright: reportUnknownMemberType=false
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK = "#1c2733"
+MUTED = "#5b6875"
+RULE = "#e3e8ed"
+LINES = ("#0b5fa5", "#c8553d", "#2a7f62", "#8a5fb0", "#b07d12", "#4f6d7a")
+"""Of lines in one panel, in order; each has a contrast of 3:1 or more on white."""
+
+
+class Style(NamedTuple):
+    """How a condition is called and drawn."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+STYLES = {
+    "no_tools": Style("no tools", "#66727f", "s"),
+    "tools_untrained": Style("tools, untrained", "#c8553d", "^"),
+    "warmup": Style("warm-up", "#1f8a7d", "D"),
+    "trained": Style("trained", "#0b4f8a", "o"),
+}
+
+
+def style_of(condition: str) -> Style:
+    """The style of a condition; one that is not among the four is drawn in ink."""
+    return STYLES.get(condition, Style(condition.replace("_", " "), INK, "P"))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure in inches."""
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def tidy(axes: Axes) -> None:
+    """No frame, quiet ticks, a faint grid behind the values."""
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=MUTED)
+
+
+def spread(heights: Sequence[float], gap: float, ceiling: float) -> list[float]:
+    """The heights moved until neighbours are `gap` apart and none is above `ceiling`; in the order given."""
+    upwards = sorted(range(len(heights)), key=lambda index: heights[index])
+    placed = list(heights)
+    for lower, upper in pairwise(upwards):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    for index in reversed(upwards):
+        placed[index] = min(placed[index], ceiling)
+        ceiling = placed[index] - gap
+    return placed
+
+
+def as_png(figure: Figure, dpi: int = 160) -> bytes:
+    """The figure as a PNG file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi)
+    return file.getvalue()
+
+
+def as_svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, its letters as outlines: every machine shows it alike. Same figure, same bytes."""
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "medvista", "svg.fonttype": "path"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()

@@ -1,0 +1,99 @@
+"""The figures of report.json, from trajectories: one condition's summary, gains between conditions, exactness.
+
+All are plain dictionaries in the shape that rl/report/schema.py checks. A figure that nothing is known about is NaN and
+becomes null in the file. Rates and accuracies are shares from 0 to 1, gains percentage points.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rl.report.looks import centre_hits, gold_regions, overlap
+from rl.statistics import bootstrap_difference, bootstrap_mean, mean
+from rl.trajectories.record import Trajectory
+
+TRAINED = "trained"
+COMPARED = {"over_tools_untrained": "tools_untrained", "over_no_tools": "no_tools", "over_warmup": "warmup"}
+"""Name of each gain, and the condition that the trained policy is compared with."""
+
+
+def summarise(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
+    """One entry of `conditions`: what a policy reached over its episodes.
+
+    tool_call_rate is the share of episodes with at least one call that could be read, whatever came of it;
+    invalid_rate is unreadable turns and calls that did not run, over all turns. iou and centre_hit_rate are means over
+    the iou_n episodes that have gold regions and looked somewhere; unlooked_n have gold regions and never looked.
+    """
+    kinds = sorted({str(each.task["kind"]) for each in trajectories})
+    turns = sum(each.turns for each in trajectories)
+    invalid = sum(each.faults + sum(call["status"] != "ok" for call in each.calls) for each in trajectories)
+    return {
+        **_figures(trajectories),
+        "by_kind": {kind: _figures([each for each in trajectories if each.task["kind"] == kind]) for kind in kinds},
+        "tool_call_rate_by_need": {
+            name: _call_rate([each for each in trajectories if each.task["needs_tool"] is need])
+            for name, need in (("needed", True), ("not_needed", False))
+        },
+        "centre_hit_rate": mean(_defined([centre_hits(each) for each in trajectories])),
+        "unlooked_n": sum(bool(gold_regions(each)) and overlap(each) is None for each in trajectories),
+        "invalid_rate": invalid / turns if turns else math.nan,
+        "outcomes": dict(sorted(Counter(each.outcome for each in trajectories).items())),
+    }
+
+
+def gains(conditions: Mapping[str, Sequence[Trajectory]]) -> dict[str, dict[str, Any]]:
+    """The `gain` part: trained minus each other condition, over the tasks that both answered, with a paired interval.
+
+    `conditions` are trajectories by condition's name; the gain over one that is missing is NaN with n = 0.
+    """
+    scores = {name: _score_by_task(trajectories) for name, trajectories in conditions.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for gain, other in COMPARED.items():
+        points = bootstrap_difference(scores.get(TRAINED, {}), scores.get(other, {})).scaled(100)
+        found[gain] = {"points": points.mean, "ci95": points.ci95, "n": points.n}
+    return found
+
+
+def exactness(
+    trajectories: int,
+    refused: int,
+    mean_logprob_difference: float = math.nan,
+    max_logprob_difference: float = math.nan,
+) -> dict[str, Any]:
+    """The `exactness` part: trajectories checked and refused, |log-probability of vLLM - trainer's| in nats."""
+    return {
+        "trajectories": trajectories,
+        "refused": refused,
+        "mean_logprob_difference": mean_logprob_difference,
+        "max_logprob_difference": max_logprob_difference,
+    }
+
+
+def _figures(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
+    accuracy = bootstrap_mean([float(each.correct) for each in trajectories])
+    overlaps = _defined([overlap(each) for each in trajectories])
+    return {
+        "accuracy": accuracy.mean,
+        "ci95": accuracy.ci95,
+        "n": accuracy.n,
+        "tool_call_rate": _call_rate(trajectories),
+        "iou": mean(overlaps),
+        "iou_n": len(overlaps),
+    }
+
+
+def _call_rate(trajectories: Sequence[Trajectory]) -> float:
+    return mean([float(bool(each.calls)) for each in trajectories])
+
+
+def _defined(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _score_by_task(trajectories: Sequence[Trajectory]) -> dict[str, float]:
+    """Mean score of each task; the mean because a task may have been answered more than once."""
+    scores: dict[str, list[float]] = {}
+    for each in trajectories:
+        scores.setdefault(str(each.task["id"]), []).append(float(each.correct))
+    return {task: mean(values) for task, values in scores.items()}

@@ -1,0 +1,106 @@
+"""A run's episodes: its config, encoder, store and graph, opened from its folder, and many tasks asked at once.
+
+The same few lines open a run in the main process, in evaluation and inside OpenRLHF's rollout actor, so that what is
+served, trained and measured is one graph.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Agent, EpisodeState, Limits, Overrides
+from graphs.reasoning import ReasoningGraph, compile_reasoning, recursion_limit
+from rl.config import Config, Episode, load_config
+from rl.rewards.compose import score
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory, record
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+from tools.toolbox import Toolbox
+
+CONFIG = "config.yaml"
+IMAGES = "images"
+
+
+class NoPolicy:
+    """Stands where every episode brings its own policy."""
+
+    async def generate(self, *_: object) -> object:
+        """Raises: a policy must come with the episode."""
+        raise LookupError("This graph was opened without a policy: give one in Overrides.")
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """What episodes of a run share."""
+
+    config: Config
+    encoder: Encoder
+    store: ImageStore
+    limits: Limits
+    graph: ReasoningGraph
+
+    async def ask(self, task: Task, overrides: Overrides) -> EpisodeState:
+        """The final state of one episode of `task`."""
+        question = EpisodeState(images=list(task.images), question=task.question)
+        state = await self.graph.ainvoke(question, {**recursion_limit(self.limits)}, context=overrides)
+        return EpisodeState(**state)
+
+
+def toolbox(config: Config) -> Toolbox:
+    """The run's tools."""
+    return Toolbox(load_tools(list(config.episode.tools)), deadline_s=config.episode.deadline_s)
+
+
+def laptop_tools() -> Toolbox:
+    """The tools that the embedded base is taught to write calls for."""
+    return Toolbox(load_tools(list(Episode().tools)))
+
+
+def open_run(run: Path, policy: Policy | None = None, tools: bool = True) -> RunParts:
+    """The parts of the run in a folder; `tools=False` for an agent that has none."""
+    config = load_config(run / CONFIG)
+    encoder = Encoder.from_checkpoint(run / "checkpoints" / "base")
+    store = ImageStore(run / IMAGES)
+    limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
+    agent = Agent(
+        policy=policy or NoPolicy(),  # pyright: ignore[reportArgumentType]
+        encoder=encoder,
+        toolbox=toolbox(config) if tools else Toolbox([]),
+        store=store,
+        limits=limits,
+        sampling=Sampling(temperature=0.0),
+    )
+    return RunParts(config, encoder, store, limits, compile_reasoning(agent))
+
+
+async def episodes(
+    parts: RunParts,
+    tasks: Sequence[Task],
+    policy_for: Callable[[Task], Policy],
+    stage: str,
+    concurrency: int,
+    sampling: Sampling | None = None,
+) -> AsyncIterator[Trajectory]:
+    """Scored episodes of `tasks` as they finish, `concurrency` at a time."""
+    gate = asyncio.Semaphore(concurrency)
+
+    async def one(task: Task) -> Trajectory:
+        async with gate:
+            started = time.perf_counter()
+            state = await parts.ask(task, Overrides(policy_for(task), sampling))
+            reward, components = score(task, state, parts.config.rl.rewards)
+            return record(uuid4().hex, stage, task, state, components, reward, time.perf_counter() - started)
+
+    running = [asyncio.create_task(one(task)) for task in tasks]
+    try:
+        for finished in asyncio.as_completed(running):
+            yield await finished
+    finally:
+        for left in running:
+            left.cancel()

@@ -1,0 +1,221 @@
+"""A run: its folder, its stages in order, and what each leaves behind so that it is not done twice.
+
+Each stage writes its result atomically or appends whole lines, and notes itself in `stages.json` when it is done. So a
+kill at any moment costs at most the work of one stage since its own last checkpoint, and no trajectory is lost or
+counted twice.
+"""
+
+import asyncio
+import fcntl
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tqdm import tqdm
+
+from agent.policies.served import ServedPolicy
+from agent.serving.checkpoint import Checkpoint, latest, load, publish, published
+from agent.serving.launch import ServerOptions
+from agent.serving.server import VLLMServer
+from agent.serving.swap import hot_swap
+from rl import warmup
+from rl.base import embedded
+from rl.bridge.train_policy import train_policy, write_prompts
+from rl.config import Config, dump
+from rl.evaluate import CONDITIONS, evaluate
+from rl.publish import Publisher
+from rl.report.write import write_whole
+from rl.rollout import CONFIG, RunParts, open_run
+from rl.summary import write_summary
+from rl.tasks.phantoms.tasks import load as load_tasks
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory
+from rl.trajectories.store import TrajectoryStore
+
+HELD_OUT_SEED = 0
+"""Validation and test tasks are the same for every run; a run's seed varies what it learns from."""
+
+
+class RunExists(FileExistsError):
+    """The run's folder is taken: by an earlier run, or by a process that is at work in it now."""
+
+
+@dataclass
+class Stages:
+    """The stages of one run."""
+
+    run: Path
+    config: Config
+    at_work: IO[str]
+    """Held open: the lock on the run's folder."""
+
+    @classmethod
+    def open(cls, run: Path, config: Config, resume: bool) -> "Stages":
+        """A new run in an empty folder, or, with `resume`, the one that lies there. Raises RunExists."""
+        run.mkdir(parents=True, exist_ok=True)
+        at_work = (run / ".at_work").open("w")
+        try:
+            fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
+        except BlockingIOError as error:
+            raise RunExists(
+                f"Got {run}, in which another process is at work; wait for it, or choose another --run."
+            ) from error
+        path = run / CONFIG
+        if path.exists() and not resume:
+            raise RunExists(f"Got {run}, which holds a run; go on with --resume, or choose another --run.")
+        if path.exists() and path.read_text(encoding="utf-8") != dump(config):
+            raise RunExists(
+                f"Got a config that differs from {path}; resume with the same one, or choose another --run."
+            )
+        write_whole(path, dump(config).encode())
+        return cls(run, config, at_work)
+
+    @property
+    def versions(self) -> Path:
+        """Where published checkpoints lie."""
+        return self.run / "checkpoints"
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of the stages that are done."""
+        path = self.run / "stages.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    async def stage(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Does a stage unless it is done; its seconds are those of the try that finished it."""
+        if name in self.seconds():
+            return
+        print(f"== {name}", flush=True)
+        started = time.monotonic()
+        await work()
+        done = {**self.seconds(), name: round(time.monotonic() - started, 1)}
+        write_whole(self.run / "stages.json", json.dumps(done).encode())
+
+    async def all(self) -> Path:
+        """Every stage; the report's path."""
+        await self.stage("base", self.base)
+        await self.stage("warmup", self.warm_up)
+        if not {"evaluate", "rl"} <= self.seconds().keys():
+            async with self.served() as server:
+                await self.stage("evaluate_before", lambda: self.evaluate_before(server))
+                await self.stage("rl", lambda: self.reinforce(server))
+                await self.stage("evaluate", lambda: self.evaluate(server, "trained"))
+        return write_summary(self.run, self.parts(), self.seconds())
+
+    def parts(self, tools: bool = True) -> RunParts:
+        """The run's graph and what its episodes share."""
+        return open_run(self.run, tools=tools)
+
+    def tasks(self, split: str) -> list[Task]:
+        """The tasks of a split; drawn on first use, then read."""
+        path = self.run / "tasks" / f"{split}.jsonl"
+        if not path.exists():
+            count = {"train": self.config.tasks.train, "validation": self.config.tasks.validation}
+            seed = self.config.seed if split == "train" else HELD_OUT_SEED
+            drawn = load_tasks(self.parts().store, split, count.get(split, self.config.tasks.test), seed)
+            bar = tqdm(drawn, desc=f"{split} tasks", total=count.get(split, self.config.tasks.test), unit="task")
+            lines = "\n".join(json.dumps(task.to_plain()) for task in bar)
+            write_whole(path, lines.encode())
+        return [Task.from_plain(json.loads(line)) for line in path.read_text().splitlines()]
+
+    async def base(self) -> None:
+        """The policy to begin with, as a published version: the embedded base, or any checkpoint named in the config."""
+        if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
+            folder = embedded.prepare(self.config, self.run / "base")
+            publish(folder, self.versions, "base", None, {}, folder)
+
+    async def warm_up(self) -> None:
+        """Supervised learning on demonstrations; without it the base is published again as `warmup`."""
+        if latest(self.versions) != load(self.versions / "base"):
+            return
+        out = self.run / "warmup" / "final"
+        if self.config.warmup.enabled:
+            shown = list(TrajectoryStore(self.run / "trajectories" / "warmup"))
+            if len(shown) < self.config.warmup.trajectories:
+                shown = await warmup.demonstrate(self.parts(), self.run / "trajectories" / "warmup")
+            warmup.train(self.parts(), shown, self.versions / "base", out, self.run / "warmup" / "work")
+        else:
+            out = self.versions / "base"
+        publish(out, self.versions, "warmup", "base", {}, self.versions / "base")
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[VLLMServer]:
+        """A server with the version that the run had live last."""
+        live = load(self.versions / "base")
+        if "evaluate_before" in self.seconds():
+            live = latest(self.versions) or live
+        options = ServerOptions(
+            max_model_len=self.config.episode.context,
+            max_num_seqs=self.config.serving.max_num_seqs,
+            extra_arguments=self.config.serving.extra_arguments,
+        )
+        async with VLLMServer(live, options, log=self.run / "logs" / "vllm.log") as server:
+            yield server
+
+    async def evaluate_before(self, server: VLLMServer) -> None:
+        """The base without tools, the base with them, and the warm-up."""
+        await self.evaluate(server, "no_tools")
+        await self.evaluate(server, "tools_untrained")
+        await hot_swap(server, load(self.versions / "warmup"))
+        await self.evaluate(server, "warmup")
+
+    async def evaluate(self, server: VLLMServer, condition: str) -> None:
+        """One condition on the test tasks, with what the server holds now."""
+        policy = ServedPolicy(server.base_url, server.versions)
+        kept = TrajectoryStore(self.run / "trajectories" / condition)
+        await evaluate(self.parts(tools=condition != "no_tools"), policy, self.tasks("test"), condition, kept)
+
+    async def reinforce(self, server: VLLMServer) -> None:
+        """OpenRLHF trains; what it saves goes live in the served graph, which keeps answering."""
+        prompts = self.run / "tasks" / "prompts.jsonl"
+        wanted = self.config.rl.steps * self.config.rl.prompts_per_step
+        write_prompts(prompts, _repeated(self.tasks("train"), wanted))
+        publisher = Publisher(self.run, server, self.parts(), self.tasks("validation"))
+        stop = asyncio.Event()
+        company = [asyncio.create_task(publisher.watch(stop)), asyncio.create_task(publisher.probe(stop))]
+        try:
+            with _Progress(self.run, wanted * self.config.rl.samples_per_prompt) as progress:
+                await train_policy(self.config, self.run, self.versions / "warmup", prompts, progress.tick)
+            await asyncio.sleep(0)
+        finally:
+            stop.set()
+            await asyncio.gather(*company)
+        await self._last(publisher)
+
+    async def _last(self, publisher: Publisher) -> None:
+        """The weights at the end of training, unless the last saved checkpoint is them."""
+        if self.config.rl.steps % self.config.rl.save_steps:
+            final = self.run / "rl" / "final"
+            await publisher.go_live(publisher.seal(self.config.rl.steps, final))
+
+
+class _Progress:
+    """A bar over the episodes that training has sampled, read from their store."""
+
+    def __init__(self, run: Path, total: int) -> None:
+        self.folder = run / "trajectories" / "rl"
+        self.bar = tqdm(total=total, desc="reinforcement learning", unit="episode")
+        self.sizes: dict[Path, int] = {}
+
+    def tick(self) -> None:
+        """Counts the lines that were added."""
+        for path in self.folder.glob("*.jsonl"):
+            with path.open("rb") as file:
+                file.seek(self.sizes.get(path, 0))
+                added = file.read()
+            self.sizes[path] = self.sizes.get(path, 0) + len(added)
+            self.bar.update(added.count(b"\n"))
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tick()
+        self.bar.close()
+
+
+def _repeated(tasks: Sequence[Task], count: int) -> list[Task]:
+    return [tasks[index % len(tasks)] for index in range(count)]

@@ -1,0 +1,47 @@
+"""A task: one question about images, with what grading, rewarding and evaluating it needs.
+
+Frozen plain data. Images are ids in the run's image store. `regions` (where the answer lies) and `expert` (what an expert
+does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a config says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tools.geometry import PixelBox
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question."""
+
+    id: str
+    """Unique over all splits, e.g. phantoms/train/0/17."""
+    kind: str
+    """What sort of question it is within its set; results are reported per kind."""
+    question: str
+    images: tuple[str, ...]
+    """Store ids of the images shown with the question."""
+    answer: str
+    """The gold answer."""
+    grader: str
+    """Name of the rule that compares an answer with it (rl/graders.py)."""
+    needs_tool: bool | None = None
+    """Whether it can only be answered with a tool; None where nobody knows."""
+    regions: tuple[tuple[int, PixelBox], ...] = ()
+    """(number of the image from 1, box in its pixels) of what the answer lies in; for evaluation."""
+    expert: tuple[dict[str, Any], ...] = ()
+    """The calls of an expert's one turn of looking, as {"name", "arguments"}."""
+    reading: str = ""
+    """The expert's thought after it has looked."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON values only."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Task":
+        """The task that `to_plain` wrote, also after a passage through JSON."""
+        regions = tuple((int(number), (box[0], box[1], box[2], box[3])) for number, box in plain["regions"])
+        rest = {"images": tuple(plain["images"]), "regions": regions, "expert": tuple(plain["expert"])}
+        return cls(**{**plain, **rest})

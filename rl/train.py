@@ -1,0 +1,77 @@
+"""`python -m rl.train`: base -> warm-up -> reinforcement learning -> evaluation -> report, each stage resumable.
+
+Everything of a run lies in `runs/NAME/`: the resolved configuration, tasks, images, trajectories, published checkpoints,
+logs, report.json, curves and report.html. A stage that was finished is not done again; `--resume` goes on where a run
+was cut off, at whatever moment. Research use only, not a medical device.
+"""
+
+import argparse
+import asyncio
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rl.config import EIGHT_GPUS, LAPTOP, ROOT, Config, ConfigError, dump, load_config
+
+NOTICE = "MedVista: research use only, not a medical device."
+RUNS = ROOT / "runs"
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line; what is left over are dotted overrides."""
+    parser = argparse.ArgumentParser(prog="python -m rl.train", description=__doc__)
+    parser.add_argument("--config", type=Path, help="a YAML file; by default the one that fits this machine")
+    parser.add_argument("--run", type=Path, help="the run's folder (default: runs/NAME)")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved config and every command line")
+    parser.add_argument("overrides", nargs="*", help="dotted overrides, such as rl.steps=5")
+    return parser.parse_args(argv)
+
+
+def has_gpu() -> bool:
+    """Whether torch sees a GPU."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def print_plan(config: Config, run: Path) -> None:
+    """What a run would do."""
+    from agent.serving.launch import ServerOptions, server_command
+    from rl.bridge.launch import command
+
+    base = run / "checkpoints" / "base"
+    options = ServerOptions(max_model_len=config.episode.context, max_num_seqs=config.serving.max_num_seqs)
+    server = server_command(base, 8000, options, "gpu" if config.device == "gpu" else "cpu")
+    training = command(config, run, run / "checkpoints" / "warmup", run / "tasks" / "prompts.jsonl")
+    print(f"{dump(config)}\n# the served graph's vLLM\n{shlex.join(server)}\n\n# OpenRLHF\n{shlex.join(training)}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status (2: it could not start)."""
+    asked = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        config = load_config(asked.config or (EIGHT_GPUS if has_gpu() else LAPTOP), asked.overrides)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    run = (asked.run or RUNS / config.name).resolve()
+    if asked.dry_run:
+        print_plan(config, run)
+        return 0
+    from rl.run import RunExists, Stages
+
+    print(NOTICE)
+    try:
+        stages = Stages.open(run, config, asked.resume)
+    except RunExists as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report = asyncio.run(stages.all())
+    print(f"report: {report}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

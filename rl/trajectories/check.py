@@ -1,0 +1,63 @@
+"""The trajectory check: tokens, masks and pixels must agree before an episode may train anything.
+
+Refused, with the reason, and never repaired in silence: a placeholder run that does not match its image's grid, pixels
+that do not match the grid, a sampled range without its log-probabilities, sampled image placeholders, an episode of a
+scripted or chat policy (no log-probabilities of its own) where importance weights are needed.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from tools.images.store import ImageStore
+
+
+class RefusedError(ValueError):
+    """A trajectory that must not train; the message says why."""
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """What a trainer takes: one exact token sequence with its mask and its pixels."""
+
+    ids: list[int]
+    mask: list[int]
+    """1 where the policy sampled."""
+    logprobs: list[float]
+    pixel_values: Any
+    """Tensor (patches of all images, channels), None without images."""
+    image_grid_thw: Any
+    """Tensor (images, 3), None without images."""
+
+
+def training_row(ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True) -> TrainingRow:
+    """The row of a sound ledger. Raises RefusedError otherwise.
+
+    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up).
+    """
+    import torch
+
+    placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
+    faults = list(ledger.faults(encoder.image_pad, placeholders))
+    if not ledger.sampled:
+        faults.append("nothing in it was sampled")
+    if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
+        faults.append("a log-probability is not a number of at most 0")
+    seen = [encoder.pixels(store.get(placed.image).display()) for placed in ledger.images]
+    for placed, pixels in zip(ledger.images, seen, strict=True):
+        rows = math.prod(placed.grid)
+        if pixels.grid != placed.grid or len(pixels.values) != rows:
+            faults.append(
+                f"image {placed.image[:12]} has grid {pixels.grid} and {len(pixels.values)} patches, expected {placed.grid}"
+            )
+    if faults:
+        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
+    return TrainingRow(
+        ids=list(ledger.ids),
+        mask=ledger.loss_mask(),
+        logprobs=ledger.logprobs(),
+        pixel_values=torch.cat([pixels.values for pixels in seen]) if seen else None,
+        image_grid_thw=torch.tensor([placed.grid for placed in ledger.images]) if seen else None,
+    )

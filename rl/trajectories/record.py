@@ -1,0 +1,90 @@
+"""One finished episode as plain data: what was asked, said, seen, called, answered, and what it earned.
+
+The ledger is kept whole (ids, sampled ranges, log-probabilities, versions, image spans), images by their id in the
+store, so an episode can be trained on, replayed and shown again exactly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from agent.turn import EpisodeState
+from rl.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One episode."""
+
+    id: str
+    """Unique in a run."""
+    stage: str
+    """Which part of a run made it: warmup, rl, or the name of an evaluation condition."""
+    task: dict[str, Any]
+    """The task as plain data (Task.to_plain): id, kind, question, images, answer, regions, ..."""
+    answer: str | None
+    outcome: str
+    images: list[str]
+    """Store ids in order of appearance: the task's first, then every sub-image."""
+    ledger: dict[str, Any]
+    transcript: list[dict[str, Any]]
+    """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
+    calls: list[dict[str, Any]]
+    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, measurements, seconds."""
+    turns: int
+    faults: int
+    """Turns that the protocol could not read."""
+    rewards: dict[str, float]
+    """Each component by name."""
+    reward: float
+    seconds: float
+    seed: int | None = None
+    versions: list[str] = field(default_factory=list[str])
+    """Policy versions that sampled it, in order."""
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer was right."""
+        return self.rewards["answer"] == 1.0
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON values only."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Trajectory":
+        """The trajectory that `to_plain` wrote."""
+        return cls(**plain)
+
+
+def record(
+    id: str,
+    stage: str,
+    task: Task,
+    state: EpisodeState,
+    rewards: Mapping[str, float],
+    reward: float,
+    seconds: float,
+    seed: int | None = None,
+) -> Trajectory:
+    """The trajectory of an episode from its graph's final state."""
+    ledger = state["ledger"]
+    versions = [version for turn in ledger["sampled"] for version in turn[3]]
+    return Trajectory(
+        id=id,
+        stage=stage,
+        task=task.to_plain(),
+        answer=state.get("answer"),
+        outcome=str(state.get("outcome")),
+        images=list(state["images"]),
+        ledger=ledger,
+        transcript=[dict(message) for message in state["transcript"]],
+        calls=list(state.get("calls", [])),
+        turns=state.get("turns", 0),
+        faults=state.get("faults", 0),
+        rewards=dict(rewards),
+        reward=reward,
+        seconds=seconds,
+        seed=seed,
+        versions=list(dict.fromkeys(versions)),
+    )

@@ -1,0 +1,166 @@
+"""Warm-up: supervised learning of how to act, from an imperfect expert's episodes run through the real graph.
+
+Episodes are rejection-sampled (only right ones are kept) and balanced to the demonstrator's own call rate, since right
+answers would otherwise favour those that looked. Training is on ledgers: exact ids, only sampled ranges in the loss, the
+images as they were seen. It runs in transformers' Trainer, so a larger model takes the same path with its own arguments.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from tqdm import tqdm
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from agent.policies.scripted import ScriptedPolicy
+from agent.turn import Overrides
+from rl.rewards.compose import score
+from rl.rollout import RunParts
+from rl.tasks.phantoms.demonstrator import demonstration
+from rl.tasks.phantoms.tasks import load
+from rl.tasks.task import Task
+from rl.trajectories.check import TrainingRow, training_row
+from rl.trajectories.record import Trajectory, record
+from rl.trajectories.store import TrajectoryStore
+
+IGNORED = -100
+STREAM = 31
+
+
+async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
+    """The kept episodes of the demonstrator, also written to `folder`; the same for the same seed."""
+    config = parts.config.warmup
+    store = TrajectoryStore(folder)
+    wanted = {True: round(config.trajectories * config.call_rate)}
+    wanted[False] = config.trajectories - wanted[True]
+    kept: dict[bool, list[Trajectory]] = {True: [], False: []}
+    rng = np.random.default_rng([parts.config.seed, STREAM])
+    tasks = iter(load(parts.store, "warmup", 100 * config.trajectories, parts.config.seed))
+    with tqdm(total=config.trajectories, desc="demonstrations", unit="episode") as bar:
+        while any(len(kept[looks]) < wanted[looks] for looks in kept):
+            for looks in kept:
+                if len(kept[looks]) < wanted[looks]:
+                    trajectory = await _episode(parts, next(tasks), looks, rng)
+                    if trajectory.correct:
+                        kept[looks].append(trajectory)
+                        store.add(trajectory)
+                        bar.update()
+    return kept[True] + kept[False]
+
+
+async def _episode(parts: RunParts, task: Task, looks: bool, rng: np.random.Generator) -> Trajectory:
+    policy = ScriptedPolicy(demonstration(task, looks, rng), parts.encoder, version="demonstrator")
+    state = await parts.ask(task, Overrides(policy))
+    reward, components = score(task, state, parts.config.rl.rewards)
+    return record(uuid4().hex, "warmup", task, state, components, reward, 0.0, parts.config.seed)
+
+
+def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
+    """Training rows of sound trajectories. Raises RefusedError for the others."""
+    ledgers = (Ledger.from_plain(trajectory.ledger) for trajectory in trajectories)
+    return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
+
+
+def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
+    """A right-padded batch for a vision-language model; labels only where the policy speaks."""
+    import torch
+
+    longest = max(len(row.ids) for row in batch)
+
+    def padded(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
+        return torch.tensor([[*each, *[filler] * (longest - len(each))] for each in values])
+
+    labels = [[token if said else IGNORED for token, said in zip(row.ids, row.mask, strict=True)] for row in batch]
+    pictures = [row for row in batch if row.pixel_values is not None]
+    return {
+        "input_ids": padded((row.ids for row in batch), pad),
+        "attention_mask": padded(([1] * len(row.ids) for row in batch), 0),
+        "labels": padded(labels, IGNORED),
+        "pixel_values": torch.cat([row.pixel_values for row in pictures]),
+        "image_grid_thw": torch.cat([row.image_grid_thw for row in pictures]),
+    }
+
+
+def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
+    """The base's own lessons, as rows, so that learning to act does not undo learning to see."""
+    from rl.base.lessons import Teacher
+    from rl.rollout import toolbox
+
+    teacher = Teacher(toolbox(parts.config).prompt_section())
+    rng = np.random.default_rng([parts.config.seed, STREAM, 1])
+    lessons = itertools.chain.from_iterable(teacher.step(rng, 1) for _ in itertools.count())
+    for lesson in itertools.islice(lessons, count):
+        yield _lesson_row(lesson, parts.encoder)
+
+
+def _lesson_row(lesson: Any, encoder: Encoder) -> TrainingRow:
+    import torch
+
+    seen = [encoder.pixels(image) for image in lesson.images]
+    prompt, _ = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
+    target, _ = encoder.encode(lesson.target)
+    return TrainingRow(
+        ids=prompt + target,
+        mask=[0] * len(prompt) + [1] * len(target),
+        logprobs=[0.0] * (len(prompt) + len(target)),
+        pixel_values=torch.cat([pixels.values for pixels in seen]),
+        image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
+    )
+
+
+def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out: Path, work: Path) -> None:
+    """Trains the checkpoint in `start` on the trajectories and writes the result to `out`; resumes from `work`."""
+    import torch
+    from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed
+    from transformers.trainer_utils import get_last_checkpoint
+
+    config = parts.config.warmup
+    set_seed(parts.config.seed)
+    model = AutoModelForImageTextToText.from_pretrained(
+        start, dtype=torch.float32 if parts.config.device == "cpu" else torch.bfloat16
+    )
+    freeze_vision(model)
+    taught = rows(tqdm(trajectories, desc="rows", leave=False), parts)
+    extra = round(len(taught) / config.batch_size * config.replayed)
+    taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
+    pad, image_pad = parts.encoder.tokenizer.pad_token_id, parts.encoder.image_pad
+
+    def batch(chosen: list[TrainingRow]) -> dict[str, Any]:
+        made = collate(chosen, pad)
+        return {**made, "mm_token_type_ids": (made["input_ids"] == image_pad).int()}
+
+    options = TrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size + config.replayed,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=10,
+        max_grad_norm=1.0,
+        logging_steps=10,
+        save_strategy="epoch",
+        save_total_limit=1,
+        seed=parts.config.seed,
+        data_seed=parts.config.seed,
+        remove_unused_columns=False,
+        use_cpu=parts.config.device == "cpu",
+        dataloader_pin_memory=parts.config.device != "cpu",
+        gradient_checkpointing=parts.config.device != "cpu",
+        bf16=parts.config.device != "cpu",
+        report_to=[],
+        label_names=["labels"],
+    )
+    trainer = Trainer(model=model, args=options, train_dataset=taught, data_collator=batch)  # pyright: ignore
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
+    model.save_pretrained(out)
+    parts.encoder.processor.save_pretrained(out)
+
+
+def freeze_vision(model: Any) -> None:
+    """As in RL: what was learnt about seeing stays; only the language model learns to act."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = "language_model" in name or "lm_head" in name
