@@ -60,7 +60,7 @@ class Warmup(Section):
 
     enabled: bool = True
     trajectories: int = 800
-    call_rate: float = Field(0.2, ge=0, le=1)
+    call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
     epochs: int = 4
     batch_size: int = 32
@@ -125,9 +125,18 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"Got {path}, which cannot be read ({error.strerror}); expected a YAML file.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"Got {path}, which is not YAML: {error}") from error
-    values = dict(cast(Mapping[str, Any], loaded)) if isinstance(loaded, Mapping) else {}
+    if not isinstance(loaded, Mapping):
+        raise ConfigError(
+            f"Got {path}, which holds {loaded!r:.80}, expected `field: value` lines; see configs/laptop.yaml."
+        )
+    # overrides change the resolved values: `rl.rewards.calls=-0.1` leaves the other default rewards as they are
+    values = _checked(cast(Mapping[str, Any], loaded), path).model_dump(mode="json")
     for override in overrides:
         _set(values, override)
+    return _checked(values, path)
+
+
+def _checked(values: object, path: Path) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -142,16 +151,19 @@ def _set(values: dict[str, Any], override: str) -> None:
     if not equals:
         raise ConfigError(f"Got the override {override!r}, expected name=value, such as rl.steps=5.")
     *sections, last = name.removeprefix("--").split(".")
+    if "openrlhf" in sections:  # its flags have dots of their own
+        split = sections.index("openrlhf") + 1
+        sections, last = sections[:split], ".".join([*sections[split:], last])
     inner = values
-    for position, section in enumerate(sections):
-        if section == "openrlhf":  # its flags have dots of their own
-            inner = inner.setdefault(section, {})
-            last = ".".join([*sections[position + 1 :], last])
-            break
-        inner = inner.setdefault(section, {})
-        if not isinstance(inner, dict):
+    for section in sections:
+        below: object = inner.setdefault(section, {})
+        if not isinstance(below, dict):
             raise ConfigError(f"Got the override {override!r}, but {section} is a value, not a section.")
-    inner[last] = yaml.safe_load(text)
+        inner = cast(dict[str, Any], below)
+    try:
+        inner[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"Got the override {override!r}, whose value is not YAML: {error}") from error
 
 
 def dump(config: Config) -> str:

@@ -7,6 +7,7 @@ agree to about 1e-5; a misaligned token, mask or pixel shows as a difference of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from agent.ledger import Ledger
 from rl.rollout import RunParts
@@ -34,7 +35,7 @@ def compare(checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunPart
     import torch
     from transformers import AutoModelForImageTextToText
 
-    model = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    model = cast(Any, AutoModelForImageTextToText).from_pretrained(checkpoint, dtype=torch.float32).eval()
     differences: list[float] = []
     not_greedy = 0
     for trajectory in trajectories:
@@ -48,7 +49,7 @@ def compare(checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunPart
                 mm_token_type_ids=(ids == parts.encoder.image_pad).int(),
             ).logits[0, :-1]
         logits[:, list(parts.encoder.banned)] = -torch.inf
-        scores = torch.log_softmax(logits.float(), dim=-1)
+        scores: Any = torch.log_softmax(logits.float(), dim=-1)
         said = torch.tensor(row.mask[1:], dtype=torch.bool)
         chosen = scores.gather(1, ids[0, 1:, None])[:, 0][said]
         differences += (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist()

@@ -11,10 +11,11 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors import SafetensorError, safe_open
 
+from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
 from agent.serving.checkpoint import Checkpoint, latest, publish, published
@@ -22,7 +23,7 @@ from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.turn import Overrides
 from rl.exactness import compare
-from rl.rewards.compose import score
+from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -102,17 +103,17 @@ class Publisher:
         self.asked += 1
         try:
             state = await self.parts.ask(task, Overrides(self.policy))
-        except PolicyError:
+            reward, components = score(task, state, self.parts.config.rl.rewards)
+        except (PolicyError, LedgerError, UnscoredError):
             self.failed += 1
             return None
-        reward, components = score(task, state, self.parts.config.rl.rewards)
         return record(task.id, "probe", task, state, components, reward, 0.0)
 
     async def probe(self, stop: asyncio.Event) -> None:
         """Asks the served graph one question after the other until `stop` is set."""
         every = self.parts.config.serving.probe_every_s
         count = 0
-        while every and not stop.is_set():
+        while every and self.probes and not stop.is_set():
             await self.ask(self.probes[count % len(self.probes)])
             count += 1
             await asyncio.sleep(every)
@@ -130,7 +131,7 @@ def is_whole(folder: Path) -> bool:
         return False
     try:
         for path in weights:
-            with safe_open(path, framework="numpy") as opened:
+            with cast(Any, safe_open)(path, framework="numpy") as opened:
                 list(opened.keys())
     except (SafetensorError, OSError):
         return False

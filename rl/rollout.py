@@ -6,14 +6,15 @@ served, trained and measured is one graph.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
-from agent.turn import Agent, EpisodeState, Limits, Overrides
+from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
 from graphs.reasoning import ReasoningGraph, compile_reasoning, recursion_limit
 from rl.config import Config, Episode, load_config
 from rl.rewards.compose import score
@@ -23,6 +24,7 @@ from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
+Invoke = Callable[..., Awaitable[EpisodeState]]
 CONFIG = "config.yaml"
 IMAGES = "images"
 
@@ -47,9 +49,9 @@ class RunParts:
 
     async def ask(self, task: Task, overrides: Overrides) -> EpisodeState:
         """The final state of one episode of `task`."""
-        question = EpisodeState(images=list(task.images), question=task.question)
-        state = await self.graph.ainvoke(question, {**recursion_limit(self.limits)}, context=overrides)
-        return EpisodeState(**state)
+        question = Question(images=list(task.images), question=task.question)
+        invoke = cast(Invoke, self.graph.ainvoke)  # pyright: ignore[reportUnknownMemberType]
+        return await invoke(question, recursion_limit(self.limits), context=overrides)
 
 
 def toolbox(config: Config) -> Toolbox:

@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import IO
 from tqdm import tqdm
 
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import Checkpoint, latest, load, publish, published
+from agent.serving.checkpoint import latest, load, publish, published
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
@@ -26,14 +26,13 @@ from rl import warmup
 from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
 from rl.config import Config, dump
-from rl.evaluate import CONDITIONS, evaluate
-from rl.publish import Publisher
+from rl.evaluate import evaluate
+from rl.publish import Publisher, version_of
 from rl.report.write import write_whole
 from rl.rollout import CONFIG, RunParts, open_run
 from rl.summary import write_summary
 from rl.tasks.phantoms.tasks import load as load_tasks
 from rl.tasks.task import Task
-from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
 HELD_OUT_SEED = 0
@@ -122,7 +121,7 @@ class Stages:
         return [Task.from_plain(json.loads(line)) for line in path.read_text().splitlines()]
 
     async def base(self) -> None:
-        """The policy to begin with, as a published version: the embedded base, or any checkpoint named in the config."""
+        """The policy to begin with, as a published version: the embedded base, or what the config names."""
         if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
             folder = embedded.prepare(self.config, self.run / "base")
             publish(folder, self.versions, "base", None, {}, folder)
@@ -133,16 +132,16 @@ class Stages:
             return
         out = self.run / "warmup" / "final"
         if self.config.warmup.enabled:
-            shown = list(TrajectoryStore(self.run / "trajectories" / "warmup"))
+            shown = list(TrajectoryStore(self.run / "trajectories" / "demonstrations"))
             if len(shown) < self.config.warmup.trajectories:
-                shown = await warmup.demonstrate(self.parts(), self.run / "trajectories" / "warmup")
+                shown = await warmup.demonstrate(self.parts(), self.run / "trajectories" / "demonstrations")
             warmup.train(self.parts(), shown, self.versions / "base", out, self.run / "warmup" / "work")
         else:
             out = self.versions / "base"
         publish(out, self.versions, "warmup", "base", {}, self.versions / "base")
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[VLLMServer]:
+    async def served(self) -> AsyncGenerator[VLLMServer, None]:
         """A server with the version that the run had live last."""
         live = load(self.versions / "base")
         if "evaluate_before" in self.seconds():
@@ -187,9 +186,10 @@ class Stages:
 
     async def _last(self, publisher: Publisher) -> None:
         """The weights at the end of training, unless the last saved checkpoint is them."""
-        if self.config.rl.steps % self.config.rl.save_steps:
-            final = self.run / "rl" / "final"
-            await publisher.go_live(publisher.seal(self.config.rl.steps, final))
+        steps = self.config.rl.steps
+        known = {checkpoint.version for checkpoint in published(self.versions)}
+        if steps % self.config.rl.save_steps and version_of(steps) not in known:
+            await publisher.go_live(publisher.seal(steps, self.run / "rl" / "final"))
 
 
 class _Progress:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from agent.serving.checkpoint import load
 from rl.bridge.executor_version import FIRST_VERSION
-from rl.config import Config
 from rl.evaluate import CONDITIONS
 from rl.exactness import compare
 from rl.publish import swaps
@@ -56,7 +55,7 @@ def write_summary(run: Path, parts: RunParts, seconds: Mapping[str, float]) -> P
         "exactness": exactness(run, trained, parts),
         "versions": versions(),
     }
-    rows = curves(trained, parts.config)
+    rows = curves(trained)
     write_report(run, report, rows, conditions["tools_untrained"], conditions["trained"], parts.store)
     return run / "report.html"
 
@@ -70,11 +69,12 @@ def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> dict
     return metrics.exactness(len(trained), refused, agreement.mean, agreement.most)
 
 
-def curves(trained: Sequence[Trajectory], config: Config) -> list[Row]:
-    """One row per RL step, from its episodes in the order they finished."""
-    size = config.rl.prompts_per_step * config.rl.samples_per_prompt
-    steps = [trained[start : start + size] for start in range(0, len(trained), size)]
-    return [_row(number, episodes) for number, episodes in enumerate(steps, start=1)]
+def curves(trained: Sequence[Trajectory]) -> list[Row]:
+    """One row per RL step, from the episodes that its weights began; a step that was cut off and redone is one row."""
+    steps: dict[str, list[Trajectory]] = defaultdict(list)
+    for trajectory in trained:
+        steps[trajectory.versions[0]].append(trajectory)
+    return [_row(number, steps[name]) for number, name in enumerate(sorted(steps), start=1)]
 
 
 def _row(step: int, episodes: Sequence[Trajectory]) -> Row:

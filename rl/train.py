@@ -1,8 +1,8 @@
 """`python -m rl.train`: base -> warm-up -> reinforcement learning -> evaluation -> report, each stage resumable.
 
-Everything of a run lies in `runs/NAME/`: the resolved configuration, tasks, images, trajectories, published checkpoints,
-logs, report.json, curves and report.html. A stage that was finished is not done again; `--resume` goes on where a run
-was cut off, at whatever moment. Research use only, not a medical device.
+Everything of a run lies in `runs/NAME/`: the resolved configuration, tasks, images, trajectories, published
+checkpoints, logs, report.json, curves and report.html. A stage that was finished is not done again; `--resume` goes on
+where a run was cut off, at whatever moment. Research use only, not a medical device.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved config and every command line")
     parser.add_argument("overrides", nargs="*", help="dotted overrides, such as rl.steps=5")
-    return parser.parse_args(argv)
+    return parser.parse_intermixed_args(argv)
 
 
 def has_gpu() -> bool:

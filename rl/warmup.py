@@ -1,15 +1,15 @@
 """Warm-up: supervised learning of how to act, from an imperfect expert's episodes run through the real graph.
 
 Episodes are rejection-sampled (only right ones are kept) and balanced to the demonstrator's own call rate, since right
-answers would otherwise favour those that looked. Training is on ledgers: exact ids, only sampled ranges in the loss, the
-images as they were seen. It runs in transformers' Trainer, so a larger model takes the same path with its own arguments.
+answers would otherwise favour those that looked. Training is on ledgers: exact ids, only sampled ranges in the loss,
+the images as they were seen. It runs in transformers' Trainer, so a larger model takes the same path with its own
+arguments.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -32,31 +32,36 @@ STREAM = 31
 
 
 async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
-    """The kept episodes of the demonstrator, also written to `folder`; the same for the same seed."""
+    """The kept episodes of the demonstrator, also written to `folder`: for one seed the same, in order and by id.
+
+    So a demonstration that was cut off and begun again leaves each episode in the folder once.
+    """
     config = parts.config.warmup
     store = TrajectoryStore(folder)
     wanted = {True: round(config.trajectories * config.call_rate)}
     wanted[False] = config.trajectories - wanted[True]
-    kept: dict[bool, list[Trajectory]] = {True: [], False: []}
+    kept = {True: 0, False: 0}
+    shown: list[Trajectory] = []
     rng = np.random.default_rng([parts.config.seed, STREAM])
     tasks = iter(load(parts.store, "warmup", 100 * config.trajectories, parts.config.seed))
     with tqdm(total=config.trajectories, desc="demonstrations", unit="episode") as bar:
-        while any(len(kept[looks]) < wanted[looks] for looks in kept):
-            for looks in kept:
-                if len(kept[looks]) < wanted[looks]:
+        while kept != wanted:
+            for looks in wanted:
+                if kept[looks] < wanted[looks]:
                     trajectory = await _episode(parts, next(tasks), looks, rng)
                     if trajectory.correct:
-                        kept[looks].append(trajectory)
+                        kept[looks] += 1
+                        shown.append(trajectory)
                         store.add(trajectory)
                         bar.update()
-    return kept[True] + kept[False]
+    return shown
 
 
 async def _episode(parts: RunParts, task: Task, looks: bool, rng: np.random.Generator) -> Trajectory:
     policy = ScriptedPolicy(demonstration(task, looks, rng), parts.encoder, version="demonstrator")
     state = await parts.ask(task, Overrides(policy))
     reward, components = score(task, state, parts.config.rl.rewards)
-    return record(uuid4().hex, "warmup", task, state, components, reward, 0.0, parts.config.seed)
+    return record(f"warmup/{task.id}", "warmup", task, state, components, reward, 0.0, parts.config.seed)
 
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
@@ -115,12 +120,11 @@ def _lesson_row(lesson: Any, encoder: Encoder) -> TrainingRow:
 def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out: Path, work: Path) -> None:
     """Trains the checkpoint in `start` on the trajectories and writes the result to `out`; resumes from `work`."""
     import torch
-    from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed
-    from transformers.trainer_utils import get_last_checkpoint
+    from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed, trainer_utils
 
     config = parts.config.warmup
     set_seed(parts.config.seed)
-    model = AutoModelForImageTextToText.from_pretrained(
+    model = cast(Any, AutoModelForImageTextToText).from_pretrained(
         start, dtype=torch.float32 if parts.config.device == "cpu" else torch.bfloat16
     )
     freeze_vision(model)
@@ -154,8 +158,9 @@ def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out:
         report_to=[],
         label_names=["labels"],
     )
-    trainer = Trainer(model=model, args=options, train_dataset=taught, data_collator=batch)  # pyright: ignore
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
+    last = cast(Any, trainer_utils).get_last_checkpoint(str(work)) if work.is_dir() else None
+    trainer = cast(Any, Trainer)(model=model, args=options, train_dataset=taught, data_collator=batch)
+    trainer.train(resume_from_checkpoint=last)
     model.save_pretrained(out)
     parts.encoder.processor.save_pretrained(out)
 

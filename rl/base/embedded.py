@@ -5,6 +5,7 @@ served and compared here runs in float32. With one, a hub name or folder is take
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 from rl.config import ROOT, Config
 
@@ -33,13 +34,13 @@ def in_float32(folder: Path, out: Path) -> Path:
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).save_pretrained(out)
-    AutoProcessor.from_pretrained(folder).save_pretrained(out)
+    cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).save_pretrained(out)
+    cast(Any, AutoProcessor).from_pretrained(folder).save_pretrained(out)
     return out
 
 
 def downloaded(name: str) -> Path:
     """A local folder as it is, or a model of the Hugging Face hub."""
-    from huggingface_hub import snapshot_download
+    import huggingface_hub
 
-    return Path(name) if Path(name).is_dir() else Path(snapshot_download(name))
+    return Path(name) if Path(name).is_dir() else Path(cast(Any, huggingface_hub).snapshot_download(name))

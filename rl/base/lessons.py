@@ -1,9 +1,10 @@
 """What the base is taught: to see, and to write in the agent's format. Never an episode, never when to look.
 
 Every lesson is one question and one turn, as in any vision-language base's instruction data: read a view ("What type is
-the lesion?"), guess from the whole picture, say a quadrant, write down the call one is told to write ("Call zoom_in on the
-lesion."), read a measurement out of a text. A lesson never shows a tool's result as the answer to the policy's own call.
-Beside the turn, each image token carries a dense label (what lies in its cell), learnt through the same output head.
+the lesion?"), guess from the whole picture, say a quadrant, write down the call one is told to write ("Call zoom_in on
+the lesion."), read a measurement out of a text. A lesson never shows a tool's result as the answer to the policy's own
+call. Beside the turn, each image token carries a dense label (what lies in its cell), learnt through the same output
+head.
 """
 
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ def _closer(rng: np.random.Generator, picture: Image.Image, lesion: Lesion) -> V
 
 
 class Teacher:
-    """Makes lessons; `tool_section` is the tool part of a system prompt, one of three prompts a lesson may stand under."""
+    """Makes lessons; `tool_section` is the tool part of one of the three system prompts a lesson may stand under."""
 
     def __init__(self, tool_section: str) -> None:
         self.systems = ("", system_prompt(""), system_prompt(tool_section))

@@ -1,14 +1,14 @@
 """What a base can do, measured on lessons it has never had: `python -m rl.base.measure FOLDER`.
 
-Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: how often every
-zoom holds its lesson's centre, or the measured length is within tolerance), with a 95 % bootstrap interval.
+Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: how often
+every zoom holds its lesson's centre, or the measured length is within tolerance), with a 95 % bootstrap interval.
 """
 
 import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
     from rl.rollout import laptop_tools
 
     encoder = Encoder.from_checkpoint(folder)
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    model = cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).eval()
     teacher = Teacher(laptop_tools().prompt_section())
     right: dict[str, list[float]] = defaultdict(list)
     for index in tqdm(range(phantoms), desc="measure", unit="phantom pair"):
@@ -79,8 +79,8 @@ def is_right(said: str, target: str) -> bool:
 
 
 def _near(got: Turn, expected: Turn) -> bool:
-    pairs = [
-        (one.arguments.get(name), value)
+    pairs: list[tuple[list[int] | None, list[int]]] = [
+        (one.arguments.get(name), cast(list[int], value))
         for one, other in zip(got.calls, expected.calls, strict=True)
         for name, value in other.arguments.items()
         if isinstance(value, list)

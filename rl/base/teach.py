@@ -142,7 +142,7 @@ def look_once(model: Any, batch: dict[str, Any]) -> None:
 
 
 def losses(model: Any, batch: dict[str, Any], image_pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(turn loss, dense loss): mean cross-entropies per labelled token; only labelled positions pass the output head."""
+    """(turn loss, dense loss): mean cross-entropies; only labelled positions pass the output head."""
     look_once(model, batch)
     hidden = model.model(
         input_ids=batch["input_ids"],

@@ -1,8 +1,9 @@
 """What OpenRLHF's rollout actor runs for each sample: the compiled graph, on the actor's own engine.
 
 OpenRLHF loads this file by path and builds `AgentExecutor` without arguments; the run's folder comes by environment. A
-sample whose trajectory fails the check is refused and sampled again; if that keeps happening the run stops, because a
-pipeline that misaligns tokens must not train. Every finished episode lands in the run's trajectory store.
+sample whose tokens do not agree with the engine's, whose trajectory fails the check, or in which a tool of ours had a
+bug is refused and sampled again; if that keeps happening the run stops, because a pipeline that misaligns tokens must
+not train. Every finished episode lands in the run's trajectory store.
 """
 
 import json
@@ -14,17 +15,20 @@ from uuid import uuid4
 
 from openrlhf.utils.agent import AgentExecutorBase
 
-from agent.ledger import Ledger
+from agent.ledger import Ledger, LedgerError
 from agent.policies.engine import EnginePolicy
 from agent.turn import Overrides
-from rl.bridge.executor_version import step_version
+from rl.bridge.executor_version import episodes_per_step, resumed_step, step_version
 from rl.bridge.launch import RUN_FOLDER
-from rl.rewards.compose import score
+from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts, open_run
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
+
+REFUSED = (RefusedError, LedgerError, UnscoredError)
+"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool."""
 
 
 class AgentExecutor(AgentExecutorBase):
@@ -34,8 +38,8 @@ class AgentExecutor(AgentExecutorBase):
         run = Path(os.environ[RUN_FOLDER])
         self.run: RunParts = open_run(run)
         self.trajectories = TrajectoryStore(run / "trajectories" / "rl")
-        self.per_step = self.run.config.rl.prompts_per_step * self.run.config.rl.samples_per_prompt
-        self.finished = 0
+        self.per_step = episodes_per_step(self.run.config)
+        self.finished = resumed_step(run) * self.per_step
         self.refusals = run / "trajectories" / "refused.jsonl"
 
     async def execute(
@@ -53,7 +57,7 @@ class AgentExecutor(AgentExecutorBase):
         for _ in range(self.run.config.rl.refusals):
             try:
                 trajectory, row = await self._episode(task, llm_engine, sampling_params)
-            except RefusedError as reason:
+            except REFUSED as reason:
                 self._note(task, reason)
                 continue
             self.trajectories.add(trajectory)
@@ -72,7 +76,7 @@ class AgentExecutor(AgentExecutorBase):
         seconds = time.perf_counter() - started
         return record(uuid4().hex, "rl", task, state, components, reward, seconds), row
 
-    def _note(self, task: Task, reason: RefusedError) -> None:
+    def _note(self, task: Task, reason: ValueError) -> None:
         self.refusals.parent.mkdir(parents=True, exist_ok=True)
         with self.refusals.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"task": task.id, "reason": str(reason)}) + "\n")

@@ -1,13 +1,32 @@
 """How a rollout's weights are named: by the number of OpenRLHF steps before it.
 
 The executor cannot ask OpenRLHF which step it is at, but in synchronous training every step samples a fixed number of
-episodes before its update, so the count of finished ones tells. (Asynchronous training mixes steps: there the name is
-the step in which the sampling began.)
+episodes before its update, so the count of finished ones tells. Prompts are spread evenly over the engines, each with
+an executor of its own. (Asynchronous training mixes steps: there the name is the step in which the sampling began.)
 """
 
+import re
+from pathlib import Path
+
+from rl.config import Config
+
 FIRST_VERSION = "step-00000"
+_SAVED = re.compile(r"global_step(\d+)")
 
 
 def step_version(finished: int, per_step: int) -> str:
     """The name of the weights after `finished` episodes, `per_step` of which make a step."""
     return f"step-{finished // per_step:05d}"
+
+
+def episodes_per_step(config: Config) -> int:
+    """Episodes of a step that one executor samples; at least 1."""
+    engines = int(config.rl.openrlhf.get("vllm.num_engines", 1))
+    return max(1, config.rl.prompts_per_step * config.rl.samples_per_prompt // engines)
+
+
+def resumed_step(run: Path) -> int:
+    """The step whose checkpoint a training that starts now goes on from; 0 for a fresh one."""
+    latest = run / "rl" / "checkpoints" / "_actor" / "latest"
+    saved = _SAVED.fullmatch(latest.read_text(encoding="utf-8").strip()) if latest.exists() else None
+    return int(saved[1]) if saved else 0

@@ -1,14 +1,14 @@
 """OpenRLHF's command line and environment for a run. Starts nothing itself.
 
-Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins. Without a
-GPU the same module runs behind `rl/bridge/cpu`.
+Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins.
+Without a GPU the same module runs behind `rl/bridge/cpu`.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.config import ROOT, Config
@@ -56,7 +56,8 @@ def arguments(named: Mapping[str, Any]) -> list[str]:
             continue
         line.append(f"--{name}")
         if value is not True:
-            line += [str(item) for item in (value if isinstance(value, list | tuple) else [value])]
+            items = cast(Sequence[Any], value) if isinstance(value, list | tuple) else [value]
+            line += [str(item) for item in items]
     return line
 
 
@@ -75,6 +76,9 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
     values = {
         **os.environ,
         RUN_FOLDER: str(run),
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        ),  # DeepSpeed calls ninja
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(temporary),

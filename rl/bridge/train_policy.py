@@ -62,10 +62,11 @@ async def train_policy(config: Config, run: Path, start: Path, prompts: Path, ti
             stderr=output,
             start_new_session=True,
         )
+    ended = asyncio.create_task(child.wait())
     try:
-        while child.returncode is None:
+        while not ended.done():
             tick()
-            await asyncio.wait([asyncio.ensure_future(child.wait())], timeout=0.5)
+            await asyncio.wait([ended], timeout=0.5)
     finally:
         if child.returncode is None:
             child.terminate()

@@ -1,7 +1,8 @@
 """A task: one question about images, with what grading, rewarding and evaluating it needs.
 
-Frozen plain data. Images are ids in the run's image store. `regions` (where the answer lies) and `expert` (what an expert
-does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a config says so.
+Frozen plain data. Images are ids in the run's image store. `regions` (where the answer lies) and `expert` (what an
+expert does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a config
+says so.
 """
 
 from collections.abc import Mapping
@@ -43,5 +44,6 @@ class Task:
     def from_plain(cls, plain: Mapping[str, Any]) -> "Task":
         """The task that `to_plain` wrote, also after a passage through JSON."""
         regions = tuple((int(number), (box[0], box[1], box[2], box[3])) for number, box in plain["regions"])
-        rest = {"images": tuple(plain["images"]), "regions": regions, "expert": tuple(plain["expert"])}
-        return cls(**{**plain, **rest})
+        lists = {"images": tuple(plain["images"]), "regions": regions, "expert": tuple(plain["expert"])}
+        fields: dict[str, Any] = {**plain, **lists}
+        return cls(**fields)

@@ -49,9 +49,8 @@ def training_row(ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bo
     for placed, pixels in zip(ledger.images, seen, strict=True):
         rows = math.prod(placed.grid)
         if pixels.grid != placed.grid or len(pixels.values) != rows:
-            faults.append(
-                f"image {placed.image[:12]} has grid {pixels.grid} and {len(pixels.values)} patches, expected {placed.grid}"
-            )
+            got = f"grid {pixels.grid} and {len(pixels.values)} patches"
+            faults.append(f"image {placed.image[:12]} has {got}, expected {placed.grid}")
     if faults:
         raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
     return TrainingRow(

@@ -30,7 +30,7 @@ class Trajectory:
     transcript: list[dict[str, Any]]
     """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
     calls: list[dict[str, Any]]
-    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, measurements, seconds."""
+    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, measurements, ..."""
     turns: int
     faults: int
     """Turns that the protocol could not read."""

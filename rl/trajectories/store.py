@@ -6,6 +6,7 @@ read (its episode counted as unfinished), and an id is never counted twice. Imag
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +19,7 @@ class TrajectoryStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file = folder / f"{os.getpid()}-{uuid4().hex[:8]}.jsonl"
+        self._file = folder / f"{time.time_ns()}-{os.getpid()}-{uuid4().hex[:8]}.jsonl"
 
     def add(self, trajectory: Trajectory) -> None:
         """Appends one finished episode; it is on disk when this returns."""
@@ -28,7 +29,7 @@ class TrajectoryStore:
             file.write(line)
 
     def __iter__(self) -> Iterator[Trajectory]:
-        """Every whole trajectory, each id once, by file and order of writing."""
+        """Every whole trajectory, each id once, in order of the files' making and of writing."""
         seen: set[str] = set()
         for path in sorted(self.folder.glob("*.jsonl")):
             for line in path.read_text(encoding="utf-8").split("\n"):

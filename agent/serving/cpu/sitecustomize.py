@@ -2,4 +2,5 @@
 
 import importlib
 
-importlib.import_module("torchvision_operators").prepare()
+for change in ("torchvision_operators", "whole_pictures"):
+    importlib.import_module(change).prepare()

@@ -21,12 +21,12 @@ def without_cuda(_: Any) -> None:
     import torch
     import torch.distributed.device_mesh as meshes
 
-    def nothing(*_: Any, **__: Any) -> None:
-        return None
+    def no_call() -> Any:
+        return lambda *_, **__: None  # each its own: torch's compiler refuses one function under several names
 
     torch.cuda.current_device = lambda: _CpuDevice("cpu")
     for name in ("set_device", "synchronize", "empty_cache", "current_stream"):
-        setattr(torch.cuda, name, nothing)
+        setattr(torch.cuda, name, no_call())
     make_mesh = meshes.init_device_mesh
 
     @wraps(make_mesh)
@@ -34,7 +34,8 @@ def without_cuda(_: Any) -> None:
         return make_mesh("cpu" if device_type == "cuda" else device_type, *arguments, **options)
 
     meshes.init_device_mesh = on_cpu
-    torch.distributed.init_device_mesh = on_cpu
+    distributed: Any = torch.distributed
+    distributed.init_device_mesh = on_cpu
 
 
 class _GlooGroup:
@@ -53,14 +54,19 @@ class _GlooGroup:
 
 def weights_over_gloo(module: Any) -> None:
     """The group that carries weights from the trainer to vLLM."""
-    import torch.distributed as distributed
+    import torch
+
+    distributed: Any = torch.distributed
 
     def connect(address: str, port: int, rank: int, world: int, device: Any) -> _GlooGroup:
         store = distributed.TCPStore(address, port, world, is_master=rank == 0, timeout=TIMEOUT)
         return _GlooGroup(distributed.ProcessGroupGloo(store, rank, world, TIMEOUT))
 
+    def barrier() -> None:
+        distributed.barrier()
+
     module.stateless_init_process_group = connect
-    module.torch_dist_barrier_and_cuda_sync = lambda: distributed.barrier()
+    module.torch_dist_barrier_and_cuda_sync = barrier
 
 
 def weights_into_cpu_memory(module: Any) -> None:

@@ -7,6 +7,7 @@ temporary folder of this process (RAY_TMPDIR), and it ends with this process.
 import os
 import runpy
 import sys
+from typing import Any, cast
 
 import ray
 
@@ -16,7 +17,7 @@ OBJECT_STORE_BYTES = 1024**3
 
 def main() -> None:
     """Starts Ray, then runs OpenRLHF's command line as if it had been called."""
-    ray.init(
+    cast(Any, ray).init(
         num_cpus=8,
         num_gpus=LOGICAL_GPUS,
         object_store_memory=OBJECT_STORE_BYTES,
@@ -27,7 +28,7 @@ def main() -> None:
     try:
         runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
     finally:
-        ray.shutdown()
+        cast(Any, ray).shutdown()
 
 
 if __name__ == "__main__":

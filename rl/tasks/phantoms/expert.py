@@ -1,7 +1,7 @@
 """How an expert speaks about phantoms: the boxes and points it writes, and its thoughts.
 
-It writes coordinates on a coarse grid of 20 (of 999), so that the embedded policy has 50 coordinate tokens to learn, not
-a thousand; a grid step is 10 pixels of a 512-pixel phantom, well inside what a zoom of 61 pixels forgives.
+It writes coordinates on a coarse grid of 20 (of 999), so that the embedded policy has 50 coordinate tokens to learn,
+not a thousand; a grid step is 10 pixels of a 512-pixel phantom, well inside what a zoom of 61 pixels forgives.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 from einops import rearrange
 
-from flash_attn import needs_a_gpu as index_first_axis
-from flash_attn import needs_a_gpu as pad_input
-from flash_attn import needs_a_gpu as unpad_input
+from . import needs_a_gpu as index_first_axis
+from . import needs_a_gpu as pad_input
+from . import needs_a_gpu as unpad_input
 
 __all__ = ["index_first_axis", "pad_input", "rearrange", "unpad_input"]

@@ -1,5 +1,5 @@
 """Stands in for flash_attn.utils.distributed."""
 
-from flash_attn import needs_a_gpu as all_gather
+from .. import needs_a_gpu as all_gather
 
 __all__ = ["all_gather"]

@@ -1,0 +1,4 @@
+"""Measurements side by side, each a ratio within one run on one machine. Run as `python -m benchmarks.NAME`.
+
+They are scripts, not tests: a time depends on the machine and on what else it does.
+"""

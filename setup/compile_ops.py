@@ -1,0 +1,27 @@
+"""Run by the new .venv on a CPU: compiles the DeepSpeed ops that training calls, which DeepSpeed would do on first use.
+
+The ops: Adam (FusedAdam is DeepSpeed's name for it on a CPU too) and the reduction through shared memory. They land in
+TORCH_EXTENSIONS_DIR, where the runs look for them; a second call finds them compiled.
+"""
+
+from typing import Protocol, cast
+
+from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder
+
+
+class OpBuilder(Protocol):
+    """The part of DeepSpeed's untyped op builders that is used here."""
+
+    def load(self, verbose: bool) -> object:
+        """Compile the op unless that was done, and import it."""
+        ...
+
+
+def main() -> None:
+    """Compile or load each op; a compiler's error propagates."""
+    for builder in (FusedAdamBuilder(), ShareMemCommBuilder()):
+        cast(OpBuilder, builder).load(verbose=False)
+
+
+if __name__ == "__main__":
+    main()

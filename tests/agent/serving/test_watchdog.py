@@ -1,0 +1,148 @@
+"""No way of dying leaves a process behind: shown with a small stubborn program in the server's place."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psutil
+import pytest
+
+from agent.serving import watchdog
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+FAST = "import agent.serving.watchdog as w; w.GRACE_S = 0.5; w.METRICS_S = 0.1; raise SystemExit(w.main())"
+
+
+def _plan(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    (tmp_path / "own").mkdir()
+    plan = {
+        "command": [sys.executable, "-c", STUBBORN],
+        "parent": os.getpid(),
+        "idle_s": None,
+        "metrics": "",
+        "temporary": str(tmp_path / "own"),
+        "record": str(tmp_path / "server.json"),
+    }
+    return {**plan, **changes}
+
+
+def _start(plan: dict[str, Any]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", FAST, json.dumps(plan)], stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _group_of(process.pid) == leader]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_told_to_stop_it_ends_the_whole_group_and_tidies_up(tmp_path: Path) -> None:
+    dog = _start(_plan(tmp_path))
+    (tmp_path / "server.json").write_text(json.dumps({"pid": dog.pid}))
+    _wait_for(lambda: len(_group(dog.pid)) == 3)
+    group = _group(dog.pid)
+    dog.send_signal(signal.SIGTERM)
+    dog.communicate(timeout=30)
+    assert _living(group) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_record_of_another_server_stays(tmp_path: Path) -> None:
+    (tmp_path / "server.json").write_text(json.dumps({"pid": 1}))
+    dog = _start(_plan(tmp_path, command=[sys.executable, "-c", "raise SystemExit(3)"]))
+    dog.communicate(timeout=30)
+    assert dog.returncode == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["server.json"]
+
+
+def test_a_parent_killed_with_9_takes_it_along(tmp_path: Path) -> None:
+    parent = f"""
+import json, subprocess, sys, os, time
+plan = json.loads({json.dumps(json.dumps(_plan(tmp_path)))})
+plan["parent"] = os.getpid()
+dog = subprocess.Popen([sys.executable, "-c", {FAST!r}, json.dumps(plan)], start_new_session=True)
+print(dog.pid, flush=True)
+time.sleep(600)
+"""
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    leader = int(process.stdout.readline())
+    _wait_for(lambda: len(_group(leader)) == 3)
+    group = _group(leader)
+    process.kill()
+    process.communicate()
+    _wait_for(lambda: _living(group) == [])
+    assert not (tmp_path / "own").exists()
+
+
+class _Metrics(BaseHTTPRequestHandler):
+    finished = 0.0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        label = '{finished_reason="stop"}'
+        self.wfile.write(f"vllm:request_success_total{label} {type(self).finished}\n".encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def metrics_url() -> Iterator[str]:
+    """A server of vLLM's metrics."""
+    server = HTTPServer(("127.0.0.1", 0), _Metrics)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/metrics"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_outlives_its_parent_ends_when_idle(tmp_path: Path, metrics_url: str) -> None:
+    dog = _start(_plan(tmp_path, parent=None, idle_s=1.5, metrics=metrics_url))
+    _wait_for(lambda: len(_group(dog.pid)) == 3)
+    group = _group(dog.pid)
+    busy_until = time.monotonic() + 3
+    while time.monotonic() < busy_until:
+        _Metrics.finished += 1
+        time.sleep(0.2)
+    assert len(_living(group)) == 3
+    _wait_for(lambda: dog.poll() is not None)
+    assert _living(group) == []
+
+
+def test_metrics_are_summed_over_their_labels() -> None:
+    text = '# HELP a b\na{x="1"} 2.0\na{x="2"} 3.5\nab 7\na 1\n'
+    assert watchdog.total(text, "a") == 6.5

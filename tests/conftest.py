@@ -1,0 +1,65 @@
+"""What the tests of several packages stand on: the embedded policy's own tokenizer and image processor, and a store.
+
+They are built as the base's teacher builds them, without any training, once for all tests.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.encoder import Encoder
+from agent.serving.cpu import torchvision_operators
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+from tools.toolbox import Toolbox
+
+torchvision_operators.prepare()
+
+
+@pytest.fixture(scope="session")
+def tool_section() -> str:
+    """The tool part of the system prompt that the embedded policy knows."""
+    return Toolbox(load_tools(["zoom_in", "measure_distance"])).prompt_section()
+
+
+@pytest.fixture(scope="session")
+def processor(tool_section: str) -> Any:
+    """The embedded policy's processor."""
+    from rl.base.model import build_processor
+    from rl.base.teach import corpus, pieces
+    from rl.base.tokenizer import build_tokenizer
+
+    return build_processor(build_tokenizer(corpus(), pieces(tool_section)))
+
+
+@pytest.fixture(scope="session")
+def encoder(processor: Any) -> Encoder:
+    """The encoder of the embedded policy."""
+    return Encoder(processor)
+
+
+@pytest.fixture(scope="session")
+def random_checkpoint(processor: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the embedded policy's architecture and processor, and weights that were taught nothing."""
+    from rl.base.model import build_model
+    from rl.base.teach import save
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "random"
+    save(build_model(processor.tokenizer, seed=0), processor, folder)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ImageStore:
+    """An empty image store."""
+    return ImageStore(tmp_path / "images")
+
+
+@pytest.fixture(scope="session")
+def scan() -> MedicalImage:
+    """A 512 x 512 picture, no two crops of which are alike, with 0.5 mm between rows and 0.25 mm between columns."""
+    pixels = np.random.default_rng(0).integers(0, 256, (512, 512), dtype=np.uint8)
+    return MedicalImage(pixels, spacing=(0.5, 0.25))

@@ -1,0 +1,275 @@
+"""What OpenRLHF gets of an episode: our executor, loaded as OpenRLHF loads it, over an engine with vLLM's shapes."""
+
+import asyncio
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from agent.encoder import Encoder
+from rl.bridge.launch import EXECUTOR, RUN_FOLDER
+from rl.config import Config, dump
+from rl.tasks.task import Task
+from rl.trajectories.check import RefusedError
+from rl.trajectories.store import TrajectoryStore
+from tests.rl.scripts import answers, looks
+from tools.images.store import ImageStore
+from tools.medical_tool import medical_tool
+
+Gallery = tuple[ImageStore, list[Task]]
+
+
+@dataclass
+class Logprob:
+    logprob: float
+
+
+@dataclass
+class CompletionOutput:
+    token_ids: list[int]
+    logprobs: list[dict[int, Logprob]]
+    finish_reason: str
+
+
+@dataclass
+class RequestOutput:
+    prompt_token_ids: list[int]
+    outputs: list[CompletionOutput]
+
+
+@dataclass
+class Params:
+    temperature: float = 1.0
+    max_tokens: int | None = None
+    min_tokens: int = 1
+    logprobs: int | None = 1
+    logit_bias: dict[int, float] | None = None
+
+
+class Engine:
+    """Plays turns in order, like the rollout actor's engine: it expands one placeholder into each image's run.
+
+    The k-th id of a turn has the log-probability -0.1 * (k + 1). `miscounted` placeholders more are said to have been
+    in the prompt; `stray` ids stand after a turn's first.
+    """
+
+    def __init__(self, turns: Sequence[str], encoder: Encoder, miscounted: int = 0, stray: Sequence[int] = ()) -> None:
+        self.turns, self.encoder, self.miscounted, self.stray = list(turns), encoder, miscounted, list(stray)
+        self.asked = 0
+
+    async def generate(self, prompt_token_ids: list[int], sampling_params: Params, multi_modal_data: Any = None) -> Any:
+        images: list[Image.Image] = multi_modal_data["image"]
+        expanded: list[int] = []
+        for token in prompt_token_ids:
+            runs = token == self.encoder.image_pad
+            expanded += [token] * (self.encoder.placeholders(self.encoder.grid(images.pop(0))) if runs else 1)
+        assert not images
+        ids, _ = self.encoder.encode(self.turns[self.asked % len(self.turns)] + "<|im_end|>")
+        self.asked += 1
+        ids = [ids[0], *self.stray, *ids[1:]]
+        assert sampling_params.max_tokens is not None
+        cut = ids[: sampling_params.max_tokens]
+        logprobs = [{token: Logprob(-0.1 * (place + 1)), 0: Logprob(-9.0)} for place, token in enumerate(cut)]
+        reason = "stop" if len(cut) == len(ids) else "length"
+        return RequestOutput(expanded + [0] * self.miscounted, [CompletionOutput(cut, logprobs, reason)])
+
+
+@pytest.fixture
+def run(tmp_path: Path, gallery: Gallery, processor: Any) -> Path:
+    """A run's folder, as far as an executor needs it."""
+    config = Config.model_validate({"name": "test", "rl": {"prompts_per_step": 1, "samples_per_prompt": 2}})
+    (tmp_path / "config.yaml").write_text(dump(config))
+    (tmp_path / "images").symlink_to(gallery[0].folder)
+    processor.save_pretrained(tmp_path / "checkpoints" / "base")
+    return tmp_path
+
+
+@pytest.fixture
+def executor(run: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An executor made as OpenRLHF 0.11.2 makes it: from the file, without arguments."""
+    from openrlhf.utils.agent import AgentExecutorBase
+
+    monkeypatch.setenv(RUN_FOLDER, str(run))
+    spec = importlib.util.spec_from_file_location("agent_module", EXECUTOR)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert issubclass(module.AgentExecutor, AgentExecutorBase)
+    return module.AgentExecutor()
+
+
+@pytest.fixture
+def execute(executor: Any) -> Callable[..., dict[str, Any]]:
+    def executed(task: Task, engine: Engine, params: Params | None = None) -> dict[str, Any]:
+        label = json.dumps(task.to_plain())
+        return asyncio.run(executor.execute(task.question, label, params or Params(), 512, None, engine))
+
+    return executed
+
+
+def kept(run: Path) -> list[Any]:
+    return list(TrajectoryStore(run / "trajectories" / "rl"))
+
+
+def of_kind(gallery: Gallery, kind: str) -> Task:
+    return next(task for task in gallery[1] if task.kind == kind)
+
+
+def test_openrlhf_gets_exactly_what_was_sampled(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "compare")
+    script = looks(task)
+    got = execute(task, Engine(script, encoder))
+    ids, ranges = got["observation_tokens"], got["action_ranges"]
+    assert [encoder.decode(ids[start:end]) for start, end in ranges] == [f"{turn}<|im_end|>" for turn in script]
+    assert ids[-1] == encoder.end_of_turn and ranges[-1][1] == len(ids)
+    lengths = [end - start for start, end in ranges]
+    expected = [0.0] * len(ids)
+    for (start, _), length in zip(ranges, lengths, strict=True):
+        expected[start : start + length] = [-0.1 * (place + 1) for place in range(length)]
+    assert got["rollout_log_probs"] == pytest.approx(expected)
+    assert got["truncated"] is False
+
+
+def test_pixels_and_placeholders_agree(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "compare")
+    got = execute(task, Engine(looks(task), encoder))
+    pixels = got["mm_train_inputs"]
+    grids = pixels["image_grid_thw"].tolist()
+    assert grids == [[1, 8, 8]] * 3  # the picture and two square views, each 112 x 112 in patches of 14
+    assert pixels["pixel_values"].shape == (3 * 64, 3 * 2 * 14 * 14)
+    assert got["observation_tokens"].count(encoder.image_pad) == 3 * 16
+
+
+def test_the_reward_is_that_of_the_run(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "compare")
+    right = execute(task, Engine(looks(task), encoder))
+    assert (right["reward"], right["scores"]) == (pytest.approx(2.0), 1.0)  # 1 + 1 + 0.1 - 2 * 0.05
+    assert isinstance(right["reward"], float)
+    wrong = execute(task, Engine(answers("perhaps"), encoder))
+    assert (wrong["reward"], wrong["scores"]) == (pytest.approx(0.1), 0.0)
+
+
+def test_every_sample_logs_the_same_names(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "name")
+    engines = [Engine(looks(task), encoder), Engine(answers("solid"), encoder), Engine(["Hm."], encoder)]
+    logs = [execute(task, engine)["extra_logs"] for engine in engines]
+    names = {"turns", "tool_calls", "images", "faults"}
+    rewards = {"reward_answer", "reward_tool_use", "reward_format", "reward_calls"}
+    assert all(set(log) == names | rewards for log in logs)
+    assert all(isinstance(value, float) for log in logs for value in log.values())
+    assert [log["turns"] for log in logs] == [2.0, 1.0, 4.0]
+    assert [log["faults"] for log in logs] == [0.0, 0.0, 4.0]
+
+
+def test_a_turn_cut_by_length_is_truncated(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    got = execute(of_kind(gallery, "name"), Engine(["word " * 100], encoder))
+    assert got["truncated"] is True
+    assert [end - start for start, end in got["action_ranges"]] == [48] * 3  # turn_tokens; a fourth would not fit 512
+    # the end that the cut turns lack is there, and is not trained on
+    ends = [end for _, end in got["action_ranges"][:-1]]
+    assert all(got["observation_tokens"][end] == encoder.end_of_turn for end in ends)
+
+
+def test_log_probabilities_are_left_out_where_openrlhf_does_not_ask(
+    execute: Callable[..., dict[str, Any]], encoder: Encoder, gallery: Gallery
+) -> None:
+    got = execute(of_kind(gallery, "name"), Engine(answers("solid"), encoder), Params(logprobs=None))
+    assert got["rollout_log_probs"] is None
+
+
+def test_a_finished_episode_lands_in_the_store_under_the_weights_that_sampled_it(
+    execute: Callable[..., dict[str, Any]], run: Path, encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "name")
+    got = [execute(task, Engine(looks(task), encoder)) for _ in range(3)]
+    stored = kept(run)
+    assert [each.ledger["ids"] for each in stored] == [each["observation_tokens"] for each in got]
+    assert [each.versions for each in stored] == [["step-00000"], ["step-00000"], ["step-00001"]]  # two make a step
+    assert len({each.id for each in stored}) == 3
+    assert {each.task["id"] for each in stored} == {task.id}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"miscounted": 1}, "the ledger holds"),
+        ({"stray": ["<|image_pad|>"]}, "holds an image placeholder"),
+    ],
+)
+def test_a_misaligned_episode_is_refused_noted_and_after_three_the_run_stops(
+    execute: Callable[..., dict[str, Any]],
+    run: Path,
+    encoder: Encoder,
+    gallery: Gallery,
+    fault: dict[str, Any],
+    said: str,
+) -> None:
+    task = of_kind(gallery, "name")
+    strays = [encoder.tokenizer.convert_tokens_to_ids(name) for name in fault.get("stray", ())]
+    engine = Engine(answers("solid"), encoder, miscounted=fault.get("miscounted", 0), stray=strays)
+    with pytest.raises(RefusedError, match=f"3 trajectories of {task.id} were refused in a row"):
+        execute(task, engine)
+    notes = [json.loads(line) for line in (run / "trajectories" / "refused.jsonl").read_text().splitlines()]
+    assert [note["task"] for note in notes] == [task.id] * 3
+    assert all(said in note["reason"] for note in notes)
+    assert kept(run) == []
+    assert engine.asked == 3
+
+
+def test_one_refusal_costs_one_episode(
+    execute: Callable[..., dict[str, Any]], run: Path, encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "name")
+
+    class OnceWrong(Engine):
+        async def generate(self, *arguments: Any, **options: Any) -> Any:
+            self.miscounted = int(self.asked == 0)
+            return await super().generate(*arguments, **options)
+
+    got = execute(task, OnceWrong(answers("solid"), encoder))
+    assert got["observation_tokens"] == kept(run)[0].ledger["ids"]
+    assert len((run / "trajectories" / "refused.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_bug_in_a_tool_is_refused_too(
+    execute: Callable[..., dict[str, Any]],
+    executor: Any,
+    run: Path,
+    encoder: Encoder,
+    gallery: Gallery,
+    parts_of: Callable[..., Any],
+) -> None:
+    @medical_tool
+    def zoom_in(image: Any, box: Any) -> Any:
+        """Look closer."""
+        raise ZeroDivisionError("ours")
+
+    task = of_kind(gallery, "name")
+    executor.run = parts_of(gallery[0], tools=[zoom_in])
+    with pytest.raises(RefusedError, match="3 trajectories"):
+        execute(task, Engine(looks(task), encoder))
+    assert "zoom_in had a bug" in (run / "trajectories" / "refused.jsonl").read_text()
+
+
+def test_a_resumed_executor_counts_on(run: Path, encoder: Encoder, gallery: Gallery, request: Any) -> None:
+    latest = run / "rl" / "checkpoints" / "_actor" / "latest"
+    latest.parent.mkdir(parents=True)
+    latest.write_text("global_step20")
+    execute = request.getfixturevalue("execute")
+    execute(of_kind(gallery, "name"), Engine(answers("solid"), encoder))
+    assert kept(run)[0].versions == ["step-00020"]

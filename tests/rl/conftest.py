@@ -1,0 +1,65 @@
+"""Phantom tasks, and the parts of a run in which scripts stand for policies."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from langchain_core.tools import BaseTool
+
+from agent.encoder import Encoder
+from agent.policies.policy import Sampling
+from agent.policies.scripted import ScriptedPolicy
+from agent.turn import Agent, Limits, Overrides
+from graphs.reasoning import compile_reasoning
+from rl.config import Config
+from rl.rewards.compose import score
+from rl.rollout import NoPolicy, RunParts, toolbox
+from rl.tasks.phantoms import tasks as phantoms
+from rl.tasks.phantoms.tasks import make
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory, record
+from tools.images.store import ImageStore
+from tools.toolbox import Toolbox
+
+Parts = Callable[..., RunParts]
+Play = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageStore, list[Task]]:
+    """Ten drawn test tasks, two of each kind, and the store that holds their pictures."""
+    store = ImageStore(tmp_path_factory.mktemp("gallery"))
+    return store, [make(store, "test", index) for index in range(10)]
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phantoms stay black, which is quick: for tests of what a task says, not of how it looks."""
+    monkeypatch.setattr(phantoms, "draw", lambda rng, lesions: np.zeros((512, 512), np.uint8))
+
+
+@pytest.fixture
+def parts_of(encoder: Encoder) -> Parts:
+    """Makes a run's parts over a store; keyword arguments are sections of the run's config."""
+
+    def made(store: ImageStore, tools: Sequence[BaseTool] | None = None, **sections: Any) -> RunParts:
+        config = Config.model_validate({"name": "test", **sections})
+        limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
+        held = toolbox(config) if tools is None else Toolbox(tools)
+        agent = Agent(NoPolicy(), encoder, held, store, limits, Sampling(temperature=0.0))
+        return RunParts(config, encoder, store, limits, compile_reasoning(agent))
+
+    return made
+
+
+@pytest.fixture
+def play() -> Play:
+    """Runs one episode of a task by a script through the run's graph; its trajectory."""
+
+    async def played(parts: RunParts, task: Task, script: Any, id: str = "t") -> Trajectory:
+        state = await parts.ask(task, Overrides(ScriptedPolicy(script, parts.encoder)))
+        reward, components = score(task, state, parts.config.rl.rewards)
+        return record(id, "test", task, state, components, reward, 0.5)
+
+    return played

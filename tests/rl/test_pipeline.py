@@ -1,0 +1,100 @@
+"""The whole loop, real in every part and very small: LangGraph, vLLM, OpenRLHF with DeepSpeed, publish, swap, report.
+
+It is killed with -9 in the middle of reinforcement learning and resumed. Nothing may be lost, counted twice, or left
+running.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent.serving.checkpoint import published
+from rl.trajectories.store import TrajectoryStore
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS, PROMPTS, SAMPLES, TESTED = 3, 4, 4, 10
+SMALL = (
+    f"rl.steps={STEPS}",
+    f"rl.prompts_per_step={PROMPTS}",
+    f"rl.samples_per_prompt={SAMPLES}",
+    "rl.save_steps=1",
+    "rl.openrlhf.train.batch_size=16",
+    "rl.openrlhf.train.micro_batch_size=8",
+    "rl.openrlhf.rollout.micro_batch_size=8",
+    "warmup.trajectories=20",
+    "warmup.epochs=1",
+    "warmup.replayed=4",
+    "tasks.train=12",
+    f"tasks.test={TESTED}",
+    "tasks.validation=4",
+)
+
+
+def start(run: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The training command on `run`, as a user starts it."""
+    with (run.parent / "out.txt").open("ab") as output:
+        command = [sys.executable, "-m", "rl.train", "--run", str(run), *more, *SMALL]
+        return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+
+
+def at_work(run: Path) -> list[psutil.Process]:
+    """Processes whose command line or environment names the run."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            named = str(run) in " ".join(process.cmdline()) or process.environ().get("MEDVISTA_RUN") == str(run)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if named and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def wait_until_quiet(run: Path, seconds: float = 60) -> list[psutil.Process]:
+    """What is still running after at most `seconds`."""
+    until = time.monotonic() + seconds
+    while (left := at_work(run)) and time.monotonic() < until:
+        time.sleep(0.5)
+    return left
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_run_that_is_killed_resumes_and_ends_with_a_report(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    first = start(run)
+    while first.poll() is None and not list((run / "trajectories" / "rl").glob("*.jsonl")):
+        time.sleep(0.2)
+    assert first.poll() is None, (tmp_path / "out.txt").read_text()[-3000:]
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    assert wait_until_quiet(run) == []
+    before = {trajectory.id for trajectory in TrajectoryStore(run / "trajectories" / "rl")}
+
+    assert start(run, "--resume").wait() == 0, (tmp_path / "out.txt").read_text()[-3000:]
+    assert wait_until_quiet(run) == []
+
+    sampled = [trajectory.id for trajectory in TrajectoryStore(run / "trajectories" / "rl")]
+    assert len(sampled) == len(set(sampled)) >= STEPS * PROMPTS * SAMPLES
+    assert before <= set(sampled)
+    report = json.loads((run / "report.json").read_text())
+    assert {name: part["n"] for name, part in report["conditions"].items()} == dict.fromkeys(
+        ("no_tools", "tools_untrained", "warmup", "trained"), TESTED
+    )
+    assert report["conditions"]["no_tools"]["tool_call_rate"] == 0
+    assert report["exactness"]["refused"] == 0
+    assert report["exactness"]["mean_logprob_difference"] < 1e-3
+    assert [swap["version"] for swap in report["swaps"]] == ["rl-00001", "rl-00002", "rl-00003"]
+    assert all(swap["failed_requests"] == 0 and swap["stale_answers"] == 0 for swap in report["swaps"])
+    versions = published(run / "checkpoints")
+    assert [version.version for version in versions] == ["base", "warmup", "rl-00001", "rl-00002", "rl-00003"]
+    weights = {version.files["model.safetensors"] for version in versions}
+    assert len(weights) == len(versions), "training must change the weights at every step"
+    assert (run / "report.html").stat().st_size > 10_000

@@ -1,0 +1,70 @@
+"""Intervals worked by hand: small samples whose bootstrap distribution can be counted out."""
+
+import math
+
+import pytest
+
+from rl.statistics import UNDEFINED, bootstrap_difference, bootstrap_mean, mean
+
+
+def test_counted_out_for_four_values() -> None:
+    # The number of ones among 4 draws from [0, 0, 0, 1] is binomial(4, 1/4): P(0) = 81/256, P(4) = 1/256 < 2.5 %,
+    # P(3 or more) = 13/256 = 5.1 % > 2.5 %. So the interval ends at 0/4 and 3/4.
+    estimate = bootstrap_mean([0, 0, 0, 1])
+    assert (estimate.mean, estimate.ci95, estimate.n) == (0.25, [0.0, 0.75], 4)
+
+
+def test_counted_out_for_two_values() -> None:
+    # P(both draws 0) = P(both 1) = 1/4, each more than 2.5 %.
+    assert bootstrap_mean([0, 1]).ci95 == [0.0, 1.0]
+
+
+def test_as_wide_as_the_normal_approximation_for_a_large_sample() -> None:
+    # p = 0.8, n = 300: standard error sqrt(0.8 * 0.2 / 300) = 0.02309, times 1.96 = 0.0453.
+    estimate = bootstrap_mean([1.0] * 240 + [0.0] * 60)
+    assert estimate.low == pytest.approx(0.8 - 0.0453, abs=0.004)
+    assert estimate.high == pytest.approx(0.8 + 0.0453, abs=0.004)
+
+
+def test_repeats_for_a_seed_and_only_for_it() -> None:
+    values = [i / 7 for i in range(50)]
+    assert bootstrap_mean(values, seed=3) == bootstrap_mean(values, seed=3)
+    assert bootstrap_mean(values, seed=3).ci95 != bootstrap_mean(values, seed=4).ci95
+
+
+def test_a_sample_larger_than_one_block_of_memory() -> None:
+    # 5,000 x 1,000 draws are more than one block. A fair coin: 0.5 / sqrt(5000) = 0.00707, times 1.96 = 0.0139.
+    estimate = bootstrap_mean([0.0, 1.0] * 2500, resamples=1000)
+    assert estimate.high - estimate.low == pytest.approx(2 * 0.0139, abs=0.004)
+
+
+def test_nothing_is_undefined_not_zero() -> None:
+    estimate = bootstrap_mean([])
+    assert estimate is UNDEFINED
+    assert estimate.n == 0 and all(math.isnan(value) for value in (estimate.mean, *estimate.ci95))
+    assert math.isnan(mean([]))
+
+
+def test_undefined_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 3 values"):
+        bootstrap_mean([1.0, math.nan, 0.0])
+
+
+def test_difference_is_paired_by_task() -> None:
+    hard_and_easy = {f"task {i}": float(i % 2) for i in range(40)}
+    better = {task: score + 1 for task, score in hard_and_easy.items()}
+    estimate = bootstrap_difference(better, hard_and_easy)
+    assert (estimate.mean, estimate.ci95, estimate.n) == (1.0, [1.0, 1.0], 40)
+
+
+def test_difference_counts_shared_tasks_only() -> None:
+    # Shared: b 1 - 0, c 0 - 0, d 0 - 0, e 0 - 0, the four values of the first test.
+    first = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.0}
+    second = {"b": 0.0, "c": 0.0, "d": 0.0, "e": 0.0, "f": 1.0}
+    estimate = bootstrap_difference(first, second)
+    assert (estimate.mean, estimate.ci95, estimate.n) == (0.25, [0.0, 0.75], 4)
+
+
+def test_points() -> None:
+    points = bootstrap_mean([0, 0, 0, 1]).scaled(100)
+    assert (points.mean, points.ci95, points.n) == (25.0, [0.0, 75.0], 4)

@@ -1,0 +1,148 @@
+"""What the README and the guides say is true: their code runs, their commands exist, their files are there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = {"README.md": README} | {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))
+}
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+MADE_BY_A_RUN = {
+    "report.html",
+    "report.json",
+    "curves.png",
+    "accuracy.png",
+    "swaps.jsonl",
+    "config.yaml",
+    "stages.json",
+}
+MADE_BY_A_RUN |= {"checkpoints/", "trajectories/", "images/", "tasks/", "logs/"}
+
+
+def block(word: str) -> str:
+    """The README's one Python block that holds `word`."""
+    (found,) = [text for text in BLOCKS if word in text]
+    return found
+
+
+def python(code: str, cwd: Path, **variables: str) -> str:
+    """What a program prints, run apart from the tests' own process."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **variables}
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def module(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def commands() -> list[list[str]]:
+    """Every `python -m ...` of the guides, indented or in backticks, as words after `-m`."""
+    texts = [found for guide in GUIDES.values() for found in re.findall(r"python -m ([a-z][^`\n]+)", guide)]
+    return [shlex.split(text) for text in dict.fromkeys(texts) if ".NAME" not in text]
+
+
+def test_the_tool_of_the_readme_measures(tmp_path: Path) -> None:
+    use = """
+import numpy as np
+from tools import load_tools
+image = MedicalImage(np.array([[10, 20], [30, 41]], dtype=np.uint8))
+print(load_tools(["mean_brightness"])[0].invoke({"image": 1}, {"configurable": {"images": [image]}}))
+"""
+    assert python(block("@medical_tool") + use, tmp_path) == "Mean brightness: 25.2.\n"  # 101 / 4
+
+
+def test_the_graph_of_the_readme_shows_four_quarters(tmp_path: Path, random_checkpoint: Path) -> None:
+    use = """
+import asyncio
+from pathlib import Path
+import numpy as np
+from agent.encoder import Encoder
+from agent.policies.scripted import ScriptedPolicy
+from tools import ImageStore, MedicalImage, load_tools
+
+encoder, store = Encoder.from_checkpoint(Path(CHECKPOINT)), ImageStore("images")
+pixels = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(128, 0).repeat(128, 1)
+look = '<tool_call>{"name": "zoom_in", "arguments": {"image": 5, "box": [0, 0, 499, 499]}}</tool_call>'
+script = ["<think>I must look closer.</think>" + look, "<think>I can see it.</think><answer>cystic</answer>"]
+agent = build(ScriptedPolicy(script, encoder), load_tools(["zoom_in"]), encoder=encoder, store=store)
+question = {"images": [store.put(MedicalImage(pixels))], "question": "What type is the lesion?"}
+episode = asyncio.run(agent.ainvoke(question))
+print(episode["answer"], len(episode["images"]), [int(store.get(image).pixels[0, 0]) for image in episode["images"]])
+print(episode["evidence"][0]["box"])
+"""
+    shown = python(block("StateGraph") + use.replace("CHECKPOINT", repr(str(random_checkpoint))), tmp_path)
+    # The whole, its quarters (upper left, upper right, lower left, lower right), and a look at the last quarter.
+    assert shown == "cystic 6 [0, 0, 1, 2, 3, 3]\n[128.0, 128.0, 192.0, 192.0]\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_agent_of_the_readme_asks_a_real_server(tmp_path: Path, random_checkpoint: Path) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    try:
+        said = python(block("connect("), tmp_path, MEDVISTA_CHECKPOINT=str(random_checkpoint))
+    finally:
+        stop = "from graphs.connection import disconnect; print(disconnect().base_url)"
+        assert python(stop, tmp_path).startswith("http://127.0.0.1:")
+    assert said.endswith("]\n")  # an untaught policy ends without an answer; the list of evidence is printed
+
+
+def test_no_python_block_goes_unchecked() -> None:
+    assert len(BLOCKS) == 3
+
+
+@pytest.mark.parametrize("name", sorted({words[0] for words in commands()}))
+def test_every_module_says_how_it_is_used(name: str) -> None:
+    done = module(name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words[0] == "rl.train" and words[1:]], ids=" ".join)
+def test_every_training_command_has_a_plan(words: list[str]) -> None:
+    done = module(*words, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "train_ppo_ray" in done.stdout or "start.py" in done.stdout
+
+
+def test_asking_has_the_options_that_are_named() -> None:
+    named = {word for words in commands() if words[:2] == ["graphs", "ask"] for word in words if word.startswith("--")}
+    text = module("graphs", "ask", "--help").stdout
+    assert named and all(option in text for option in named | {"--checkpoint"})
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        target for guide in GUIDES.values() for target in re.findall(r"(?:`|^    )make ([a-z]+)", guide, re.MULTILINE)
+    }
+    assert {"train", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_file_that_is_named_exists(guide: str) -> None:
+    text = re.sub(r"^```.*?^```", "", GUIDES[guide], flags=re.DOTALL | re.MULTILINE)
+    links = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    missing = [target for target in links if not (ROOT / guide).parent.joinpath(target).exists()]
+    paths = [path for path in re.findall(r"`([\w./-]+(?:/|\.\w+))`", text) if "/" in path or path.count(".") == 1]
+    files = [path for path in paths if re.search(r"/|\.(py|yaml|json|jsonl|md|html|png|cff)$", path)]
+    ours = [path for path in files if path not in MADE_BY_A_RUN and not re.search(r"^runs/|[A-Z]{4}", path)]
+    assert links or guide != "README.md"
+    assert len(ours) > 5
+    assert missing + [path for path in ours if not (ROOT / path).exists()] == []
+
+
+def test_the_papers_the_licence_and_the_purpose_are_named() -> None:
+    assert all(f"arXiv:{number}" in README for number in ("2601.07107", "2511.19773", "2604.08203"))
+    assert "Apache-2.0" in README
+    assert README.count("esearch use only, not a medical device") >= 2
