@@ -50,6 +50,7 @@ class Tasks(Section):
     """How many tasks each split has."""
 
     set: str = "phantoms"
+    """`phantoms`, or a folder with your own questions (rl/tasks/folder.py)."""
     train: int = 2000
     validation: int = 200
     test: int = 400
@@ -72,7 +73,7 @@ class Warmup(Section):
 class Rl(Section):
     """Reinforcement learning through OpenRLHF."""
 
-    steps: int = 40
+    steps: int = 30
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = 1.0

@@ -31,7 +31,7 @@ from rl.publish import Publisher, version_of
 from rl.report.write import write_whole
 from rl.rollout import CONFIG, RunParts, open_run
 from rl.summary import write_summary
-from rl.tasks.phantoms.tasks import load as load_tasks
+from rl.tasks.sets import load as load_tasks
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
 
@@ -112,10 +112,10 @@ class Stages:
         """The tasks of a split; drawn on first use, then read."""
         path = self.run / "tasks" / f"{split}.jsonl"
         if not path.exists():
-            count = {"train": self.config.tasks.train, "validation": self.config.tasks.validation}
+            wanted = self.config.tasks.model_dump()[split]
             seed = self.config.seed if split == "train" else HELD_OUT_SEED
-            drawn = load_tasks(self.parts().store, split, count.get(split, self.config.tasks.test), seed)
-            bar = tqdm(drawn, desc=f"{split} tasks", total=count.get(split, self.config.tasks.test), unit="task")
+            drawn = load_tasks(self.config.tasks.set, self.parts().store, split, wanted, seed)
+            bar = tqdm(drawn, desc=f"{split} tasks", total=wanted, unit="task")
             lines = "\n".join(json.dumps(task.to_plain()) for task in bar)
             write_whole(path, lines.encode())
         return [Task.from_plain(json.loads(line)) for line in path.read_text().splitlines()]

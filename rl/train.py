@@ -36,6 +36,23 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def chosen_config(asked: argparse.Namespace) -> Config:
+    """The config of the command line; to resume a run that is named, by default that run's own."""
+    own = asked.run / "config.yaml" if asked.run and asked.resume and not asked.overrides else None
+    path = asked.config or own or (EIGHT_GPUS if has_gpu() else LAPTOP)
+    return load_config(path, asked.overrides)
+
+
+def run_folder(name: str, resume: bool) -> Path:
+    """`runs/NAME`, or where that is taken `runs/NAME-2` and so on; to resume, the last of them."""
+    taken = RUNS / name
+    number = 1
+    while (following := RUNS / (name if number == 1 else f"{name}-{number}")).exists():
+        taken = following
+        number += 1
+    return taken if resume else following
+
+
 def print_plan(config: Config, run: Path) -> None:
     """What a run would do."""
     from agent.serving.launch import ServerOptions, server_command
@@ -52,23 +69,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (2: it could not start)."""
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
-        config = load_config(asked.config or (EIGHT_GPUS if has_gpu() else LAPTOP), asked.overrides)
+        config = chosen_config(asked)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    run = (asked.run or RUNS / config.name).resolve()
+    run = (asked.run or run_folder(config.name, asked.resume)).resolve()
     if asked.dry_run:
         print_plan(config, run)
         return 0
-    from rl.run import RunExists, Stages
+    return train(run, config, asked.resume)
 
-    print(NOTICE)
+
+def train(run: Path, config: Config, resume: bool) -> int:
+    """Runs or resumes a run; 0 done, 1 stopped on the way (it can be resumed), 2 it could not start."""
+    from agent.policies.policy import PolicyError
+    from agent.serving.checkpoint import CheckpointError
+    from agent.serving.launch import ServerError
+    from agent.serving.swap import SwapError
+    from rl.base.embedded import NoBaseError
+    from rl.bridge.train_policy import TrainingError
+    from rl.run import RunExists, Stages
+    from rl.tasks.folder import TaskFileError
+
+    print(f"{NOTICE}\nrun: {run}")
     try:
-        stages = Stages.open(run, config, asked.resume)
-    except RunExists as error:
+        report = asyncio.run(Stages.open(run, config, resume).all())
+    except (RunExists, NoBaseError, TaskFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report = asyncio.run(stages.all())
+    except (CheckpointError, PolicyError, ServerError, SwapError, TrainingError) as error:
+        print(f"error: {error}\nMend it and go on: python -m rl.train --run {run} --resume", file=sys.stderr)
+        return 1
     print(f"report: {report}")
     return 0
 

@@ -37,6 +37,7 @@ async def reload_weights(client: httpx.AsyncClient, folder: Path) -> None:
     """Load the weights of a validated checkpoint folder over the present ones."""
     call = {"method": "reload_weights", "kwargs": {"weights_path": str(folder.resolve())}}
     await _post(client, "/collective_rpc", json=call)
+    await _post(client, "/collective_rpc", json={"method": "repack_output_layer"})
 
 
 async def abandon_reload(client: httpx.AsyncClient) -> None:

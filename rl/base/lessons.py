@@ -116,7 +116,7 @@ class Teacher:
         read = f"Distance: {millimetres:.1f} mm. {QUESTIONS['measure']}"
         guess = f"{round(rng.uniform(60, 260))} mm"
         views = (_closer(rng, picture, left), _closer(rng, picture, right))
-        seldom = [
+        seldom: list[tuple[str, Turn]] = [
             (QUESTIONS["compare"], Turn(SEEN, answer=same)),
             (QUESTIONS["measure"], Turn(SEEN, answer=guess)),
             (read, Turn(SEEN, answer=f"{millimetres:.1f} mm")),
@@ -126,8 +126,8 @@ class Teacher:
         return [
             self._lesson(rng, CALL_ZOOM_BOTH, Turn(LOOK, calls=calls), (whole,)),
             self._lesson(rng, CALL_MEASURE, Turn(MEASURE, calls=(measure_call(left, right),)), (whole,)),
-            self._lesson(rng, *seldom[first], (whole,)),
-            self._lesson(rng, *seldom[second], (whole,)),
+            self._lesson(rng, *seldom[int(first)], (whole,)),
+            self._lesson(rng, *seldom[int(second)], (whole,)),
             self._lesson(rng, QUESTIONS["compare"], Turn(reading(types, 1), answer=same), views),
             self._lesson(rng, QUESTIONS["name"], Turn(SEEN, answer=types[one]), (views[one],)),
         ]

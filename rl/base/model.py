@@ -5,6 +5,8 @@ OpenRLHF load it through the same classes as Qwen3-VL-8B. The processor shows ev
 (16 tokens), so a 512-pixel image reaches the policy as a thumbnail, and a zoom is the way to see more.
 """
 
+from typing import Any, cast
+
 import torch
 from transformers import (
     PreTrainedTokenizerFast,
@@ -28,11 +30,12 @@ CONTEXT = 2048
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
     """The processor (tokenizer and image processor) that a checkpoint of the embedded policy carries."""
-    scale = {"image_mean": [MEAN] * 3, "image_std": [DEVIATION] * 3}
+    scale: dict[str, Any] = {"image_mean": [MEAN] * 3, "image_std": [DEVIATION] * 3}
     images = Qwen2VLImageProcessor(size=AREA, patch_size=PATCH, merge_size=MERGE, **scale)
     videos = Qwen3VLVideoProcessor(size=AREA, patch_size=PATCH, merge_size=MERGE, **scale)
+    template = cast(Any, tokenizer).chat_template
     return Qwen3VLProcessor(
-        image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=tokenizer.chat_template
+        image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=template
     )
 
 
@@ -40,7 +43,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
     """The model with fresh weights, float32; the same weights for the same seed."""
 
     def token(text: str) -> int:
-        return int(tokenizer.convert_tokens_to_ids(text))
+        return cast(int, tokenizer.convert_tokens_to_ids(text))
 
     text = {
         "architectures": ["Qwen3ForCausalLM"],  # vLLM 0.29 on CPU stops without it
@@ -84,8 +87,8 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
         vision_end_token_id=token("<|vision_end|>"),
         tie_word_embeddings=True,
     )
-    torch.manual_seed(seed)
-    model = Qwen3VLForConditionalGeneration(config).float()
+    cast(Any, torch).manual_seed(seed)
+    model: Any = cast(Any, Qwen3VLForConditionalGeneration)(config).float()
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -128,10 +128,10 @@ def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
 
 def look_once(model: Any, batch: dict[str, Any]) -> None:
     """Lets the model see each picture of a batch once, however many lessons show it."""
-    towers = type(model.model).get_image_features
+    towers: Any = cast(Any, type(model.model)).get_image_features
 
     def features(pixel_values: torch.Tensor, image_grid_thw: torch.Tensor, **options: Any) -> Any:
-        seen = towers(model.model, pixel_values, batch["unique_grid_thw"], **options)
+        seen: Any = towers(model.model, pixel_values, batch["unique_grid_thw"], **options)
         sizes = [len(tokens) for tokens in seen.pooler_output]
         layers = [torch.split(layer, sizes) for layer in seen.deepstack_features]
         seen.pooler_output = [seen.pooler_output[picture] for picture in batch["shown"]]
@@ -160,7 +160,7 @@ def losses(model: Any, batch: dict[str, Any], image_pad: int) -> tuple[torch.Ten
 
 def teach(out: Path, tool_section: str, plan: Plan) -> None:
     """Trains a base and writes its checkpoint (weights, tokenizer, image processor, losses) to `out`."""
-    torch.manual_seed(plan.seed)
+    cast(Any, torch).manual_seed(plan.seed)
     processor = build_processor(build_tokenizer(corpus(), pieces(tool_section)))
     encoder = Encoder(processor)
     model = build_model(encoder.tokenizer, plan.seed)
@@ -183,9 +183,9 @@ def teach(out: Path, tool_section: str, plan: Plan) -> None:
     for step, batch in enumerate(bar):
         with torch.autocast("cpu", torch.bfloat16):
             turn_loss, dense_loss = losses(model, batch, encoder.image_pad)
-        (turn_loss + plan.dense_weight * dense_loss).backward()
+        cast(Any, turn_loss + plan.dense_weight * dense_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        cast(Any, optimizer).step()
         schedule.step()
         optimizer.zero_grad()
         history.append((step, turn_loss.item(), dense_loss.item()))

@@ -5,6 +5,7 @@ tokens, so that a tool call takes about fifteen tokens and a coordinate is one d
 """
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -24,10 +25,10 @@ CHAT_TEMPLATE = (
 
 def build_tokenizer(corpus: Iterable[str], pieces: Iterable[str]) -> PreTrainedTokenizerFast:
     """A tokenizer for the words of `corpus`, in which each of `pieces` and each number 0-999 is one token."""
-    bpe = Tokenizer(models.BPE())
+    bpe: Any = Tokenizer(models.BPE())  # the library's stubs give no types
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    alphabet: list[str] = sorted(cast(Any, pre_tokenizers.ByteLevel).alphabet())
     size = len(SPECIAL) + 1 + len(alphabet) + MERGES
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=[PAD, *SPECIAL], initial_alphabet=alphabet, show_progress=False

@@ -65,7 +65,7 @@ def sharp(processor: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     model = build_model(processor.tokenizer, seed=3)
     with torch.no_grad():
-        model.lm_head.weight.mul_(12)
+        model.lm_head.weight.mul_(2)
     folder = tmp_path_factory.mktemp("sharp")
     model.save_pretrained(folder)
     return folder
@@ -127,7 +127,7 @@ def test_a_shifted_mask_and_other_pixels_show(
     mask = compare(sharp, [shifted(trajectory)], parts)
     assert mask.mean > 0.02 and mask.not_greedy == 1  # the bound that a run must keep
     pixels = compare(sharp, [other_pixels(trajectory, gallery[1][1].images[0])], parts)
-    assert pixels.most > 1e-3
+    assert pixels.most > 0.01
 
 
 def test_without_trajectories_nothing_is_known(sharp: Path, parts_of: Callable[..., RunParts], store: Any) -> None:

@@ -43,7 +43,7 @@ def prepare() -> None:
 
 
 def change(module: ModuleType) -> None:
-    """Send all features whole. Raises AttributeError where this vLLM has no such function: then read anew what it does."""
+    """Send all features whole. Raises AttributeError where this vLLM has no such function: see what it does then."""
     if not hasattr(module, "strip_covered_mm_data"):
         raise AttributeError(f"got no strip_covered_mm_data in {module.__name__}, expected vLLM 0.29")
 

@@ -1,4 +1,8 @@
-"""Give a vLLM worker back its old weights after a reload that broke off (`--worker-extension-cls`).
+"""What a reload of weights needs inside a vLLM worker, which vLLM 0.29 does not do (`--worker-extension-cls`).
+
+On a CPU the output layer is packed into another layout when a model is loaded. Where it shares its weights with the
+embedding, a checkpoint holds the embedding alone, so a reload never reaches the packed copy: the model would go on
+speaking through the old output layer. `repack_output_layer` packs it anew.
 
 vLLM 0.29 reloads in place, layer by layer: it lays each layer's tensors aside, buffers what comes for the layer, and
 copies it over when the layer is complete. When a tensor does not fit, it stops in the middle and keeps the buffers: the
@@ -8,6 +12,7 @@ layers' own tensors back. Layers that were complete by then hold new values: a r
 
 from typing import Any
 
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 from vllm.model_executor.model_loader.reload import layerwise
 
 
@@ -15,6 +20,13 @@ class ReloadRecovery:
     """Mixed into vLLM's worker class, so that `/collective_rpc` finds the method."""
 
     model_runner: Any
+
+    def repack_output_layer(self) -> int:
+        """Pack output layers from their present weights; returns how many there are. On a GPU this changes nothing."""
+        heads = [layer for layer in self.model_runner.get_model().modules() if isinstance(layer, ParallelLMHead)]
+        for head in heads:
+            head.quant_method.process_weights_after_loading(head)
+        return len(heads)
 
     def abandon_reload(self) -> int:
         """End a reload that broke off, if there is one. Returns the number of layers it had not finished."""

@@ -22,7 +22,10 @@ def without_cuda(_: Any) -> None:
     import torch.distributed.device_mesh as meshes
 
     def no_call() -> Any:
-        return lambda *_, **__: None  # each its own: torch's compiler refuses one function under several names
+        def nothing(*_: Any, **__: Any) -> None:
+            """Each its own: torch's compiler refuses one function under several names."""
+
+        return nothing
 
     torch.cuda.current_device = lambda: _CpuDevice("cpu")
     for name in ("set_device", "synchronize", "empty_cache", "current_stream"):
@@ -115,7 +118,18 @@ def float32_engine(module: Any) -> None:
     module.vllm.AsyncEngineArgs = in_float32
 
 
+def plain_matrix_products(module: Any) -> None:
+    """vLLM's CPU kernels repack a layer's weights and put a bare parameter in their place, which cannot be updated."""
+    from torch.nn.functional import linear
+
+    def use_torch(layer: Any, remove_weight: bool) -> None:
+        layer.cpu_linear = linear
+
+    module.dispatch_cpu_unquantized_gemm = use_torch
+
+
 CHANGES = {
+    "vllm.model_executor.layers.utils": plain_matrix_products,
     "openrlhf": without_cuda,
     "openrlhf.utils.distributed_util": weights_over_gloo,
     "openrlhf.trainer.ray.vllm_worker_wrap": weights_into_cpu_memory,

@@ -80,7 +80,7 @@ def _spread(rng: np.random.Generator, count: int, radius: float, gap: float) -> 
     return points
 
 
-def _soft_disc(distance: Array, radius: float) -> Array:
+def _soft_disc(distance: Array, radius: float | Array) -> Array:
     return np.clip(radius - distance + 0.5, 0, 1)
 
 

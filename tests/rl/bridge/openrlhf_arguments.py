@@ -2,8 +2,8 @@
 
 The command line and its checks stand in the `if __name__ == "__main__"` block of openrlhf/cli/train_ppo_ray.py, which
 ends in `train(args)`. That block is run as it is, in its own module, with a `train` that only notes its arguments.
-Standard input holds a JSON list of command lines; the last line of standard output is a JSON list of what was understood:
-`{"arguments": ...}` or `{"refused": status, "said": ...}`.
+Standard input holds a JSON list of command lines; the last line of standard output is a JSON list of what was
+understood: `{"arguments": ...}` or `{"refused": status, "said": ...}`.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Each change does to a module what the README beside it says; and OpenRLHF still has what is changed."""
+"""Each change does to a module what the README beside it says; and OpenRLHF and vLLM still have what is changed."""
 
 import ast
 import importlib.util
@@ -20,6 +20,7 @@ from rl.bridge.cpu import changes
 from rl.bridge.launch import CPU_ADAPTATION
 
 CHANGED_NAMES = {
+    "vllm.model_executor.layers.utils": ("dispatch_cpu_unquantized_gemm",),
     "openrlhf": (),
     "openrlhf.utils.distributed_util": ("stateless_init_process_group", "torch_dist_barrier_and_cuda_sync"),
     "openrlhf.trainer.ray.vllm_worker_wrap": ("WorkerWrap", "update_weight"),
@@ -30,8 +31,8 @@ CHANGED_NAMES = {
 
 
 @pytest.mark.parametrize("name", changes.CHANGES)
-def test_openrlhf_has_what_is_changed(name: str) -> None:
-    spec = importlib.util.find_spec("openrlhf")
+def test_the_installed_version_has_what_is_changed(name: str) -> None:
+    spec = importlib.util.find_spec(name.partition(".")[0])
     assert spec is not None and spec.origin is not None
     file = Path(spec.origin).parent.joinpath(*name.split(".")[1:])
     tree = ast.parse((file / "__init__.py" if file.is_dir() else file.with_suffix(".py")).read_text())
@@ -66,6 +67,7 @@ def test_what_only_cuda_needs_does_nothing() -> None:
     assert torch.cuda.synchronize() is None
     assert torch.cuda.empty_cache() is None
     assert torch.cuda.current_stream(device=0) is None
+    assert torch.cuda.synchronize is not torch.cuda.empty_cache  # torch's compiler refuses one under two names
 
 
 def test_meshes_asked_for_on_cuda_are_made_on_the_cpu(without_cuda: list[tuple[Any, ...]]) -> None:
@@ -134,6 +136,17 @@ def test_the_rollout_engine_uses_float32() -> None:
     changes.float32_engine(module)
     made = module.vllm.AsyncEngineArgs("a", model="policy", dtype="bfloat16")
     assert made == (("a",), {"model": "policy", "dtype": "float32"})
+
+
+def test_the_rollout_engine_keeps_its_weights_where_they_can_be_updated() -> None:
+    module: Any = SimpleNamespace(dispatch_cpu_unquantized_gemm=None)
+    changes.plain_matrix_products(module)
+    layer: Any = SimpleNamespace(weight=torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    kept = layer.weight
+    module.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)
+    assert layer.weight is kept
+    product = layer.cpu_linear(torch.tensor([[10.0, 1.0]]), layer.weight, torch.tensor([0.5, 0.0]))
+    assert product.tolist() == [[12.5, 34.0]]  # 10 * 1 + 1 * 2 + 0.5 and 10 * 3 + 1 * 4
 
 
 def run_behind_the_adaptation(code: str) -> subprocess.CompletedProcess[str]:

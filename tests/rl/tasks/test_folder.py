@@ -1,0 +1,67 @@
+"""A folder of one's own questions: what is read, and what is refused with its line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rl.tasks.folder import TaskFileError
+from rl.tasks.sets import load
+from tools.images.store import ImageStore
+
+
+def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
+    """A folder with these questions, and two pictures."""
+    for name, grey in (("a.png", 10), ("b.png", 200)):
+        Image.fromarray(np.full((40, 60), grey, np.uint8)).save(folder / name)
+    for split in ("train", "validation", "test"):
+        lines = "\n".join(json.dumps(row) for row in splits.get(split, []))
+        (folder / f"{split}.jsonl").write_text(lines + "\n")
+    return folder
+
+
+QUESTION = {"image": "a.png", "question": "Is it dark?", "answer": "yes"}
+
+
+def read(folder: Path, split: str = "train", count: int = 9) -> list[Any]:
+    return list(load(str(folder), ImageStore(folder / "store"), split, count, 0))
+
+
+def test_a_line_becomes_a_task(tmp_path: Path) -> None:
+    length = {**QUESTION, "answer": "12.0 mm", "grader": "millimetres", "kind": "length", "spacing": [0.5, 0.25]}
+    write(tmp_path, train=[QUESTION, {**length, "needs_tool": True, "regions": [[1, 2, 3, 4]]}])
+    first, second = read(tmp_path)
+    assert (first.kind, first.answer, first.needs_tool, first.regions) == ("question", "yes", None, ())
+    assert (second.kind, second.grader, second.regions) == ("length", "millimetres", ((1, (1, 2, 3, 4)),))
+    assert ImageStore(tmp_path / "store").get(second.images[0]).spacing == (0.5, 0.25)
+    assert "a.png" not in json.dumps([first.to_plain(), second.to_plain()])
+    assert len(read(tmp_path, count=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"image": "a.png", "question": "?"}, "line 1"),
+        ({**QUESTION, "patient": "Doe"}, "patient"),
+        ({**QUESTION, "image": "none.png"}, "line 1"),
+        ({**QUESTION, "grader": "clairvoyant"}, "clairvoyant"),
+        ({**QUESTION, "grader": "millimetres"}, "gold answer 'yes'"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    with pytest.raises(TaskFileError, match=said):
+        read(write(tmp_path, train=[row]))
+
+
+def test_splits_that_share_an_image_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, train=[QUESTION], test=[QUESTION])
+    with pytest.raises(TaskFileError, match="another split"):
+        read(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TaskFileError, match=r"\.jsonl, expected"):
+        read(tmp_path)
