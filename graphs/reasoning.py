@@ -4,8 +4,9 @@ The state machine that a user invokes and that training samples from: the same c
 tools, and any LangGraph checkpointer; its state holds ids of images, never images.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, Literal, TypeVar
 
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -20,6 +21,7 @@ from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 ReasoningGraph = CompiledStateGraph[EpisodeState, Overrides, Question, EpisodeState]
+Result = TypeVar("Result")
 Checkpointer = BaseCheckpointSaver[Any] | bool | None
 
 
@@ -35,6 +37,16 @@ def after_integration(state: EpisodeState) -> Literal["reason", "answer"]:
     return "answer" if state["outcome"] else "reason"
 
 
+def at_once(step: Callable[[EpisodeState], Result]) -> Callable[[EpisodeState], Awaitable[Result]]:
+    """A short step as a coroutine: LangGraph would send a plain function to a thread, which takes longer than it."""
+
+    @wraps(step)
+    async def run(state: EpisodeState) -> Result:
+        return step(state)
+
+    return run
+
+
 def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> ReasoningGraph:
     """The graph over an agent's nodes."""
 
@@ -43,15 +55,15 @@ def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> Reason
 
     graph: Any = StateGraph(EpisodeState, context_schema=Overrides, input_schema=Question)
     graph.add_node("reason", reason)
-    graph.add_node("select_tool", agent.select_tool)
+    graph.add_node("select_tool", at_once(agent.select_tool))
     graph.add_node("execute", agent.execute)
-    graph.add_node("integrate", agent.integrate)
-    graph.add_node("answer", agent.answer)
+    graph.add_node("integrate", at_once(agent.integrate))
+    graph.add_node("answer", at_once(agent.answer))
     graph.add_edge(START, "reason")
     graph.add_edge("reason", "select_tool")
-    graph.add_conditional_edges("select_tool", after_selection)
+    graph.add_conditional_edges("select_tool", at_once(after_selection), ["execute", "integrate", "answer"])
     graph.add_edge("execute", "integrate")
-    graph.add_conditional_edges("integrate", after_integration)
+    graph.add_conditional_edges("integrate", at_once(after_integration), ["reason", "answer"])
     graph.add_edge("answer", END)
     return graph.compile(checkpointer=checkpointer)
 
