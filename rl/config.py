@@ -90,7 +90,7 @@ class Serving(Section):
     """The vLLM server that answers while training goes on."""
 
     max_num_seqs: int = 16
-    probe_every_s: float = 1.0
+    probe_every_s: float = 5.0
     """How often the served graph is asked while training goes on, to see that it keeps answering; 0 for never."""
     extra_arguments: tuple[str, ...] = ()
 

@@ -94,6 +94,9 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
         values |= {
             "DS_ACCELERATOR": "cpu",
             "OMP_NUM_THREADS": "2",
+            "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins takes the core from the engine, or from the trainer
+            "GOMP_SPINCOUNT": "0",
+            "RAY_worker_niceness": "0",
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "TORCHDYNAMO_DISABLE": "1",
