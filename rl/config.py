@@ -60,10 +60,10 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
-    trajectories: int = 800
+    trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
-    epochs: int = 4
+    epochs: int = 3
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
@@ -73,7 +73,7 @@ class Warmup(Section):
 class Rl(Section):
     """Reinforcement learning through OpenRLHF."""
 
-    steps: int = 30
+    steps: int = 20
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = 1.0
@@ -90,7 +90,7 @@ class Serving(Section):
     """The vLLM server that answers while training goes on."""
 
     max_num_seqs: int = 16
-    probe_every_s: float = 5.0
+    probe_every_s: float = 15.0
     """How often the served graph is asked while training goes on, to see that it keeps answering; 0 for never."""
     extra_arguments: tuple[str, ...] = ()
 

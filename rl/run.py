@@ -113,6 +113,8 @@ class Stages:
         path = self.run / "tasks" / f"{split}.jsonl"
         if not path.exists():
             wanted = self.config.tasks.model_dump()[split]
+            if split == "train":  # no more than will be asked
+                wanted = min(wanted, self.config.rl.steps * self.config.rl.prompts_per_step)
             seed = self.config.seed if split == "train" else HELD_OUT_SEED
             drawn = load_tasks(self.config.tasks.set, self.parts().store, split, wanted, seed)
             bar = tqdm(drawn, desc=f"{split} tasks", total=wanted, unit="task")

@@ -97,6 +97,8 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
             "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins takes the core from the engine, or from the trainer
             "GOMP_SPINCOUNT": "0",
             "RAY_worker_niceness": "0",
+            "VLLM_HOST_IP": "127.0.0.1",
+            "GLOO_SOCKET_IFNAME": "lo",
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "TORCHDYNAMO_DISABLE": "1",

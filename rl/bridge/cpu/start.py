@@ -22,6 +22,7 @@ def main() -> None:
         num_gpus=LOGICAL_GPUS,
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
+        _node_ip_address="127.0.0.1",  # one machine: nothing listens beyond it
         _temp_dir=os.environ["RAY_TMPDIR"],
     )
     sys.argv[0] = "train_ppo_ray"

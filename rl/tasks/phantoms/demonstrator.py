@@ -16,9 +16,9 @@ from rl.tasks.task import Task
 from tools.calls import ToolCall
 
 _MEASURED = re.compile(r"Distance: ([\d.]+ mm)\.")
-SIDES = (100, 120, 120, 120, 140, 160)
+SIDES = (120, 120, 120, 140)
 """Sides of the boxes that it looks at, in 0-999 units."""
-JITTER = 6.0
+JITTER = 2.0
 """Standard deviation, in pixels, of where it looks around a lesion's centre."""
 
 
