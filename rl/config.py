@@ -40,8 +40,8 @@ class Episode(Section):
     """How an episode may run."""
 
     tools: tuple[str, ...] = ("zoom_in", "measure_distance")
-    turns: int = 4
-    turn_tokens: int = 48
+    turns: int = 3
+    turn_tokens: int = 32
     context: int = 512
     deadline_s: float = 20.0
 

@@ -7,6 +7,7 @@ where a run was cut off, at whatever moment. Research use only, not a medical de
 
 import argparse
 import asyncio
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,8 @@ def print_plan(config: Config, run: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (2: it could not start)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: a thread that spins takes the server's core
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)

@@ -34,9 +34,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
     images = Qwen2VLImageProcessor(size=AREA, patch_size=PATCH, merge_size=MERGE, **scale)
     videos = Qwen3VLVideoProcessor(size=AREA, patch_size=PATCH, merge_size=MERGE, **scale)
     template = cast(Any, tokenizer).chat_template
-    return Qwen3VLProcessor(
-        image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=template
-    )
+    return Qwen3VLProcessor(image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=template)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
