@@ -44,9 +44,12 @@ def opening(system: str, question: str, images: int) -> str:
     return f"{start}<|im_start|>user\n{shown}{question}{END_OF_TURN}\n<|im_start|>assistant\n"
 
 
-def user_turn(content: str) -> str:
-    """An observation: what follows the policy's turn (whose end token is already there), up to its next turn."""
-    return f"\n<|im_start|>user\n{content}{END_OF_TURN}\n<|im_start|>assistant\n"
+def user_turn(content: str, question: str) -> str:
+    """An observation: what follows the policy's turn (whose end token is already there), up to its next turn.
+
+    The question is said again under what was found: a small policy reads what stands before its turn best.
+    """
+    return f"\n<|im_start|>user\n{content}\n{plain(question)}{END_OF_TURN}\n<|im_start|>assistant\n"
 
 
 def observation(results: Sequence[ToolResult], images_before: int) -> str:

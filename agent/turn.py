@@ -159,7 +159,7 @@ class Agent:
         new = [image for result in results for image in result.images]
         shown = correction(state["correction"]) if state["correction"] else observation(results, len(state["images"]))
         closing = "" if ledger.ids[-1] == self.encoder.end_of_turn else END_OF_TURN
-        ids, spans = self.encoder.encode(closing + user_turn(shown), self._look(new))
+        ids, spans = self.encoder.encode(closing + user_turn(shown, state["question"]), self._look(new))
         calls = [*state["calls"], *state["results"]]
         if len(ledger) + len(ids) >= self.limits.context:
             return {"outcome": "context_full", "calls": calls, "results": []}

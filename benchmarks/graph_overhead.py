@@ -217,7 +217,7 @@ def long_episode(encoder: Encoder) -> tuple[Work, Work, int]:
     look = Turn("I must look closer.", calls=(ToolCall(name="zoom_in", arguments={"image": 1, "box": [0, 0, 99, 99]}),))
     said, _ = encoder.encode(render_turn(look) + "<|im_end|>")
     completion = Completion(tuple(said), (-0.1,) * len(said), "stop", ("1",), None)
-    seen = user_turn("Closer view of image 1.")
+    seen = user_turn("Closer view of image 1.", "What?")
 
     async def bookkeeping() -> float:
         started = time.perf_counter()

@@ -60,14 +60,14 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
-    trajectories: int = 1600
+    trajectories: int = 800
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
     epochs: int = 3
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
 
 
 class Rl(Section):

@@ -1,7 +1,7 @@
 """Your own questions: a folder with `train.jsonl`, `validation.jsonl`, `test.jsonl` and the images they name.
 
-One question a line: `{"image": "scans/1.png", "question": "...", "answer": "..."}`, with, where wanted, `kind` (results are
-reported per kind), `grader` (a name of rl/graders.py), `spacing` ([row, column] mm per pixel), `needs_tool`, and
+One question a line: `{"image": "scans/1.png", "question": "...", "answer": "..."}`, with, where wanted, `kind` (results
+are reported per kind), `grader` (a name of rl/graders.py), `spacing` ([row, column] mm per pixel), `needs_tool`, and
 `regions` (boxes in pixels, [x1, y1, x2, y2], for evaluation only). Images are read into the run's store; file names go
 nowhere. Splits that share an image are refused: a policy would be measured on what it was trained on.
 """

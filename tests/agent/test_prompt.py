@@ -60,7 +60,7 @@ def test_an_observation_numbers_its_images_on_and_says_what_did_not_run() -> Non
 
 
 def test_a_user_turn_follows_the_policys_end_token() -> None:
-    assert user_turn("Seen.") == "\n<|im_start|>user\nSeen.<|im_end|>\n<|im_start|>assistant\n"
+    assert user_turn("Seen.", "What?") == "\n<|im_start|>user\nSeen.\nWhat?<|im_end|>\n<|im_start|>assistant\n"
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ async def test_an_episode_that_looks_and_answers(
     assert chat.endswith(
         f"Image 1: <|vision_start|><|image_pad|><|vision_end|>\n{QUESTION}<|im_end|>\n"
         f"<|im_start|>assistant\n{zoom([0, 500, 250, 999])}<|im_end|>\n"
-        f"<|im_start|>user\n{closer}<|im_end|>\n<|im_start|>assistant\n{ANSWER}<|im_end|>"
+        f"<|im_start|>user\n{closer}\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n{ANSWER}<|im_end|>"
     )
     trained = [token for token, on in zip(ledger.ids, ledger.loss_mask(), strict=True) if on]
     assert encoder.decode(trained) == f"{zoom([0, 500, 250, 999])}<|im_end|>{ANSWER}<|im_end|>"

@@ -79,7 +79,7 @@ def pixels_of(part: dict[str, Any]) -> np.ndarray[Any, Any]:
 def test_the_chat_has_the_roles_the_text_and_the_pictures_in_their_places(encoder: Encoder) -> None:
     first, second = Image.new("L", (64, 64), 10), Image.new("RGB", (32, 64), (1, 2, 3))
     chat = opening("Be brief.", "What?", 1) + ZOOM + END_OF_TURN
-    chat += user_turn("Image 2: <|vision_start|><|image_pad|><|vision_end|> Closer view of image 1.")
+    chat += user_turn("Image 2: <|vision_start|><|image_pad|><|vision_end|> Closer view of image 1.", "What?")
     ids, _ = encoder.encode(chat, [(1, 2, 2), (1, 2, 2)])  # 2 x 2 patches: one id an image
     assert ids.count(encoder.image_pad) == 2
     model = teacher(ANSWER)
@@ -93,7 +93,7 @@ def test_the_chat_has_the_roles_the_text_and_the_pictures_in_their_places(encode
     assert np.array_equal(pixels_of(shown), np.asarray(first))  # type: ignore[arg-type]
     assert seen.content[0] == {"type": "text", "text": "Image 2: "}
     assert np.array_equal(pixels_of(seen.content[1]), np.asarray(second))  # type: ignore[arg-type]
-    assert seen.content[2] == {"type": "text", "text": " Closer view of image 1."}
+    assert seen.content[2] == {"type": "text", "text": " Closer view of image 1.\nWhat?"}
 
 
 def test_a_reply_is_encoded_once_with_its_end_and_without_log_probabilities(encoder: Encoder) -> None:

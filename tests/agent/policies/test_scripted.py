@@ -23,7 +23,7 @@ def test_turns_are_played_in_order_and_end(encoder: Encoder) -> None:
     assert encoder.decode(one.token_ids) == FIRST + END_OF_TURN
     assert (one.finish_reason, one.versions, one.prompt_tokens) == ("stop", ("expert",), None)
     assert one.logprobs == (0.0,) * len(one.token_ids)
-    longer = prompt + FIRST + END_OF_TURN + user_turn("Seen.")
+    longer = prompt + FIRST + END_OF_TURN + user_turn("Seen.", "What?")
     two = asyncio.run(policy.generate(ids_of(encoder, longer), [], Sampling()))
     assert encoder.decode_turn(two.token_ids) == "two"
 
@@ -38,8 +38,10 @@ def test_a_script_knows_its_turn_and_what_was_last_said(encoder: Encoder) -> Non
     policy = ScriptedPolicy(script, encoder)
     prompt = opening("Be brief.", "What?", 0)
     asyncio.run(policy.generate(ids_of(encoder, prompt), [], Sampling()))
-    asyncio.run(policy.generate(ids_of(encoder, prompt + "ok" + END_OF_TURN + user_turn("Seen.")), [], Sampling()))
-    assert heard == [(0, "What?"), (1, "Seen.")]
+    asyncio.run(
+        policy.generate(ids_of(encoder, prompt + "ok" + END_OF_TURN + user_turn("Seen.", "What?")), [], Sampling())
+    )
+    assert heard == [(0, "What?"), (1, "Seen.\nWhat?")]
 
 
 def test_a_long_turn_is_cut_without_its_end(encoder: Encoder) -> None:
@@ -49,6 +51,6 @@ def test_a_long_turn_is_cut_without_its_end(encoder: Encoder) -> None:
 
 
 def test_a_script_that_is_too_short_says_so(encoder: Encoder) -> None:
-    prompt = opening("", "What?", 0) + "ok" + END_OF_TURN + user_turn("Seen.")
+    prompt = opening("", "What?", 0) + "ok" + END_OF_TURN + user_turn("Seen.", "What?")
     with pytest.raises(PolicyError, match="The script holds 1 turns, was asked for turn 2"):
         asyncio.run(ScriptedPolicy(["ok"], encoder).generate(ids_of(encoder, prompt), [], Sampling()))
