@@ -63,11 +63,11 @@ class Warmup(Section):
     trajectories: int = 800
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 2e-4
 
 
 class Rl(Section):

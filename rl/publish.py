@@ -22,6 +22,7 @@ from agent.serving.checkpoint import Checkpoint, latest, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.turn import Overrides
+from rl.bridge.saved import as_transformers_saves
 from rl.exactness import compare
 from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts
@@ -80,8 +81,9 @@ class Publisher:
         """The saved folder as a published version."""
         parent = latest(self.versions)
         base = self.versions / "base"
+        whole = as_transformers_saves(folder, self.run / "rl" / "published")
         return publish(
-            folder, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
+            whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
         )
 
     async def go_live(self, checkpoint: Checkpoint) -> Swap:

@@ -1,0 +1,39 @@
+"""What OpenRLHF saves, made what transformers would have saved.
+
+Where a model ties its output layer to its embedding, OpenRLHF 0.11.2 writes the same weights under both names;
+transformers writes one, and a server that was started from such a checkpoint knows no other. The second name is left
+out here.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+HEAD = "lm_head.weight"
+INDEX = "model.safetensors.index.json"
+
+
+def as_transformers_saves(folder: Path, out: Path) -> Path:
+    """`folder` itself where nothing is tied; else a copy in `out` without the tied output layer."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not config.get("tie_word_embeddings"):
+        return folder
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(folder, out)
+    for path in out.glob("*.safetensors"):
+        _leave_out_head(path)
+    index = out / INDEX
+    if index.exists():
+        names: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
+        names["weight_map"].pop(HEAD, None)
+        index.write_text(json.dumps(names), encoding="utf-8")
+    return out
+
+
+def _leave_out_head(path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(path)
+    if tensors.pop(HEAD, None) is not None:
+        save_file(tensors, path, metadata={"format": "pt"})
