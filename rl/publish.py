@@ -82,9 +82,7 @@ class Publisher:
         parent = latest(self.versions)
         base = self.versions / "base"
         whole = as_transformers_saves(folder, self.run / "rl" / "published")
-        return publish(
-            whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
-        )
+        return publish(whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base)
 
     async def go_live(self, checkpoint: Checkpoint) -> Swap:
         """Swaps a published version in, asks the probes, and notes the swap."""
