@@ -32,8 +32,9 @@ def as_transformers_saves(folder: Path, out: Path) -> Path:
 
 
 def _leave_out_head(path: Path) -> None:
-    from safetensors.torch import load_file, save_file
+    from safetensors import torch as safetensors
 
-    tensors = load_file(path)
+    files: Any = safetensors
+    tensors = files.load_file(path)
     if tensors.pop(HEAD, None) is not None:
-        save_file(tensors, path, metadata={"format": "pt"})
+        files.save_file(tensors, path, metadata={"format": "pt"})
