@@ -1,7 +1,7 @@
 """What a base can do, measured on lessons it has never had: `python -m rl.base.measure FOLDER`.
 
-Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: how often
-every zoom holds its lesson's centre, or the measured length is within tolerance), with a 95 % bootstrap interval.
+Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: every
+coordinate within CALL_TOLERANCE of the expert's), with a 95 % bootstrap interval.
 """
 
 import argparse
