@@ -99,8 +99,6 @@ class Evaluate(Section):
     """Held-out evaluation."""
 
     concurrency: int = 16
-    examples: int = 8
-    """Episodes shown in the report."""
 
 
 class Config(Section):
