@@ -45,11 +45,12 @@ def opening(system: str, question: str, images: int) -> str:
 
 
 def user_turn(content: str, question: str) -> str:
-    """An observation: what follows the policy's turn (whose end token is already there), up to its next turn.
+    """What follows the policy's turn (whose end token is already there), up to its next turn.
 
     The question is said again under what was found: a small policy reads what stands before its turn best.
     """
-    return f"\n<|im_start|>user\n{content}\n{plain(question)}{END_OF_TURN}\n<|im_start|>assistant\n"
+    said = "\n".join(filter(None, (content, plain(question))))
+    return f"\n<|im_start|>user\n{said}{END_OF_TURN}\n<|im_start|>assistant\n"
 
 
 def observation(results: Sequence[ToolResult], images_before: int) -> str:

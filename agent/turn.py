@@ -8,7 +8,7 @@ resume.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
 from agent.encoder import Encoder, EncodingError, Grid
@@ -122,7 +122,7 @@ class Agent:
         completion = await (overrides.policy or self.policy).generate(
             ledger.prompt_ids(),
             [self.store.get(placed.image).display() for placed in ledger.images],
-            Sampling(sampling.temperature, sampling.top_p, room, sampling.seed, self.encoder.banned),
+            replace(sampling, max_tokens=room, banned=self.encoder.banned),
         )
         said = Message(role="policy", text=self.encoder.decode_turn(completion.token_ids), images=[])
         return {**update, "ledger": ledger.sample(completion).to_plain(), "transcript": [*transcript, said]}

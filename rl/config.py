@@ -77,9 +77,11 @@ class Rl(Section):
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = 1.0
+    min_p: float = Field(default=0.0, ge=0, lt=1)
+    """Tokens less probable than this share of the likeliest one are not sampled: a small policy's tail is noise."""
     learning_rate: float = 1e-4
     save_steps: int = 10
-    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.05}
+    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.1}
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
     openrlhf: dict[str, Any] = {}

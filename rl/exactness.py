@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.ledger import Ledger
+from agent.policies.policy import Sampling
 from rl.rollout import RunParts
 from rl.trajectories.check import training_row
 from rl.trajectories.record import Trajectory
@@ -30,8 +31,13 @@ class Agreement:
     """Trajectories with an id that was not the most probable one: for greedy ones, answers of other weights."""
 
 
-def compare(checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts) -> Agreement:
-    """Replays the trajectories through transformers under `checkpoint`, in float32."""
+def compare(
+    checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
+) -> Agreement:
+    """Replays the trajectories through transformers under `checkpoint`, in float32.
+
+    `sampling`: the temperature and min-p under which they were sampled, for greedy ones None; top-p is not replayed.
+    """
     import torch
     from transformers import AutoModelForImageTextToText
 
@@ -51,8 +57,23 @@ def compare(checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunPart
         logits[:, list(parts.encoder.banned)] = -torch.inf
         scores: Any = torch.log_softmax(logits.float(), dim=-1)
         said = torch.tensor(row.mask[1:], dtype=torch.bool)
+        if sampling is not None:
+            scores = shaped(scores, ids[0, 1:], sampling)
         chosen = scores.gather(1, ids[0, 1:, None])[:, 0][said]
         differences += (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist()
         not_greedy += bool((scores.max(dim=-1).values[said] - chosen > SLACK).any())
     mean = sum(differences) / len(differences) if differences else float("nan")
     return Agreement(len(trajectories), mean, max(differences, default=float("nan")), not_greedy)
+
+
+def shaped(scores: Any, sampled: Any, sampling: Sampling) -> Any:
+    """Log-probabilities under temperature and then min-p, as vLLM orders them.
+
+    `scores`: (positions, vocabulary), natural log; `sampled`: the ids sampled there, (positions,).
+    """
+    import torch
+
+    warm: Any = torch.log_softmax(scores / sampling.temperature, dim=-1)
+    kept = warm.exp() >= sampling.min_p * warm.exp().max(dim=-1, keepdim=True).values
+    kept.scatter_(1, sampled[:, None], True)  # what was sampled was kept, whatever rounding says here
+    return torch.log_softmax(warm.masked_fill(~kept, -torch.inf), dim=-1)

@@ -54,6 +54,11 @@ class RunParts:
         return await invoke(question, recursion_limit(self.limits), context=overrides)
 
 
+def sampling_of(config: Config) -> Sampling:
+    """How reinforcement learning samples."""
+    return Sampling(temperature=config.rl.temperature, min_p=config.rl.min_p)
+
+
 def toolbox(config: Config) -> Toolbox:
     """The run's tools."""
     return Toolbox(load_tools(list(config.episode.tools)), deadline_s=config.episode.deadline_s)

@@ -17,7 +17,7 @@ from rl.publish import swaps
 from rl.report import metrics
 from rl.report.curves import Row
 from rl.report.report import write_report
-from rl.rollout import RunParts
+from rl.rollout import RunParts, sampling_of
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
@@ -65,7 +65,8 @@ def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> dict
     first = [trajectory for trajectory in trained if trajectory.versions == [FIRST_VERSION]][:REPLAYED]
     refused_log = run / "trajectories" / "refused.jsonl"
     refused = len(refused_log.read_text().splitlines()) if refused_log.exists() else 0
-    agreement = compare(load(run / "checkpoints" / "warmup").folder, first, parts)
+    warm = load(run / "checkpoints" / "warmup").folder
+    agreement = compare(warm, first, parts, sampling_of(parts.config))
     return metrics.exactness(len(trained), refused, agreement.mean, agreement.most)
 
 

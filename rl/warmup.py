@@ -18,6 +18,7 @@ from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.scripted import ScriptedPolicy
 from agent.turn import Overrides
+from rl.base.lessons import Lesson, Teacher
 from rl.rewards.compose import score
 from rl.rollout import RunParts
 from rl.tasks.phantoms.demonstrator import demonstration
@@ -92,7 +93,6 @@ def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
     """The base's own lessons, as rows, so that learning to act does not undo learning to see."""
-    from rl.base.lessons import Teacher
     from rl.rollout import toolbox
 
     teacher = Teacher(toolbox(parts.config).prompt_section())
@@ -102,16 +102,22 @@ def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
         yield _lesson_row(lesson, parts.encoder)
 
 
-def _lesson_row(lesson: Any, encoder: Encoder) -> TrainingRow:
+def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
     import torch
 
-    seen = [encoder.pixels(image) for image in lesson.images]
-    prompt, _ = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
-    target, _ = encoder.encode(lesson.target)
+    seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
+    grids = iter([pixels.grid for pixels in seen])
+    ids: list[int] = []
+    mask: list[int] = []
+    for exchange in lesson:
+        prompt, _ = encoder.encode(exchange.prompt, [next(grids) for _ in exchange.views])
+        target, _ = encoder.encode(exchange.target)
+        ids += prompt + target
+        mask += [0] * len(prompt) + [1] * len(target)
     return TrainingRow(
-        ids=prompt + target,
-        mask=[0] * len(prompt) + [1] * len(target),
-        logprobs=[0.0] * (len(prompt) + len(target)),
+        ids=ids,
+        mask=mask,
+        logprobs=[0.0] * len(ids),
         pixel_values=torch.cat([pixels.values for pixels in seen]),
         image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
     )

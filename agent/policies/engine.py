@@ -34,6 +34,7 @@ class EnginePolicy:
         params = copy(self._params)
         params.max_tokens = sampling.max_tokens
         params.min_tokens = 1
+        params.min_p = sampling.min_p
         params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
         if params.logprobs is None:
             params.logprobs = 0

@@ -32,6 +32,8 @@ class Sampling:
     seed: int | None = None
     banned: tuple[int, ...] = ()
     """Ids that must never be sampled: the vision tokens, which would break every later forward pass."""
+    min_p: float = 0.0
+    """Tokens less probable than this share of the likeliest one are not sampled (min-p, arXiv 2407.01082)."""
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ def _sampling_params(sampling: Sampling) -> dict[str, Any]:
     params: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
+        "min_p": sampling.min_p,
         "max_tokens": sampling.max_tokens,
         "logprobs": 0,  # of the sampled token only
         "detokenize": False,

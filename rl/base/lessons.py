@@ -1,18 +1,19 @@
 """What the base is taught: to see, and to write in the agent's format. Never an episode, never when to look.
 
-Every lesson is one question and one turn, as in any vision-language base's instruction data: read a view ("What type is
-the lesion?"), guess from the whole picture, say a quadrant, write down the call one is told to write ("Call zoom_in on
-the lesion."), read a measurement out of a text. A lesson never shows a tool's result as the answer to the policy's own
-call. Beside the turn, each image token carries a dense label (what lies in its cell), learnt through the same output
-head.
+A lesson is a short conversation, as in any vision-language base's instruction data: pictures come, now and then a
+second one later, and every question about them is answered in one turn. Read a view ("What type is the lesion?"), guess
+from the whole picture, say a quadrant, write down the call one is told to write ("Call zoom_in on the lesion."), read a
+measurement out of a text. What a call would have returned never follows it. Beside the turns, each image token carries
+a dense label (what lies in its cell), learnt through the same output head.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from agent.prompt import END_OF_TURN, opening, system_prompt
+from agent.prompt import END_OF_TURN, IMAGE, opening, system_prompt, user_turn
 from agent.protocol import Turn, render_turn
 from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN, measure_call, reading, zoom_call
 from rl.tasks.phantoms.image import SIZE, Lesion, draw, place
@@ -26,28 +27,55 @@ CALL_ZOOM_BOTH = "Call zoom_in on both lesions."
 CALL_ZOOM_ONE = ("Call zoom_in on the left lesion.", "Call zoom_in on the right lesion.")
 CALL_MEASURE = "Call measure_distance from the left lesion to the right one."
 NOTHING = "none"
+CLOSE_VIEWS = 3
+"""Of each phantom with one lesion."""
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """One prompt with its images, the turn to learn, and the dense labels: per image a word per cell, row by row."""
-
-    prompt: str
-    target: str
-    images: tuple[Image.Image, ...]
-    cells: tuple[tuple[str, ...], ...]
+Sees = Literal["thumbnail", "close view", "text"]
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture and what its cells hold."""
+    """A picture and what its cells hold: a word per cell, row by row."""
 
     image: Image.Image
     cells: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Ask:
+    """One question with the turn that answers it."""
+
+    question: str
+    turn: Turn
+    sees: Sees
+    """What the answer can be read from."""
+    views: tuple[View, ...] = ()
+    """Pictures that come with the question."""
+    above: str = ""
+    """Text that stands above the question."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The prompt that leads to a turn, from the end of the turn before, and the turn to learn."""
+
+    prompt: str
+    target: str
+    views: tuple[View, ...]
+    """The pictures new in the prompt."""
+    skill: str
+    """What it asks for, in a few words."""
+
+
+Lesson = tuple[Exchange, ...]
+"""A conversation."""
+
+
 def _view(picture: Image.Image, box: tuple[int, int, int, int], lesions: tuple[Lesion, ...], close: bool) -> View:
-    """The square `box` of `picture`, each cell labelled by the lesion whose bounding box it touches."""
+    """The square `box` of `picture`; each cell that a lesion's bounding box touches is labelled by what it shows of it.
+
+    In a close view that is the number of calcifications in the cell, or the type where the lesion has none.
+    """
     step = (box[2] - box[0]) / CELLS
     words: list[str] = []
     for row in range(CELLS):
@@ -57,9 +85,16 @@ def _view(picture: Image.Image, box: tuple[int, int, int, int], lesions: tuple[L
             for lesion in lesions:
                 x1, y1, x2, y2 = lesion.box
                 if x1 < x + step and x2 > x and y1 < y + step and y2 > y:
-                    word = (str(lesion.calcifications) if lesion.calcifications else lesion.type) if close else "lesion"
+                    word = _close_word(lesion, x, y, step) if close else "lesion"
             words.append(word)
     return View(picture.crop(box), tuple(words))
+
+
+def _close_word(lesion: Lesion, x: float, y: float, step: float) -> str:
+    if not lesion.calcifications:
+        return lesion.type
+    spots = [(lesion.x + dx, lesion.y + dy) for dx, dy in lesion.calcifications]
+    return str(sum(x <= sx < x + step and y <= sy < y + step for sx, sy in spots))
 
 
 def _closer(rng: np.random.Generator, picture: Image.Image, lesion: Lesion) -> View:
@@ -77,28 +112,42 @@ class Teacher:
     def __init__(self, tool_section: str) -> None:
         self.systems = ("", system_prompt(""), system_prompt(tool_section))
 
-    def _lesson(self, rng: np.random.Generator, question: str, turn: Turn, views: tuple[View, ...]) -> Lesson:
+    def _talk(self, rng: np.random.Generator, first: tuple[View, ...], *asked: Ask) -> Lesson:
+        """The questions one after another; the pictures `first` come with the first of them."""
         system = self.systems[int(rng.integers(len(self.systems)))]
-        return Lesson(
-            prompt=opening(system, question, len(views)),
-            target=render_turn(turn) + END_OF_TURN,
-            images=tuple(view.image for view in views),
-            cells=tuple(view.cells for view in views),
-        )
+        exchanges: list[Exchange] = []
+        shown = 0
+        for ask in asked:
+            views = ask.views if exchanges else first + ask.views
+            if exchanges:
+                lines = [f"Image {shown + number}: {IMAGE}" for number in range(1, len(views) + 1)]
+                prompt = user_turn("\n".join([*lines, *filter(None, [ask.above])]), ask.question)
+            else:
+                prompt = opening(system, "\n".join(filter(None, [ask.above, ask.question])), len(views))
+            shown += len(views)
+            skill = f"{ask.question[:48]} [{ask.sees}{', later' if exchanges else ''}]"
+            exchanges.append(Exchange(prompt, render_turn(ask.turn) + END_OF_TURN, views, skill))
+        return tuple(exchanges)
 
     def of_one_lesion(self, rng: np.random.Generator) -> list[Lesson]:
         """Lessons from a phantom with one lesion: where it is, what it is, how many calcifications, which quadrant."""
-        kind: Kind = "count" if rng.uniform() < 0.5 else "name"
+        kind: Kind = "count" if rng.uniform() < 0.6 else "name"
         lesion = place(rng, -1 if rng.uniform() < 0.5 else 1, calcified=kind == "count")
         picture = Image.fromarray(draw(rng, (lesion,)))
-        whole = _view(picture, (0, 0, SIZE, SIZE), (lesion,), close=False)
-        answer = Turn(SEEN, answer=gold_answer(kind, (lesion,), (1, 1)))
-        call = Turn(LOOK, calls=(zoom_call(lesion.x, lesion.y),))
-        side = Turn(SEEN, answer=gold_answer("side", (lesion,), (1, 1)))
-        other = (QUESTIONS["side"], side) if rng.uniform() < 0.6 else (QUESTIONS[kind], answer)
-        lessons = [self._lesson(rng, CALL_ZOOM, call, (whole,)), self._lesson(rng, *other, (whole,))]
-        lessons += [self._lesson(rng, QUESTIONS[kind], answer, (_closer(rng, picture, lesion),)) for _ in range(2)]
-        return lessons
+        whole = (_view(picture, (0, 0, SIZE, SIZE), (lesion,), close=False),)
+        read = Turn(SEEN, answer=gold_answer(kind, (lesion,), (1, 1)))
+        above = _aside(rng, "name", "count", "side")
+        call = Ask(CALL_ZOOM, Turn(LOOK, calls=(zoom_call(lesion.x, lesion.y),)), "thumbnail", above=above)
+        side = Ask(QUESTIONS["side"], Turn(SEEN, answer=gold_answer("side", (lesion,), (1, 1))), "thumbnail")
+        guess = Ask(QUESTIONS[kind], read, "thumbnail")
+        closer = [
+            Ask(QUESTIONS[kind], read, "close view", (_closer(rng, picture, lesion),)) for _ in range(CLOSE_VIEWS)
+        ]
+        return [
+            self._talk(rng, whole, *_shuffled(rng, call, side if rng.uniform() < 0.5 else guess)),
+            self._talk(rng, whole, side, closer[0]),
+            *(self._talk(rng, (), each) for each in closer[1:]),
+        ]
 
     def of_two_lesions(self, rng: np.random.Generator) -> list[Lesson]:
         """Lessons from a phantom with a lesion in each lung: both places, each type, the same or not, a distance."""
@@ -107,29 +156,34 @@ class Teacher:
             right = replace(right, type=left.type)
         pair = (left, right)
         picture = Image.fromarray(draw(rng, pair))
-        whole = _view(picture, (0, 0, SIZE, SIZE), pair, close=False)
+        whole = (_view(picture, (0, 0, SIZE, SIZE), pair, close=False),)
+        views = (_closer(rng, picture, left), _closer(rng, picture, right))
         calls = tuple(zoom_call(lesion.x, lesion.y) for lesion in pair)
-        one = int(rng.integers(2))
         types = [lesion.type for lesion in pair]
         same = gold_answer("compare", pair, (1, 1))
-        millimetres = float(rng.uniform(20, 400))
-        read = f"Distance: {millimetres:.1f} mm. {QUESTIONS['measure']}"
-        guess = f"{round(rng.uniform(60, 260))} mm"
-        views = (_closer(rng, picture, left), _closer(rng, picture, right))
-        seldom: list[tuple[str, Turn]] = [
-            (QUESTIONS["compare"], Turn(SEEN, answer=same)),
-            (QUESTIONS["measure"], Turn(SEEN, answer=guess)),
-            (read, Turn(SEEN, answer=f"{millimetres:.1f} mm")),
-            (CALL_ZOOM_ONE[one], Turn(LOOK, calls=(calls[one],))),
-        ]
-        first, second = rng.choice(4, size=2, replace=False, p=[0.2, 0.1, 0.35, 0.35])
+        one = int(rng.integers(2))
+        measure = (measure_call(left, right),)
+        above = _aside(rng, "compare", "measure")
+        zoom_both = Ask(CALL_ZOOM_BOTH, Turn(LOOK, calls=calls), "thumbnail", above=above)
+        zoom_one = Ask(CALL_ZOOM_ONE[one], Turn(LOOK, calls=(calls[one],)), "thumbnail", above=above)
+        measured = Ask(CALL_MEASURE, Turn(MEASURE, calls=measure), "thumbnail", above=above)
+        guess_same = Ask(QUESTIONS["compare"], Turn(SEEN, answer=same), "thumbnail")
+        millimetres = f"{rng.uniform(20, 400):.1f} mm"
+        guess_far = Ask(QUESTIONS["measure"], Turn(SEEN, answer=f"{round(rng.uniform(60, 260))} mm"), "thumbnail")
+        told = Ask(QUESTIONS["measure"], Turn(SEEN, answer=millimetres), "text", above=f"Distance: {millimetres}.")
+        name, other = (
+            Ask(QUESTIONS["name"], Turn(SEEN, answer=types[k]), "close view", (views[k],)) for k in (one, 1 - one)
+        )
+
+        def compared(first_image: int) -> Ask:
+            return Ask(QUESTIONS["compare"], Turn(reading(types, first_image), answer=same), "close view", views)
+
         return [
-            self._lesson(rng, CALL_ZOOM_BOTH, Turn(LOOK, calls=calls), (whole,)),
-            self._lesson(rng, CALL_MEASURE, Turn(MEASURE, calls=(measure_call(left, right),)), (whole,)),
-            self._lesson(rng, *seldom[int(first)], (whole,)),
-            self._lesson(rng, *seldom[int(second)], (whole,)),
-            self._lesson(rng, QUESTIONS["compare"], Turn(reading(types, 1), answer=same), views),
-            self._lesson(rng, QUESTIONS["name"], Turn(SEEN, answer=types[one]), (views[one],)),
+            self._talk(rng, whole, *_shuffled(rng, zoom_both, zoom_one)),
+            self._talk(rng, whole, measured, compared(2)),
+            self._talk(rng, whole, guess_same if rng.uniform() < 0.6 else guess_far, told),
+            self._talk(rng, (), compared(1)),
+            self._talk(rng, (), name, other),
         ]
 
     def step(self, rng: np.random.Generator, phantoms: int) -> list[Lesson]:
@@ -138,3 +192,12 @@ class Teacher:
         for _ in range(phantoms):
             lessons += self.of_one_lesion(rng) + self.of_two_lesions(rng)
         return lessons
+
+
+def _aside(rng: np.random.Generator, *kinds: Kind) -> str:
+    """In half of the calls told, a question first, whichever: what is written in a call must not hang on it."""
+    return QUESTIONS[kinds[int(rng.integers(len(kinds)))]] if rng.uniform() < 0.5 else ""
+
+
+def _shuffled(rng: np.random.Generator, *asked: Ask) -> list[Ask]:
+    return [asked[index] for index in rng.permutation(len(asked))]

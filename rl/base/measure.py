@@ -18,7 +18,6 @@ from agent.encoder import Encoder
 from agent.protocol import MalformedTurn, Turn, parse_turn
 from rl.base.lessons import Lesson, Teacher
 from rl.statistics import bootstrap_mean
-from tools.geometry import SCALE
 
 HELD_OUT = 1_000_003
 """The random stream of held-out lessons; teaching uses the streams (seed, 20, step)."""
@@ -38,22 +37,18 @@ def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
     right: dict[str, list[float]] = defaultdict(list)
     for index in tqdm(range(phantoms), desc="measure", unit="phantom pair"):
         for lesson in teacher.step(np.random.default_rng([HELD_OUT, index]), 1):
-            right[skill(lesson)].append(float(is_right(say(model, encoder, lesson), lesson.target)))
+            for k, exchange in enumerate(lesson):
+                said = say(model, encoder, lesson[: k + 1])
+                right[exchange.skill].append(float(is_right(said, exchange.target)))
     estimates = {name: bootstrap_mean(values) for name, values in sorted(right.items())}
     return {name: {"right": e.mean, "low": e.low, "high": e.high, "n": float(e.n)} for name, e in estimates.items()}
 
 
-def skill(lesson: Lesson) -> str:
-    """What a lesson asks for, in a few words."""
-    question = lesson.prompt.rpartition("<|vision_end|>\n")[2].partition("<|im_end|>")[0]
-    whole = all(word in ("none", "lesion") for cells in lesson.cells for word in cells)
-    return f"{question[:48]} [{'thumbnail' if whole else 'close view'}]"
-
-
 def say(model: Any, encoder: Encoder, lesson: Lesson) -> str:
-    """The model's greedy turn."""
-    seen = [encoder.pixels(image) for image in lesson.images]
-    ids, _ = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
+    """The model's greedy turn in the last exchange, after the ones before as they were taught."""
+    seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
+    text = "".join(exchange.prompt + exchange.target for exchange in lesson[:-1]) + lesson[-1].prompt
+    ids, _ = encoder.encode(text, [pixels.grid for pixels in seen])
     prompt = torch.tensor([ids])
     out = model.generate(
         input_ids=prompt,
@@ -79,14 +74,17 @@ def is_right(said: str, target: str) -> bool:
 
 
 def _near(got: Turn, expected: Turn) -> bool:
-    pairs: list[tuple[list[int] | None, list[int]]] = [
-        (one.arguments.get(name), cast(list[int], value))
-        for one, other in zip(got.calls, expected.calls, strict=True)
-        for name, value in other.arguments.items()
-        if isinstance(value, list)
-    ]
-    flat = [(a, b) for one, other in pairs for a, b in zip(one or [SCALE * 2] * 4, other, strict=False)]
-    return all(abs(int(a) - int(b)) <= CALL_TOLERANCE for a, b in flat)
+    for one, other in zip(got.calls, expected.calls, strict=True):
+        for name, wanted in other.arguments.items():
+            written = one.arguments.get(name)
+            if not isinstance(wanted, list):
+                continue
+            if not isinstance(written, list) or len(cast(list[object], written)) != len(cast(list[object], wanted)):
+                return False
+            for value, right in zip(cast(list[object], written), cast(list[int], wanted), strict=True):
+                if not isinstance(value, int) or abs(value - right) > CALL_TOLERANCE:
+                    return False
+    return True
 
 
 def main() -> None:
@@ -96,7 +94,7 @@ def main() -> None:
     args = parser.parse_args()
     figures = measure(args.folder, args.phantoms)
     for name, figure in figures.items():
-        print(f"{name:64s} {figure['right']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}] n={figure['n']:.0f}")
+        print(f"{name:70s} {figure['right']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}] n={figure['n']:.0f}")
     (args.folder / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Teaches the base to see: lessons in, a checkpoint out. Deterministic for a seed and one thread.
+"""Teaches the base to see: lessons in, a checkpoint out. Deterministic for a seed and a number of threads.
 
 AdamW with warm-up and cosine decay on next-token cross-entropy of the turn, plus half the cross-entropy of the dense
 cell labels. Lessons are drawn by a worker process while the model learns, so no lesson is ever seen twice.
@@ -37,7 +37,7 @@ class Plan:
     """How long and how fast the base learns."""
 
     steps: int = 3600
-    phantoms: int = 4
+    phantoms: int = 3
     """Of each sort (one lesion, two lesions) a step; ten lessons for one of each."""
     learning_rate: float = 1.8e-3
     warmup_steps: int = 100
@@ -97,17 +97,23 @@ class Steps(IterableDataset[dict[str, Any]]):
 def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
     """A right-padded batch: ids, labels of the turns, dense labels at image tokens, pixels and grids."""
     rows: list[tuple[list[int], list[int], list[int]]] = []
-    unique = {id(image): image for lesson in lessons for image in lesson.images}
+    unique = {id(view.image): view.image for lesson in lessons for each in lesson for view in each.views}
     looked = {key: encoder.pixels(image) for key, image in unique.items()}
-    shown = [id(image) for lesson in lessons for image in lesson.images]
+    shown = [id(view.image) for lesson in lessons for each in lesson for view in each.views]
     for lesson in lessons:
-        seen = [looked[id(image)] for image in lesson.images]
-        prompt, spans = encoder.encode(lesson.prompt, [pixels.grid for pixels in seen])
-        target, _ = encoder.encode(lesson.target)
-        dense = [IGNORED] * (len(prompt) + len(target))
-        for span, cells in zip(spans, lesson.cells, strict=True):
-            dense[span.start : span.start + span.length] = [encoder.encode(word)[0][0] for word in cells]
-        rows.append((prompt + target, [IGNORED] * len(prompt) + target, dense))
+        ids: list[int] = []
+        labels: list[int] = []
+        dense: list[int] = []
+        for each in lesson:
+            prompt, spans = encoder.encode(each.prompt, [looked[id(view.image)].grid for view in each.views])
+            target, _ = encoder.encode(each.target)
+            cells = [IGNORED] * (len(prompt) + len(target))
+            for span, view in zip(spans, each.views, strict=True):
+                cells[span.start : span.start + span.length] = [encoder.encode(word)[0][0] for word in view.cells]
+            ids += prompt + target
+            labels += [IGNORED] * len(prompt) + target
+            dense += cells
+        rows.append((ids, labels, dense))
     longest = max(len(ids) for ids, _, _ in rows)
 
     def padded(column: int, filler: int) -> torch.Tensor:
@@ -214,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--phantoms", type=int, default=Plan.phantoms)
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     from rl.rollout import laptop_tools

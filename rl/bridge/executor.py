@@ -17,18 +17,20 @@ from openrlhf.utils.agent import AgentExecutorBase
 
 from agent.ledger import Ledger, LedgerError
 from agent.policies.engine import EnginePolicy
+from agent.policies.policy import PolicyError
 from agent.turn import Overrides
 from rl.bridge.executor_version import episodes_per_step, resumed_step, step_version
 from rl.bridge.launch import RUN_FOLDER
 from rl.rewards.compose import UnscoredError, score
-from rl.rollout import RunParts, open_run
+from rl.rollout import RunParts, open_run, sampling_of
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
 
-REFUSED = (RefusedError, LedgerError, UnscoredError)
-"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool."""
+REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
+"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool, a turn that
+the engine broke off."""
 
 
 class AgentExecutor(AgentExecutorBase):
@@ -70,13 +72,13 @@ class AgentExecutor(AgentExecutorBase):
     async def _episode(self, task: Task, engine: Any, sampling_params: Any) -> tuple[Trajectory, TrainingRow]:
         started = time.perf_counter()
         policy = EnginePolicy(engine, sampling_params, version=lambda: step_version(self.finished, self.per_step))
-        state = await self.run.ask(task, Overrides(policy=policy))
+        state = await self.run.ask(task, Overrides(policy, sampling_of(self.run.config)))
         reward, components = score(task, state, self.run.config.rl.rewards)
         row = training_row(Ledger.from_plain(state["ledger"]), self.run.encoder, self.run.store)
         seconds = time.perf_counter() - started
         return record(uuid4().hex, "rl", task, state, components, reward, seconds), row
 
-    def _note(self, task: Task, reason: ValueError) -> None:
+    def _note(self, task: Task, reason: ValueError | PolicyError) -> None:
         self.refusals.parent.mkdir(parents=True, exist_ok=True)
         with self.refusals.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"task": task.id, "reason": str(reason)}) + "\n")

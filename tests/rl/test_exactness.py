@@ -13,7 +13,7 @@ from PIL import Image
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 from agent.turn import Overrides
-from rl.exactness import compare
+from rl.exactness import compare, shaped
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -134,3 +134,13 @@ def test_without_trajectories_nothing_is_known(sharp: Path, parts_of: Callable[.
     agreement = compare(sharp, [], parts_of(store))
     assert agreement.trajectories == agreement.not_greedy == 0
     assert agreement.mean != agreement.mean  # NaN
+
+
+def test_temperature_and_min_p_reshape_what_is_compared() -> None:
+    scores = torch.tensor([[0.6, 0.3, 0.1]]).log()
+    plain = shaped(scores, torch.tensor([0]), Sampling(1.0, min_p=0.2))  # 0.1 < 0.2 * 0.6 goes
+    assert plain.exp()[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
+    cool = shaped(scores, torch.tensor([0]), Sampling(0.5))  # squares: 0.36, 0.09, 0.01
+    assert cool.exp()[0].tolist() == pytest.approx([0.36 / 0.46, 0.09 / 0.46, 0.01 / 0.46])
+    kept = shaped(scores, torch.tensor([2]), Sampling(1.0, min_p=0.2))
+    assert kept.exp()[0].tolist() == pytest.approx([0.6, 0.3, 0.1])

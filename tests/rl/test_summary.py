@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agent.policies.policy import Sampling
 from rl import summary
+from rl.config import LAPTOP, load_config
 from rl.exactness import Agreement
 from rl.summary import curves, exactness, versions
 from rl.tasks.task import Task
@@ -76,22 +79,22 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
     mixed = replace(first, versions=["step-00000", "step-00001"])
     replayed: list[Any] = []
 
-    def compare(folder: str, trajectories: list[Trajectory], parts: Any) -> Agreement:
-        replayed.append((folder, trajectories))
+    def compare(folder: str, trajectories: list[Trajectory], parts: Any, sampling: Sampling) -> Agreement:
+        replayed.append((folder, trajectories, sampling.temperature))
         return Agreement(len(trajectories), 0.001, 0.004, 0)
 
     monkeypatch.setattr(summary, "compare", compare)
     monkeypatch.setattr(summary, "load", lambda folder: type("Sealed", (), {"folder": str(folder)}))
     (tmp_path / "trajectories").mkdir()
     (tmp_path / "trajectories" / "refused.jsonl").write_text(json.dumps({"task": "t"}) + "\n" + "{}\n")
-    parts: Any = None
+    parts: Any = SimpleNamespace(config=load_config(LAPTOP))
     assert exactness(tmp_path, [first, later, mixed], parts) == {
         "trajectories": 3,
         "refused": 2,
         "mean_logprob_difference": 0.001,
         "max_logprob_difference": 0.004,
     }
-    assert replayed == [(str(tmp_path / "checkpoints" / "warmup"), [first])]
+    assert replayed == [(str(tmp_path / "checkpoints" / "warmup"), [first], 1.0)]
 
 
 def test_the_versions_that_a_result_depends_on() -> None:

@@ -28,7 +28,8 @@ class Lesion:
     y: float
     diameter: float
     type: str
-    calcifications: int
+    calcifications: tuple[tuple[float, float], ...]
+    """Where each lies, in pixels from the centre."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -115,7 +116,7 @@ def _add_lesion(rng: np.random.Generator, picture: Array, lesion: Lesion) -> Non
     disc_area = np.pi * (lesion.diameter / 2) ** 2
     strength = rng.uniform(62, 84) * disc_area / float(shape.sum())
     patch = picture[window] + shape * np.clip(strength, 50, 125)
-    for cx, cy in _spread(rng, lesion.calcifications, 0.32 * lesion.diameter, 8.5):
+    for cx, cy in lesion.calcifications:
         patch = np.maximum(patch, _soft_disc(np.hypot(dx - cx, dy - cy), 2.1) * rng.uniform(215, 245))
     picture[window] = patch
 
@@ -134,10 +135,12 @@ def draw(rng: np.random.Generator, lesions: tuple[Lesion, ...]) -> Array:
 def place(rng: np.random.Generator, side: int, calcified: bool) -> Lesion:
     """A lesion in one lung (side -1: left of the picture, 1: right), clear of the picture's midlines."""
     half = 1 if rng.uniform() < 0.5 else -1
+    diameter = float(rng.uniform(26, 30) if calcified else rng.uniform(22, 28))
+    count = int(rng.integers(1, 5)) if calcified else 0
     return Lesion(
         x=float(256 + side * (106 + rng.uniform(-46, 46))),
         y=float(258 + half * rng.uniform(34, 128)),
-        diameter=float(rng.uniform(26, 30) if calcified else rng.uniform(22, 28)),
+        diameter=diameter,
         type="solid" if calcified else TYPES[int(rng.integers(len(TYPES)))],
-        calcifications=int(rng.integers(1, 5)) if calcified else 0,
+        calcifications=tuple(_spread(rng, count, 0.32 * diameter, 8.5)),
     )

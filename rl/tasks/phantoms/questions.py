@@ -37,7 +37,7 @@ def gold_answer(kind: Kind, lesions: tuple[Lesion, ...], spacing: tuple[float, f
         case "name":
             return lesions[0].type
         case "count":
-            return str(lesions[0].calcifications)
+            return str(len(lesions[0].calcifications))
         case "side":
             return quadrant(lesions[0])
         case "compare":

@@ -95,7 +95,7 @@ async def _ask(canned: Canned, sampling: Sampling | None = None, images: int = 0
 
 
 async def test_request_and_completion(canned: Canned) -> None:
-    completion = await _ask(canned, Sampling(0.7, 0.9, 64, 3, (5, 6)), images=2)
+    completion = await _ask(canned, Sampling(0.7, 0.9, 64, 3, (5, 6), 0.02), images=2)
     assert completion == Completion((7, 2), (-0.5, -1.0), "stop", ("a",), 23)
     (asked,) = canned.asked
     urls = [part["url"] for part in asked.pop("content_parts")]
@@ -106,6 +106,7 @@ async def test_request_and_completion(canned: Canned) -> None:
         "sampling_params": {
             "temperature": 0.7,
             "top_p": 0.9,
+            "min_p": 0.02,
             "max_tokens": 64,
             "seed": 3,
             "logprobs": 0,

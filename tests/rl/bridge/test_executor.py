@@ -13,7 +13,7 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from rl.bridge.launch import EXECUTOR, RUN_FOLDER
-from rl.config import Config, dump
+from rl.config import Config, Episode, dump
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError
 from rl.trajectories.store import TrajectoryStore
@@ -21,6 +21,7 @@ from tests.rl.scripts import answers, looks
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 
+EPISODE = Episode()
 Gallery = tuple[ImageStore, list[Task]]
 
 
@@ -154,7 +155,7 @@ def test_the_reward_is_that_of_the_run(
 ) -> None:
     task = of_kind(gallery, "compare")
     right = execute(task, Engine(looks(task), encoder))
-    assert (right["reward"], right["scores"]) == (pytest.approx(2.0), 1.0)  # 1 + 1 + 0.1 - 2 * 0.05
+    assert (right["reward"], right["scores"]) == (pytest.approx(1.9), 1.0)  # 1 + 1 + 0.1 - 2 * 0.1
     assert isinstance(right["reward"], float)
     wrong = execute(task, Engine(answers("perhaps"), encoder))
     assert (wrong["reward"], wrong["scores"]) == (pytest.approx(0.1), 0.0)
@@ -170,8 +171,8 @@ def test_every_sample_logs_the_same_names(
     rewards = {"reward_answer", "reward_tool_use", "reward_format", "reward_calls"}
     assert all(set(log) == names | rewards for log in logs)
     assert all(isinstance(value, float) for log in logs for value in log.values())
-    assert [log["turns"] for log in logs] == [2.0, 1.0, 4.0]
-    assert [log["faults"] for log in logs] == [0.0, 0.0, 4.0]
+    assert [log["turns"] for log in logs] == [2.0, 1.0, EPISODE.turns]
+    assert [log["faults"] for log in logs] == [0.0, 0.0, EPISODE.turns]
 
 
 def test_a_turn_cut_by_length_is_truncated(
@@ -179,7 +180,7 @@ def test_a_turn_cut_by_length_is_truncated(
 ) -> None:
     got = execute(of_kind(gallery, "name"), Engine(["word " * 100], encoder))
     assert got["truncated"] is True
-    assert [end - start for start, end in got["action_ranges"]] == [48] * 3  # turn_tokens; a fourth would not fit 512
+    assert [end - start for start, end in got["action_ranges"]] == [EPISODE.turn_tokens] * EPISODE.turns
     # the end that the cut turns lack is there, and is not trained on
     ends = [end for _, end in got["action_ranges"][:-1]]
     assert all(got["observation_tokens"][end] == encoder.end_of_turn for end in ends)
@@ -244,6 +245,23 @@ def test_one_refusal_costs_one_episode(
     got = execute(task, OnceWrong(answers("solid"), encoder))
     assert got["observation_tokens"] == kept(run)[0].ledger["ids"]
     assert len((run / "trajectories" / "refused.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_turn_that_the_engine_broke_off_is_sampled_again(
+    execute: Callable[..., dict[str, Any]], run: Path, encoder: Encoder, gallery: Gallery
+) -> None:
+    task = of_kind(gallery, "name")
+
+    class OnceAborted(Engine):
+        async def generate(self, *arguments: Any, **options: Any) -> Any:
+            output = await super().generate(*arguments, **options)
+            if self.asked == 1:
+                output.outputs[0].finish_reason = "abort"
+            return output
+
+    got = execute(task, OnceAborted([*answers("solid"), *answers("solid")], encoder))
+    assert got["observation_tokens"] == kept(run)[0].ledger["ids"]
+    assert "'abort'" in (run / "trajectories" / "refused.jsonl").read_text()
 
 
 def test_a_bug_in_a_tool_is_refused_too(

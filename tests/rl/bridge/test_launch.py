@@ -50,7 +50,7 @@ def test_openrlhf_accepts_the_command_line_with_our_values(understood: tuple[Con
     assert got["actor"]["adam"]["lr"] == config.rl.learning_rate
     assert got["actor"]["eps_clip_low_high"] == [0.2, 0.28]
     assert got["actor"]["freeze_visual_encoder"] is True
-    assert got["algo"]["advantage"]["estimator"] == "group_norm"
+    assert got["algo"]["advantage"]["estimator"] == "dr_grpo"
     assert got["algo"]["kl"]["init_coef"] == 0
     assert got["data"]["max_images_per_prompt"] == 16
     assert got["data"]["max_len"] == config.episode.context

@@ -16,7 +16,9 @@ DRAWN = 60
 def bare(seed: int, type: str, calcifications: int = 0) -> tuple[np.ndarray, Lesion]:
     """One lesion on black: no chest, no noise."""
     rng = np.random.default_rng(seed)
-    lesion = Lesion(200.3, 180.7, float(rng.uniform(26, 30)), type, calcifications)
+    diameter = float(rng.uniform(26, 30))
+    spots = tuple(image._spread(rng, calcifications, 0.32 * diameter, 8.5))
+    lesion = Lesion(200.3, 180.7, diameter, type, spots)
     picture = np.zeros((SIZE, SIZE), np.float32)
     image._add_lesion(rng, picture, lesion)
     return picture, lesion
@@ -65,7 +67,7 @@ def test_as_many_calcifications_are_drawn_as_are_said(count: int) -> None:
 
 
 def test_a_phantom_follows_from_its_seed() -> None:
-    lesion = Lesion(150, 200, 24, "cystic", 0)
+    lesion = Lesion(150, 200, 24, "cystic", ())
     first, again, other = (draw(np.random.default_rng(seed), (lesion,)) for seed in (3, 3, 4))
     assert first.shape == (512, 512) and first.dtype == np.uint8
     assert np.array_equal(first, again)
@@ -78,7 +80,7 @@ def test_lesions_are_placed_in_their_lung_and_clear_of_the_midlines() -> None:
         left, right = place(rng, -1, calcified=False), place(rng, 1, calcified=True)
         assert left.x + 24 < 256 < right.x - 24
         assert all(abs(lesion.y - 256) > 24 for lesion in (left, right))
-        assert left.calcifications == 0 and 1 <= right.calcifications <= 4
+        assert not left.calcifications and 1 <= len(right.calcifications) <= 4
         assert right.type == "solid" and left.type in TYPES
         # the square in which a lesion is drawn lies inside the picture
         assert all(24 <= value <= SIZE - 24 for lesion in (left, right) for value in (lesion.x, lesion.y))

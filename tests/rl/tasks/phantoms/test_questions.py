@@ -5,9 +5,9 @@ import pytest
 from rl.tasks.phantoms.image import Lesion
 from rl.tasks.phantoms.questions import Kind, distance_mm, gold_answer, quadrant
 
-A = Lesion(x=100.0, y=200.0, diameter=24.0, type="cystic", calcifications=0)
-B = Lesion(x=400.0, y=300.0, diameter=28.0, type="cystic", calcifications=0)
-C = Lesion(x=400.0, y=300.0, diameter=28.0, type="solid", calcifications=3)
+A = Lesion(x=100.0, y=200.0, diameter=24.0, type="cystic", calcifications=())
+B = Lesion(x=400.0, y=300.0, diameter=28.0, type="cystic", calcifications=())
+C = Lesion(x=400.0, y=300.0, diameter=28.0, type="solid", calcifications=((0.0, 5.0), (0.0, -5.0), (6.0, 0.0)))
 
 
 @pytest.mark.parametrize(
