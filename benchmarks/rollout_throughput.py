@@ -36,7 +36,7 @@ from agent.serving.server import VLLMServer
 from benchmarks import agent_parts, finding
 from graphs.checkpoint import default_folder, open_checkpoint
 from rl.config import Config, load_config
-from rl.rollout import episodes
+from rl.rollout import episodes, sampling_of
 from rl.statistics import Estimate, bootstrap_mean
 from rl.tasks.task import Task
 from rl.trajectories.check import training_row
@@ -109,7 +109,7 @@ async def agent_pass(
         shutil.copytree(images, Path(work) / "images")
         parts = agent_parts.open_parts(config, encoder, Path(work) / "images")
         kept = TrajectoryStore(Path(work) / "trajectories")
-        sampling = Sampling(temperature=config.rl.temperature)
+        sampling = sampling_of(config)
         recorded: list[Request] = []
         async with ServedPolicy(server.base_url, server.versions) as policy:
             began = time.perf_counter()
@@ -129,6 +129,7 @@ def body(request: Request, model: str) -> bytes:
     sampling: dict[str, Any] = {
         "temperature": request.sampling.temperature,
         "top_p": request.sampling.top_p,
+        "min_p": request.sampling.min_p,
         "max_tokens": request.sampled,
         "min_tokens": request.sampled,
         "ignore_eos": True,
@@ -138,7 +139,7 @@ def body(request: Request, model: str) -> bytes:
     }
     content: dict[str, Any] = {"model": model, "token_ids": list(request.token_ids), "sampling_params": sampling}
     if request.images:
-        content["content_parts"] = [{"type": "image_url", "url": encode(image)} for image in request.images]
+        content["content_parts"] = [{"type": "image_url", "url": encode(image, "BMP")} for image in request.images]
     return json.dumps(content).encode()
 
 

@@ -1,8 +1,8 @@
-"""Pictures as PNG data URLs, encoded once.
+"""Pictures as data URLs, encoded once.
 
-An episode sends its images again with every turn, and PNG encoding is the dearest part of a request on our side (about
-10 ms for 512 x 512). The key is the content, not the object: a PIL image can be changed in place, and the policy must
-then see the new pixels. Hashing costs about a twentieth of encoding.
+An episode sends its images again with every turn. To our own server on loopback they go as bitmaps: five times faster
+to write and four times faster to read than PNG, and bytes cost nothing there; other services get PNG. The key is the
+content, not the object: a PIL image can be changed in place, and the policy must then see the new pixels.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import base64
 import hashlib
 import io
 from collections import OrderedDict
+from typing import Literal
 
 from PIL.Image import Image
 
 from agent.policies.policy import PolicyError
 
+Format = Literal["PNG", "BMP"]
 LOSSLESS_MODES = ("L", "RGB")
 """8-bit grey and colour: what both the server and the trainer's image processor read as the same pixels."""
 
@@ -23,13 +25,14 @@ LOSSLESS_MODES = ("L", "RGB")
 class PictureURLs:
     """A least-recently-used store of data URLs, bounded by their total length in characters."""
 
-    def __init__(self, capacity: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, format: Format = "PNG", capacity: int = 64 * 1024 * 1024) -> None:
+        self.format: Format = format
         self.capacity = capacity
         self._urls: OrderedDict[tuple[str, tuple[int, int], bytes], str] = OrderedDict()
         self._size = 0
 
     def of(self, image: Image) -> str:
-        """The picture as `data:image/png;base64,...`. Raises PolicyError where its mode would change on the way."""
+        """The picture as `data:image/...;base64,...`. Raises PolicyError where its mode would change on the way."""
         if image.mode not in LOSSLESS_MODES:
             raise PolicyError(
                 f"got an image of mode {image.mode!r}, expected 8-bit 'L' or 'RGB'; convert it first "
@@ -40,7 +43,7 @@ class PictureURLs:
         if url is not None:
             self._urls.move_to_end(key)
             return url
-        url = encode(image)
+        url = encode(image, self.format)
         self._urls[key] = url
         self._size += len(url)
         while self._size > self.capacity and len(self._urls) > 1:
@@ -48,8 +51,8 @@ class PictureURLs:
         return url
 
 
-def encode(image: Image) -> str:
-    """One picture as a lossless PNG data URL; low compression, because loopback is faster than zlib."""
+def encode(image: Image, format: Format) -> str:
+    """One picture as a data URL, without loss."""
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    image.save(file, format)
+    return f"data:image/{format.lower()};base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -61,7 +61,7 @@ class ServedPolicy:
         self.timeout_s = timeout_s
         self.concurrency = concurrency
         self.priority = priority
-        self._urls = PictureURLs()
+        self._urls = PictureURLs("BMP")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:

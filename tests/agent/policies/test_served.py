@@ -115,7 +115,7 @@ async def test_request_and_completion(canned: Canned) -> None:
         },
     }
     assert len(urls) == 2
-    sent = Image.open(io.BytesIO(base64.b64decode(urls[0].removeprefix("data:image/png;base64,"))))
+    sent = Image.open(io.BytesIO(base64.b64decode(urls[0].removeprefix("data:image/bmp;base64,"))))
     assert (sent.size, sent.mode, sent.tobytes()) == ((3, 2), "L", bytes([9] * 6))
 
 
