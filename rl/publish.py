@@ -126,14 +126,18 @@ def version_of(step: int) -> str:
 
 def is_whole(folder: Path) -> bool:
     """Whether OpenRLHF has finished writing a saved folder: its tokenizer comes last, its weights open."""
+    index = folder / "model.safetensors.index.json"
     weights = sorted(folder.glob("*.safetensors"))
     if not weights or not (folder / "tokenizer_config.json").exists():
         return False
     try:
+        if index.exists():  # a large model's weights lie in several files
+            named = {folder / str(name) for name in json.loads(index.read_text())["weight_map"].values()}
+            weights = sorted({*weights, *named})
         for path in weights:
             with cast(Any, safe_open)(path, framework="numpy") as opened:
                 list(opened.keys())
-    except (SafetensorError, OSError):
+    except (SafetensorError, OSError, json.JSONDecodeError):
         return False
     return True
 

@@ -82,13 +82,15 @@ def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
 
     labels = [[token if said else IGNORED for token, said in zip(row.ids, row.mask, strict=True)] for row in batch]
     pictures = [row for row in batch if row.pixel_values is not None]
-    return {
+    made = {
         "input_ids": padded((row.ids for row in batch), pad),
         "attention_mask": padded(([1] * len(row.ids) for row in batch), 0),
         "labels": padded(labels, IGNORED),
-        "pixel_values": torch.cat([row.pixel_values for row in pictures]),
-        "image_grid_thw": torch.cat([row.image_grid_thw for row in pictures]),
     }
+    if pictures:
+        made["pixel_values"] = torch.cat([row.pixel_values for row in pictures])
+        made["image_grid_thw"] = torch.cat([row.image_grid_thw for row in pictures])
+    return made
 
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:

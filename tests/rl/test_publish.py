@@ -1,6 +1,7 @@
 """Saved checkpoints become versions once they are whole; what the served graph fails to answer is counted."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,17 @@ def test_weights_that_are_still_being_written_are_not_whole(tmp_path: Path, shar
 def test_a_folder_that_lacks_a_file_is_not_whole(tmp_path: Path, missing: str) -> None:
     (saved(tmp_path / "lacking") / missing).unlink()
     assert not is_whole(tmp_path / "lacking")
+
+
+def test_a_shard_that_the_index_names_must_be_there(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "two", "model-00001-of-00002.safetensors")
+    shards = {"head": "model-00001-of-00002.safetensors", "norm": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    assert not is_whole(folder)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"head": ')
+    assert not is_whole(folder)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"head": shards["head"]}}))
+    assert is_whole(folder)
 
 
 def test_a_folder_that_is_not_there_is_not_whole(tmp_path: Path) -> None:

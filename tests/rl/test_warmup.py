@@ -84,6 +84,11 @@ def test_a_batch_by_hand() -> None:
     assert batch["image_grid_thw"].tolist() == [[1, 2, 2], [1, 2, 4]]
 
 
+def test_a_batch_without_pictures_has_none() -> None:
+    text = TrainingRow(ids=[4, 5], mask=[0, 1], logprobs=[0.0, 0.0], pixel_values=None, image_grid_thw=None)
+    assert set(collate([text], pad=99)) == {"input_ids", "attention_mask", "labels"}
+
+
 async def test_only_what_the_demonstrator_says_is_learnt(
     gallery: tuple[ImageStore, list[Task]],
     parts_of: Callable[..., RunParts],
