@@ -60,10 +60,10 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
-    trajectories: int = 800
+    trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
-    epochs: int = 2
+    epochs: int = 1
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
@@ -73,7 +73,7 @@ class Warmup(Section):
 class Rl(Section):
     """Reinforcement learning through OpenRLHF."""
 
-    steps: int = 20
+    steps: int = 40
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = 1.0
@@ -81,7 +81,7 @@ class Rl(Section):
     """Tokens less probable than this share of the likeliest one are not sampled: a small policy's tail is noise."""
     learning_rate: float = 1e-4
     save_steps: int = 10
-    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.1}
+    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
     openrlhf: dict[str, Any] = {}

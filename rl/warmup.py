@@ -113,6 +113,7 @@ def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
     mask: list[int] = []
     for exchange in lesson:
         prompt, _ = encoder.encode(exchange.prompt, [next(grids) for _ in exchange.views])
+        prompt += encoder.encode(exchange.given)[0]
         target, _ = encoder.encode(exchange.target)
         ids += prompt + target
         mask += [0] * len(prompt) + [1] * len(target)

@@ -2,9 +2,10 @@
 
 A lesson is a short conversation, as in any vision-language base's instruction data: pictures come, now and then a
 second one later, and every question about them is answered in one turn. Read a view ("What type is the lesion?"), guess
-from the whole picture, say a quadrant, write down the call one is told to write ("Call zoom_in on the lesion."), read a
-measurement out of a text. What a call would have returned never follows it. Beside the turns, each image token carries
-a dense label (what lies in its cell), learnt through the same output head.
+from the whole picture, say a quadrant, read a measurement out of a text, write down a call. A call is told ("Call
+zoom_in on the lesion."), or its turn was begun ("I must look closer.") under a question that has nothing to do with it;
+the thought is then given, not learnt. What a call would have returned never follows it. Beside the turns, each image
+token carries a dense label (what lies in its cell), learnt through the same output head.
 """
 
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ CALL_MEASURE = "Call measure_distance from the left lesion to the right one."
 NOTHING = "none"
 CLOSE_VIEWS = 3
 """Of each phantom with one lesion."""
+DISTANCES = 3
+"""Read out of texts, for each phantom with two lesions."""
 
 Sees = Literal["thumbnail", "close view", "text"]
 
@@ -53,6 +56,8 @@ class Ask:
     """Pictures that come with the question."""
     above: str = ""
     """Text that stands above the question."""
+    begun: bool = False
+    """Whether the turn's thought is given, and only what follows it is to be learnt."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Exchange:
     """The prompt that leads to a turn, from the end of the turn before, and the turn to learn."""
 
     prompt: str
+    given: str
+    """The beginning of the turn, where it is not to be learnt."""
     target: str
     views: tuple[View, ...]
     """The pictures new in the prompt."""
@@ -74,7 +81,7 @@ Lesson = tuple[Exchange, ...]
 def _view(picture: Image.Image, box: tuple[int, int, int, int], lesions: tuple[Lesion, ...], close: bool) -> View:
     """The square `box` of `picture`; each cell that a lesion's bounding box touches is labelled by what it shows of it.
 
-    In a close view that is the number of calcifications in the cell, or the type where the lesion has none.
+    In a close view that is the number of calcifications in the cell, or the type where there are none.
     """
     step = (box[2] - box[0]) / CELLS
     words: list[str] = []
@@ -91,10 +98,9 @@ def _view(picture: Image.Image, box: tuple[int, int, int, int], lesions: tuple[L
 
 
 def _close_word(lesion: Lesion, x: float, y: float, step: float) -> str:
-    if not lesion.calcifications:
-        return lesion.type
     spots = [(lesion.x + dx, lesion.y + dy) for dx, dy in lesion.calcifications]
-    return str(sum(x <= sx < x + step and y <= sy < y + step for sx, sy in spots))
+    inside = sum(x <= sx < x + step and y <= sy < y + step for sx, sy in spots)
+    return str(inside) if inside else lesion.type
 
 
 def _closer(rng: np.random.Generator, picture: Image.Image, lesion: Lesion) -> View:
@@ -125,8 +131,11 @@ class Teacher:
             else:
                 prompt = opening(system, "\n".join(filter(None, [ask.above, ask.question])), len(views))
             shown += len(views)
-            skill = f"{ask.question[:48]} [{ask.sees}{', later' if exchanges else ''}]"
-            exchanges.append(Exchange(prompt, render_turn(ask.turn) + END_OF_TURN, views, skill))
+            given = render_turn(Turn(ask.turn.thought)) if ask.begun else ""
+            target = render_turn(ask.turn).removeprefix(given) + END_OF_TURN
+            does = f"({ask.turn.thought})" if ask.begun else ask.question[:48]
+            skill = f"{does} [{ask.sees}{', later' if exchanges else ''}]"
+            exchanges.append(Exchange(prompt, given, target, views, skill))
         return tuple(exchanges)
 
     def of_one_lesion(self, rng: np.random.Generator) -> list[Lesson]:
@@ -136,8 +145,7 @@ class Teacher:
         picture = Image.fromarray(draw(rng, (lesion,)))
         whole = (_view(picture, (0, 0, SIZE, SIZE), (lesion,), close=False),)
         read = Turn(SEEN, answer=gold_answer(kind, (lesion,), (1, 1)))
-        above = _aside(rng, "name", "count", "side")
-        call = Ask(CALL_ZOOM, Turn(LOOK, calls=(zoom_call(lesion.x, lesion.y),)), "thumbnail", above=above)
+        call = _call(rng, CALL_ZOOM, Turn(LOOK, calls=(zoom_call(lesion.x, lesion.y),)), "name", "count", "side")
         side = Ask(QUESTIONS["side"], Turn(SEEN, answer=gold_answer("side", (lesion,), (1, 1))), "thumbnail")
         guess = Ask(QUESTIONS[kind], read, "thumbnail")
         closer = [
@@ -163,14 +171,15 @@ class Teacher:
         same = gold_answer("compare", pair, (1, 1))
         one = int(rng.integers(2))
         measure = (measure_call(left, right),)
-        above = _aside(rng, "compare", "measure")
-        zoom_both = Ask(CALL_ZOOM_BOTH, Turn(LOOK, calls=calls), "thumbnail", above=above)
-        zoom_one = Ask(CALL_ZOOM_ONE[one], Turn(LOOK, calls=(calls[one],)), "thumbnail", above=above)
-        measured = Ask(CALL_MEASURE, Turn(MEASURE, calls=measure), "thumbnail", above=above)
+        zoom_both = _call(rng, CALL_ZOOM_BOTH, Turn(LOOK, calls=calls), "compare", "measure")
+        zoom_one = Ask(CALL_ZOOM_ONE[one], Turn(LOOK, calls=(calls[one],)), "thumbnail")
+        measured = _call(rng, CALL_MEASURE, Turn(MEASURE, calls=measure), "compare", "measure")
         guess_same = Ask(QUESTIONS["compare"], Turn(SEEN, answer=same), "thumbnail")
-        millimetres = f"{rng.uniform(20, 400):.1f} mm"
         guess_far = Ask(QUESTIONS["measure"], Turn(SEEN, answer=f"{round(rng.uniform(60, 260))} mm"), "thumbnail")
-        told = Ask(QUESTIONS["measure"], Turn(SEEN, answer=millimetres), "text", above=f"Distance: {millimetres}.")
+        told = [
+            Ask(QUESTIONS["measure"], Turn(SEEN, answer=said), "text", above=f"Distance: {said}.")
+            for said in (f"{rng.uniform(20, 400):.1f} mm" for _ in range(DISTANCES))
+        ]
         name, other = (
             Ask(QUESTIONS["name"], Turn(SEEN, answer=types[k]), "close view", (views[k],)) for k in (one, 1 - one)
         )
@@ -181,7 +190,7 @@ class Teacher:
         return [
             self._talk(rng, whole, *_shuffled(rng, zoom_both, zoom_one)),
             self._talk(rng, whole, measured, compared(2)),
-            self._talk(rng, whole, guess_same if rng.uniform() < 0.6 else guess_far, told),
+            self._talk(rng, whole, guess_same if rng.uniform() < 0.6 else guess_far, *told),
             self._talk(rng, (), compared(1)),
             self._talk(rng, (), name, other),
         ]
@@ -194,9 +203,13 @@ class Teacher:
         return lessons
 
 
-def _aside(rng: np.random.Generator, *kinds: Kind) -> str:
-    """In half of the calls told, a question first, whichever: what is written in a call must not hang on it."""
-    return QUESTIONS[kinds[int(rng.integers(len(kinds)))]] if rng.uniform() < 0.5 else ""
+def _call(rng: np.random.Generator, told: str, turn: Turn, *kinds: Kind) -> Ask:
+    """A call: told to, told to after some question, or begun under some question, whichever it is."""
+    question = QUESTIONS[kinds[int(rng.integers(len(kinds)))]]
+    way = rng.uniform()
+    if way < 0.5:
+        return Ask(question, turn, "thumbnail", begun=True)
+    return Ask(told, turn, "thumbnail", above=question if way < 0.75 else "")
 
 
 def _shuffled(rng: np.random.Generator, *asked: Ask) -> list[Ask]:

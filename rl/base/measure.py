@@ -39,7 +39,7 @@ def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
         for lesson in teacher.step(np.random.default_rng([HELD_OUT, index]), 1):
             for k, exchange in enumerate(lesson):
                 said = say(model, encoder, lesson[: k + 1])
-                right[exchange.skill].append(float(is_right(said, exchange.target)))
+                right[exchange.skill].append(float(is_right(exchange.given + said, exchange.given + exchange.target)))
     estimates = {name: bootstrap_mean(values) for name, values in sorted(right.items())}
     return {name: {"right": e.mean, "low": e.low, "high": e.high, "n": float(e.n)} for name, e in estimates.items()}
 
@@ -47,7 +47,8 @@ def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
 def say(model: Any, encoder: Encoder, lesson: Lesson) -> str:
     """The model's greedy turn in the last exchange, after the ones before as they were taught."""
     seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
-    text = "".join(exchange.prompt + exchange.target for exchange in lesson[:-1]) + lesson[-1].prompt
+    before = "".join(exchange.prompt + exchange.given + exchange.target for exchange in lesson[:-1])
+    text = before + lesson[-1].prompt + lesson[-1].given
     ids, _ = encoder.encode(text, [pixels.grid for pixels in seen])
     prompt = torch.tensor([ids])
     out = model.generate(

@@ -43,6 +43,8 @@ class Plan:
     warmup_steps: int = 100
     dense_weight: float = 0.5
     seed: int = 0
+    start: str | None = None
+    """A checkpoint of the same architecture and tokenizer to go on from; its lessons need another seed."""
 
 
 def pieces(tool_section: str) -> list[str]:
@@ -106,6 +108,7 @@ def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
         dense: list[int] = []
         for each in lesson:
             prompt, spans = encoder.encode(each.prompt, [looked[id(view.image)].grid for view in each.views])
+            prompt += encoder.encode(each.given)[0]
             target, _ = encoder.encode(each.target)
             cells = [IGNORED] * (len(prompt) + len(target))
             for span, view in zip(spans, each.views, strict=True):
@@ -147,6 +150,16 @@ def look_once(model: Any, batch: dict[str, Any]) -> None:
     model.model.get_image_features = features
 
 
+def begun(folder: Path, encoder: Encoder) -> dict[str, torch.Tensor]:
+    """The weights in `folder`, in float32. Raises ValueError where its tokenizer is another one."""
+    from transformers import AutoModelForImageTextToText
+
+    before = Encoder.from_checkpoint(folder).tokenizer.get_vocab()
+    if before != encoder.tokenizer.get_vocab():
+        raise ValueError(f"Got {folder} with another tokenizer; the pieces of the agent's text changed: teach anew.")
+    return cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).state_dict()
+
+
 def losses(model: Any, batch: dict[str, Any], image_pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(turn loss, dense loss): mean cross-entropies; only labelled positions pass the output head."""
     look_once(model, batch)
@@ -170,6 +183,8 @@ def teach(out: Path, tool_section: str, plan: Plan) -> None:
     processor = build_processor(build_tokenizer(corpus(), pieces(tool_section)))
     encoder = Encoder(processor)
     model = build_model(encoder.tokenizer, plan.seed)
+    if plan.start is not None:
+        model.load_state_dict(begun(Path(plan.start), encoder))
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     rest = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
@@ -220,16 +235,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--phantoms", type=int, default=Plan.phantoms)
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
+    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--start", help="a checkpoint to go on from, instead of fresh weights; give another seed")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     from rl.rollout import laptop_tools
 
-    teach(
-        args.out,
-        laptop_tools().prompt_section(),
-        Plan(steps=args.steps, phantoms=args.phantoms, learning_rate=args.learning_rate),
+    plan = Plan(
+        steps=args.steps,
+        phantoms=args.phantoms,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        start=args.start,
     )
+    teach(args.out, laptop_tools().prompt_section(), plan)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from PIL import Image
 SIZE = 512
 PATCH = 48
 """Side of the square, in pixels, in which a lesion is drawn."""
+SPOT = 2.6
+"""Radius of a calcification in pixels: half a pixel of the thumbnail."""
 TYPES = ("solid", "cystic", "spiculated", "lobulated")
 
 Array = np.ndarray
@@ -107,18 +109,20 @@ def _profile(rng: np.random.Generator, lesion: Lesion, dx: Array, dy: Array) -> 
 
 
 def _add_lesion(rng: np.random.Generator, picture: Array, lesion: Lesion) -> None:
-    """Draws the lesion into `picture`: same integrated intensity for every type, calcifications on top."""
+    """Draws the lesion into `picture`: the same light for every type and, calcifications included, for every count."""
     left, top = round(lesion.x) - PATCH // 2, round(lesion.y) - PATCH // 2
     x, y = _grid()
     window = (slice(top, top + PATCH), slice(left, left + PATCH))
     dx, dy = x[window] - lesion.x, y[window] - lesion.y
     shape = _profile(rng, lesion, dx, dy)
     disc_area = np.pi * (lesion.diameter / 2) ** 2
-    strength = rng.uniform(62, 84) * disc_area / float(shape.sum())
-    patch = picture[window] + shape * np.clip(strength, 50, 125)
+    spots = np.zeros_like(shape)
     for cx, cy in lesion.calcifications:
-        patch = np.maximum(patch, _soft_disc(np.hypot(dx - cx, dy - cy), 2.1) * rng.uniform(215, 245))
-    picture[window] = patch
+        spots = np.maximum(spots, _soft_disc(np.hypot(dx - cx, dy - cy), SPOT))
+    glare = rng.uniform(215, 245) - picture[window]
+    light = rng.uniform(62, 84) * disc_area - float((spots * glare).sum())
+    strength = light / float((shape * (1 - spots)).sum())
+    picture[window] += shape * np.clip(strength, 50, 125) * (1 - spots) + glare * spots
 
 
 def draw(rng: np.random.Generator, lesions: tuple[Lesion, ...]) -> Array:

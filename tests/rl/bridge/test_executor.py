@@ -155,10 +155,10 @@ def test_the_reward_is_that_of_the_run(
 ) -> None:
     task = of_kind(gallery, "compare")
     right = execute(task, Engine(looks(task), encoder))
-    assert (right["reward"], right["scores"]) == (pytest.approx(1.9), 1.0)  # 1 + 1 + 0.1 - 2 * 0.1
+    assert (right["reward"], right["scores"]) == (pytest.approx(2.1), 1.0)  # 1 + 1 + 0.3 - 2 * 0.1
     assert isinstance(right["reward"], float)
     wrong = execute(task, Engine(answers("perhaps"), encoder))
-    assert (wrong["reward"], wrong["scores"]) == (pytest.approx(0.1), 0.0)
+    assert (wrong["reward"], wrong["scores"]) == (pytest.approx(0.3), 0.0)
 
 
 def test_every_sample_logs_the_same_names(

@@ -34,6 +34,15 @@ def test_every_type_adds_the_same_light_to_a_thumbnail(type: str) -> None:
     assert np.mean(light) == pytest.approx(73, rel=0.05)  # their mean, whatever the type
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_calcifications_add_no_light_to_a_thumbnail(count: int) -> None:
+    light = []
+    for seed in range(DRAWN):
+        picture, lesion = bare(seed, "solid", count)
+        light.append(float(picture.sum()) / (math.pi * (lesion.diameter / 2) ** 2))
+    assert np.mean(light) == pytest.approx(73, rel=0.05)
+
+
 def test_in_a_thumbnails_pixels_two_types_are_nearly_the_same() -> None:
     def thumbnail(type: str) -> np.ndarray:
         shown = Image.fromarray(np.mean([bare(seed, type)[0] for seed in range(DRAWN)], axis=0))
