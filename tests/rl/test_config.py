@@ -34,7 +34,7 @@ def test_what_a_file_leaves_out_has_a_default(small: Path) -> None:
         ("episode.tools=[zoom_in]", "episode.tools", ("zoom_in",)),
         ("episode.tools=[]", "episode.tools", ()),
         ("warmup.enabled=false", "warmup.enabled", False),
-        ("rl.rewards.calls=-0.1", "rl.rewards", {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.1}),
+        ("rl.rewards.calls=-0.1", "rl.rewards", {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}),
         ("base.checkpoint=a=b", "base.checkpoint", "a=b"),
     ],
 )

@@ -50,9 +50,11 @@ async def test_as_many_episodes_run_at_once_as_are_allowed(
 
 async def test_each_task_has_its_own_policy_and_reward(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:
     parts = parts_of(gallery[0])
+    weights = parts.config.rl.rewards
+    earned = weights["answer"] + weights["tool_use"] + weights["format"] + weights["calls"]
     tasks = [task for task in gallery[1] if task.kind == "name"]
     made = episodes(parts, tasks, lambda task: ScriptedPolicy(looks(task), parts.encoder), "rl", 2)
-    assert [(each.reward, each.correct) async for each in made] == [(pytest.approx(2.05), True)] * 2
+    assert [(each.reward, each.correct) async for each in made] == [(pytest.approx(earned), True)] * 2
 
 
 async def test_an_episode_that_fails_ends_the_others(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:

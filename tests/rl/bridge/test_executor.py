@@ -13,7 +13,7 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from rl.bridge.launch import EXECUTOR, RUN_FOLDER
-from rl.config import Config, Episode, dump
+from rl.config import Config, Episode, Rl, dump
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError
 from rl.trajectories.store import TrajectoryStore
@@ -22,6 +22,7 @@ from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 
 EPISODE = Episode()
+WEIGHTS = Rl().rewards
 Gallery = tuple[ImageStore, list[Task]]
 
 
@@ -155,10 +156,13 @@ def test_the_reward_is_that_of_the_run(
 ) -> None:
     task = of_kind(gallery, "compare")
     right = execute(task, Engine(looks(task), encoder))
-    assert (right["reward"], right["scores"]) == (pytest.approx(2.1), 1.0)  # 1 + 1 + 0.3 - 2 * 0.1
+    assert (right["reward"], right["scores"]) == (
+        pytest.approx(sum(WEIGHTS.values()) + WEIGHTS["calls"]),
+        1.0,
+    )  # two calls
     assert isinstance(right["reward"], float)
     wrong = execute(task, Engine(answers("perhaps"), encoder))
-    assert (wrong["reward"], wrong["scores"]) == (pytest.approx(0.3), 0.0)
+    assert (wrong["reward"], wrong["scores"]) == (pytest.approx(WEIGHTS["format"]), 0.0)
 
 
 def test_every_sample_logs_the_same_names(

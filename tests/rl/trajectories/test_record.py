@@ -29,7 +29,7 @@ async def test_a_trajectory_tells_its_episode(
     assert trajectory.images[0] == task.images[0] and len(trajectory.images) == 3
     assert [message["role"] for message in trajectory.transcript] == ["user", "policy", "tools", "policy"]
     assert [call["call"]["name"] for call in trajectory.calls] == ["zoom_in", "zoom_in"]
-    assert trajectory.reward == pytest.approx(2.0)  # 1 + 1 + 0.1 - 2 * 0.05
+    assert trajectory.rewards == {"answer": 1.0, "tool_use": 1.0, "format": 1.0, "calls": 2.0}
     assert trajectory.correct
     assert trajectory.versions == ["script"]
     assert Task.from_plain(trajectory.task) == task
