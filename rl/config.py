@@ -32,7 +32,7 @@ class Base(Section):
     checkpoint: str = "rl/base/checkpoint"
     """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
     teach: bool = False
-    """Teach the embedded base first (about 50 minutes on two cores)."""
+    """Teach the embedded base first (about 45 minutes on two idle cores)."""
     steps: int = 3600
 
 

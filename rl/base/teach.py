@@ -5,6 +5,7 @@ cell labels. Lessons are drawn by a worker process while the model learns, so no
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -150,6 +151,11 @@ def look_once(model: Any, batch: dict[str, Any]) -> None:
     model.model.get_image_features = features
 
 
+def weights_hash(folder: str | None) -> str | None:
+    """SHA-256 of a checkpoint's weights: says what was gone on from wherever it lay."""
+    return None if folder is None else hashlib.sha256((Path(folder) / "model.safetensors").read_bytes()).hexdigest()
+
+
 def begun(folder: Path, encoder: Encoder) -> dict[str, torch.Tensor]:
     """The weights in `folder`, in float32. Raises ValueError where its tokenizer is another one."""
     from transformers import AutoModelForImageTextToText
@@ -216,7 +222,12 @@ def teach(out: Path, tool_section: str, plan: Plan) -> None:
         if step % 500 == 499 or step + 1 == plan.steps:
             save(model, processor, out)
     (out / "teaching.json").write_text(
-        json.dumps({"plan": plan.__dict__, "losses": history[:: max(1, plan.steps // 400)]})
+        json.dumps(
+            {
+                "plan": {**plan.__dict__, "start": weights_hash(plan.start)},
+                "losses": history[:: max(1, plan.steps // 400)],
+            }
+        )
     )
 
 
