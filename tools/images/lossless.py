@@ -12,8 +12,10 @@ SUFFIXES = (".png", ".npy")
 
 
 def suffix_for(pixels: NDArray[Any]) -> str:
-    """ ".png" for 8-bit and for 16-bit greys, ".npy" for float and 16-bit colour."""
-    return ".png" if pixels.dtype == np.uint8 or (pixels.ndim == 2 and pixels.dtype.kind in "iu") else ".npy"
+    """ ".png" for 8-bit and for 16-bit greys, ".npy" for float, 16-bit colour and volumes."""
+    if pixels.ndim == 2:
+        return ".png" if pixels.dtype.kind in "iu" else ".npy"
+    return ".png" if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 else ".npy"
 
 
 def encode_lossless(pixels: NDArray[Any]) -> bytes:
