@@ -27,7 +27,7 @@ def fetch(address: str, hosts: Collection[str], limits: Limits) -> bytes:
     content = bytearray()
     try:
         with httpx.stream("GET", address, follow_redirects=False, timeout=SECONDS, trust_env=False) as answer:
-            if answer.status_code != httpx.codes.OK:
+            if answer.status_code != 200:
                 raise ImageError(f"Got status {answer.status_code} from {parts.hostname}, expected 200 and an image.")
             for piece in answer.iter_bytes():
                 content += piece

@@ -33,7 +33,9 @@ def encode_lossless(pixels: NDArray[Any]) -> bytes:
 def decode_lossless(path: Path, dtype: str) -> NDArray[Any]:
     """The pixels in `path`, which were of `dtype`. Raises what numpy and Pillow raise for a damaged file."""
     if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
+        values = np.load(path, allow_pickle=False)
+        values.setflags(write=False)  # a volume need not be copied to be safe
+        return values
     with Image.open(path, formats=["PNG"]) as picture:
         pixels = np.asarray(picture)
     return (pixels.astype(np.int32) - 32768).astype(np.int16) if dtype == "int16" else pixels

@@ -71,26 +71,20 @@ def read_nifti(content: bytes, limits: Limits) -> MedicalImage:
 
 def _in_dicom_order(values: Any, affine: Any, unit: float | None) -> tuple[Any, Any, Directions | None]:
     """The voxels with slices to the head, rows to the back, columns to the left; their steps in mm and directions."""
-    from nibabel.orientations import (
-        apply_orientation,
-        axcodes2ornt,
-        inv_ornt_aff,
-        io_orientation,
-        ornt_transform,
-    )
+    from nibabel import orientations
 
-    library: Any = (apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform)
-    apply, from_letters, inverse, find, change = library
+    library: Any = orientations
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         raise ImageError(f"Got a NIfTI affine that cannot be inverted, expected one with an extent each way. {MEND}")
-    turn = change(find(affine), from_letters("LPS"))
-    turned = affine @ inverse(turn, values.shape)
+    turn = library.ornt_transform(library.io_orientation(affine), library.axcodes2ornt("LPS"))
+    turned = affine @ library.inv_ornt_aff(turn, values.shape)
     columns, rows, slices = (turned[:3, each] * (-1, -1, 1) for each in range(3))  # NIfTI's axes: right, front, head
     steps = np.array([np.linalg.norm(each) for each in (slices, rows, columns)])
     upright = abs(np.cross(rows, columns) @ slices) / np.linalg.norm(np.cross(rows, columns))
     vectors = [_unit(vector) for vector in (slices, rows, columns)]
     steps[0] = upright
-    return apply(values, turn).transpose(2, 1, 0), _in_mm(steps, unit), (vectors[0], vectors[1], vectors[2])
+    voxels = library.apply_orientation(values, turn).transpose(2, 1, 0)
+    return voxels, _in_mm(steps, unit), (vectors[0], vectors[1], vectors[2])
 
 
 def _image(voxels: Any, steps: tuple[float, float, float] | None, directions: Directions | None) -> MedicalImage:

@@ -35,8 +35,8 @@ class Section:
     """Numbers from 1; the same for one slice, apart for a projection through several."""
 
     def __str__(self) -> str:
-        which = str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
-        return f"slice {which}" if self.plane == "acquired" else f"{self.plane} slice {which}"
+        which = f"slice {self.first}" if self.first == self.last else f"slices {self.first} to {self.last}"
+        return which if self.plane == "acquired" else f"{self.plane} {which}"
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,7 @@ class StoredImages(Sequence[MedicalImage]):
 def _restored(measured: NDArray[Any], facts: Mapping[str, Any]) -> MedicalImage:
     volume = None
     if (how := facts.get("volume")) is not None:
-        directions = how["directions"] and tuple(tuple(float(each) for each in vector) for vector in how["directions"])
-        volume = Volume(measured, how["slice_spacing"], directions)
+        volume = Volume(measured, how["slice_spacing"], how["directions"])
     return MedicalImage(
         measured if volume is None else volume.slice(volume.middle),
         spacing=facts["spacing"],

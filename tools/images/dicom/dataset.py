@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from tools.errors import ImageError
 from tools.images.limits import Limits
-from tools.images.reported import reported, silent
+from tools.images.reported import reported
 
 MEND = "Give a whole DICOM file, as the scanner or archive writes it."
 
@@ -56,28 +56,28 @@ def is_dicom(content: bytes) -> bool:
 
 
 def read_dataset(content: bytes, limits: Limits) -> Dataset:
-    """The attributes of ATTRIBUTES. Raises ImageError for what is no DICOM data set."""
-    from pydicom import dcmread
+    """The attributes of ATTRIBUTES; to be called, and its result used, inside `reading`."""
+    import pydicom
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    with quietly(), reported(f"{len(content)} bytes of DICOM", MEND):
-        content = _inflated(content, limits)
-        dataset: Any = dcmread(io.BytesIO(content), force=True, specific_tags=list(ATTRIBUTES))
-        if "TransferSyntaxUID" not in dataset.file_meta:
-            implicit, little = dataset.original_encoding
-            explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-        return dataset
+    library: Any = pydicom
+    content = _inflated(content, limits)
+    dataset: Any = library.dcmread(io.BytesIO(content), force=True, specific_tags=list(ATTRIBUTES))
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return dataset
 
 
 def series_and_position(header: bytes) -> tuple[str, Dataset]:
     """What tells one series of a folder from another, for comparing only (it identifies: keep it nowhere)."""
-    from pydicom import dcmread
+    import pydicom
 
-    with quietly(), reported("a DICOM header", MEND):
-        names = ["SeriesInstanceUID", "SOPClassUID", *GEOMETRY.split()]
-        dataset: Any = dcmread(io.BytesIO(header), force=True, specific_tags=names, stop_before_pixels=True)
-        return str(dataset.get("SeriesInstanceUID", "")), dataset
+    library: Any = pydicom
+    names = ["SeriesInstanceUID", "SOPClassUID", *GEOMETRY.split()]
+    dataset: Any = library.dcmread(io.BytesIO(header), force=True, specific_tags=names, stop_before_pixels=True)
+    return str(dataset.get("SeriesInstanceUID", "")), dataset
 
 
 def group(dataset: Dataset, sequence: str, frame: int = 0) -> Dataset:
@@ -102,12 +102,19 @@ def numbers(value: object, count: int) -> tuple[float, ...] | None:
 
 
 @contextmanager
-def quietly() -> Generator[None]:
-    """Inside, pydicom neither warns nor logs, nor checks values that we do not use."""
+def reading() -> Generator[None]:
+    """Inside, what pydicom raises is an ImageError; it neither warns nor logs, nor checks values that we do not use.
+
+    pydicom turns bytes into values when they are asked for, so all that asks belongs inside.
+    """
     from pydicom import config
+    from pydicom.errors import BytesLengthException
 
     warnings.filterwarnings("ignore", module=r"pydicom\.")  # for good: undoing it is not safe between threads
-    with silent("pydicom"), config.disable_value_validation():
+    with (
+        reported("a DICOM object", MEND, also=(BytesLengthException,), logger="pydicom"),
+        config.disable_value_validation(),
+    ):
         yield
 
 
@@ -120,17 +127,16 @@ def _first_vr_is_possible(content: bytes) -> bool:
 
 def _inflated(content: bytes, limits: Limits) -> bytes:
     """A deflated data set unpacked here, up to the limit: pydicom would unpack whatever comes."""
+    from pydicom import filereader, filewriter
     from pydicom.filebase import DicomBytesIO
-    from pydicom.filereader import _read_file_meta_info as read_meta  # pyright: ignore[reportPrivateUsage]
-    from pydicom.filereader import read_preamble
-    from pydicom.filewriter import write_file_meta_info
     from pydicom.uid import ExplicitVRLittleEndian
 
     if content[128:132] != b"DICM" or _DEFLATED.encode() not in content[:2048]:
         return content
-    file = DicomBytesIO(content)
-    read_preamble(file, force=True)
-    meta = read_meta(file)
+    reader: Any = filereader
+    file = io.BytesIO(content)
+    reader.read_preamble(file, force=True)
+    meta = reader._read_file_meta_info(file)
     if meta.get("TransferSyntaxUID") != _DEFLATED:
         return content
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -140,5 +146,5 @@ def _inflated(content: bytes, limits: Limits) -> bytes:
         raise ImageError(f"Got a deflated DICOM file that was cut short. {MEND}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     head = DicomBytesIO()
-    write_file_meta_info(head, meta, enforce_standard=False)
+    filewriter.write_file_meta_info(head, meta, enforce_standard=False)
     return bytes(128) + b"DICM" + head.getvalue() + plain

@@ -81,9 +81,8 @@ def edges(dataset: Dataset) -> tuple[str, str] | None:
     if (vectors := orientation_of(dataset)) is not None:
         return letter(vectors[0]), letter(vectors[1])
     stated: list[str] = [str(each)[:1] for each in dataset.get("PatientOrientation") or ()]
-    return (
-        (stated[0], stated[1]) if len(stated) == 2 and set("".join(stated)) <= set("LRPAHF") and all(stated) else None
-    )
+    usable = len(stated) == 2 and all(each in tuple("LRPAHF") for each in stated)
+    return (stated[0], stated[1]) if usable else None
 
 
 def letter(vector: Vector) -> str:
@@ -109,10 +108,9 @@ def stacked(
         return list(range(len(positions))), None, None
     step = np.array(positions[order[-1]]) - np.array(positions[order[0]])
     towards = step / np.linalg.norm(step)  # not `upright` where the gantry was tilted
-    directions = tuple(_unit(each) for each in (towards, down, along))
     even = gaps.max() - gaps.min() <= max(_UNEVEN * gaps.mean(), 0.01)
     spacing = float(np.round(gaps.mean(), 6)) if even else None
-    return order, spacing, (directions[0], directions[1], directions[2])
+    return order, spacing, (_unit(towards), _unit(down), _unit(along))
 
 
 def _unit(vector: Any) -> tuple[float, float, float]:

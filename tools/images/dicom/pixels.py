@@ -4,6 +4,7 @@ Order of PS3.4 N.2: stored values, modality transformation, then what display ne
 as a window; what no window can say, a VOI table or a sigmoid, is applied at once where the values have no unit.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from tools.errors import ImageError
 from tools.images.dicom.codestream import announced_size
-from tools.images.dicom.dataset import MEND, Dataset, group, quietly
+from tools.images.dicom.dataset import MEND, Dataset, group
 from tools.images.limits import Limits
-from tools.images.reported import reported
 from tools.images.windowing import Window
 
+DECODERS = ("pydicom", "pillow", "pylibjpeg")
+"""pydicom's plug-ins that are used, the preferred first. Not gdcm: a damaged frame makes it end the whole program."""
 GREYS = ("MONOCHROME1", "MONOCHROME2")
 _UNITS = {"HU": "HU", "GY": "Gy", "BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts"}
 
@@ -37,16 +39,13 @@ def read_frames(dataset: Dataset, limits: Limits) -> Frames:
     """All frames of a data set. Raises ImageError where it has none, they are too large or cannot be decoded."""
     stored = _stored(dataset, limits)
     kind = str(dataset.get("PhotometricInterpretation", "")).strip()
-    with quietly(), reported("a DICOM object", MEND):
-        if kind == "PALETTE COLOR":
-            return _palette(stored, dataset)
-        if stored.ndim == 4:
-            if stored.dtype.name not in ("uint8", "uint16"):
-                raise ImageError(
-                    f"Got colours of {stored.dtype.itemsize * 8} bits, expected 8 or 16. Scale them first."
-                )
-            return Frames(stored, "", None if stored.dtype == np.uint8 else _full_range(dataset))
-        return _greys(stored, dataset, kind)
+    if kind == "PALETTE COLOR":
+        return _palette(stored, dataset)
+    if stored.ndim == 4:
+        if stored.dtype.name not in ("uint8", "uint16"):
+            raise ImageError(f"Got colours of {stored.dtype.itemsize * 8} bits, expected 8 or 16. Scale them first.")
+        return Frames(stored, "", None if stored.dtype == np.uint8 else _full_range(dataset))
+    return _greys(stored, dataset, kind)
 
 
 def unit_of(dataset: Dataset) -> str:
@@ -77,35 +76,38 @@ def _stored(dataset: Dataset, limits: Limits) -> NDArray[Any]:
             f"Got a DICOM object without pixels ({_kind_of_object(dataset)}), expected an image. Give the images "
             "that it belongs to."
         )
-    with quietly(), reported("a DICOM object", MEND):
-        count = int(dataset.get("NumberOfFrames") or 1)
-        height, width = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-        limits.check_volume(count, width, height)
-    _check_syntax(dataset)
-    from pydicom.pixels import pixel_array
-
-    with quietly(), reported("a DICOM object", MEND):
-        _check_frames(dataset, count, width, height)
-        stored = pixel_array(dataset)
-        colours = int(dataset.get("SamplesPerPixel") or 1)
-        if colours not in (1, 3):
-            raise ImageError(f"Got {colours} samples per pixel, expected 1 (greys) or 3 (colours). {MEND}")
-        return stored.reshape(count, height, width, 3) if colours == 3 else stored.reshape(count, height, width)
+    count = int(dataset.get("NumberOfFrames") or 1)
+    height, width = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    limits.check_volume(count, width, height)
+    stored = _decoded(dataset, count, width, height)
+    colours = int(dataset.get("SamplesPerPixel") or 1)
+    if colours not in (1, 3):
+        raise ImageError(f"Got {colours} samples per pixel, expected 1 (greys) or 3 (colours). {MEND}")
+    return stored.reshape(count, height, width, 3) if colours == 3 else stored.reshape(count, height, width)
 
 
-def _check_syntax(dataset: Dataset) -> None:
-    from pydicom.pixels import get_decoder
+def _decoded(dataset: Dataset, count: int, width: int, height: int) -> NDArray[Any]:
+    """What pydicom makes of the pixel data, with the first of DECODERS that can read it."""
+    from pydicom.pixels import get_decoder, pixel_array
     from pydicom.uid import UID
 
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
-    name = "a private one" if syntax.name == str(syntax) else syntax.name
-    expected = "one that the installed pydicom plug-ins read. Convert it, e.g. to Explicit VR Little Endian"
     try:
-        usable = get_decoder(syntax).is_available
-    except NotImplementedError:
-        usable = False
+        there = get_decoder(syntax).available_plugins if syntax.is_encapsulated else ("",)
+    except (NotImplementedError, ValueError):
+        there = ()
+    usable = [each for each in ("", *DECODERS) if each in there]
     if not usable:
-        raise ImageError(f"Got the transfer syntax {name}, expected {expected}.")
+        name = "a private one" if syntax.name == str(syntax) else syntax.name
+        raise ImageError(
+            f"Got the transfer syntax {name}, expected one that pydicom reads with {', '.join(DECODERS)} as installed "
+            "here. Convert it, e.g. to Explicit VR Little Endian."
+        )
+    _check_frames(dataset, count, width, height)
+    for decoder in usable[:-1]:
+        with contextlib.suppress(RuntimeError):  # it cannot: the next one may
+            return pixel_array(dataset, decoding_plugin=decoder)
+    return pixel_array(dataset, decoding_plugin=usable[-1])
 
 
 def _check_frames(dataset: Dataset, count: int, width: int, height: int) -> None:

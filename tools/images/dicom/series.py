@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.errors import ImageError
-from tools.images.dicom.dataset import is_dicom, read_dataset, series_and_position
+from tools.images.dicom.dataset import is_dicom, read_dataset, reading, series_and_position
 from tools.images.dicom.geometry import Vector, orientation_of, position_of, spacing_in_body, stacked
 from tools.images.dicom.pixels import compact, read_frames
 from tools.images.dicom.single import facts_of, image_of, read_object
@@ -34,6 +34,11 @@ class _Slice:
 
 def read_series(folder: Path, limits: Limits) -> MedicalImage:
     """The volume in `folder`; what is no DICOM image there is passed over. Raises ImageError."""
+    with reading():
+        return _volume(folder, limits)
+
+
+def _volume(folder: Path, limits: Limits) -> MedicalImage:
     slices = _slices(folder, limits)
     if len(slices) == 1:
         return read_object(slices[0].path.read_bytes(), limits)

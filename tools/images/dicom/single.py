@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.images.dicom.dataset import Dataset, numbers, read_dataset
+from tools.images.dicom.dataset import Dataset, numbers, read_dataset, reading
 from tools.images.dicom.geometry import (
     Vector,
     calibrated_regions,
@@ -26,17 +26,19 @@ from tools.images.windowing import Window
 
 def read_object(content: bytes, limits: Limits) -> MedicalImage:
     """The image in a DICOM file's bytes. Raises ImageError where it is damaged, unsupported or no image."""
-    dataset = read_dataset(content, limits)
+    with reading():
+        return _object(read_dataset(content, limits), limits)
+
+
+def _object(dataset: Dataset, limits: Limits) -> MedicalImage:
     frames = read_frames(dataset, limits)
     facts = facts_of(dataset, frames.unit)
-    spacing = spacing_in_body(dataset)
-    spacing = None if facts.regions else spacing
+    spacing = None if facts.regions else spacing_in_body(dataset)
     if len(frames.values) == 1:
         whole = (0, 0, int(dataset.Columns), int(dataset.Rows))
         spacing = spacing or facts.spacing_within(whole)
         return MedicalImage(frames.values[0], spacing=spacing, window=frames.window, facts=facts)
-    volume = _frames_in_space(frames.values, dataset)
-    return image_of(volume, spacing, frames.window, facts)
+    return image_of(_frames_in_space(frames.values, dataset), spacing, frames.window, facts)
 
 
 def image_of(volume: Volume, spacing: tuple[float, float] | None, window: Window | None, facts: Facts) -> MedicalImage:
