@@ -103,18 +103,14 @@ def numbers(value: object, count: int) -> tuple[float, ...] | None:
 
 @contextmanager
 def reading() -> Generator[None]:
-    """Inside, what pydicom raises is an ImageError; it neither warns nor logs, nor checks values that we do not use.
+    """Inside, what pydicom raises is an ImageError, and it neither warns nor logs.
 
     pydicom turns bytes into values when they are asked for, so all that asks belongs inside.
     """
-    from pydicom import config
     from pydicom.errors import BytesLengthException
 
     warnings.filterwarnings("ignore", module=r"pydicom\.")  # for good: undoing it is not safe between threads
-    with (
-        reported("a DICOM object", MEND, also=(BytesLengthException,), logger="pydicom"),
-        config.disable_value_validation(),
-    ):
+    with reported("a DICOM object", MEND, also=(BytesLengthException,), logger="pydicom"):
         yield
 
 

@@ -100,7 +100,7 @@ def stacked(
     at one place (times of one film, echoes).
     """
     along, down = (np.array(each) for each in orientation)
-    upright = np.cross(along, down)
+    upright: Any = np.cross(along, down)
     heights = [float(upright @ np.array(each)) for each in positions]
     order = sorted(range(len(positions)), key=heights.__getitem__)
     gaps = np.diff([heights[each] for each in order])

@@ -135,7 +135,8 @@ def _greys(stored: NDArray[Any], dataset: Dataset, kind: str) -> Frames:
         window = (0.5, 1.0)
     if kind == "MONOCHROME1":  # the least value is white: turned, so that everywhere here more is brighter
         low, high = _range(values, dataset)
-        values, unit = (low + high) - values, ""
+        values = (low + high) - (values if values.dtype.kind == "f" else values.astype(np.int64))
+        unit = ""
         window = None if window is None else (low + high - window[0], window[1])
     return Frames(compact(values, signed=unit == "HU"), unit, window)
 
@@ -198,13 +199,14 @@ def _through_table(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 
 
 def _range(values: NDArray[Any], dataset: Dataset) -> tuple[Any, Any]:
-    """The least and the greatest value that the object could hold, so that turning is the same for all its frames."""
+    """The least and the greatest value that the object could hold, so that all slices of a series are turned alike."""
     if values.dtype.kind == "f":
         return np.float32(np.nanmin(values)), np.float32(np.nanmax(values))
     bits = int(dataset.get("BitsStored") or values.dtype.itemsize * 8)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dataset.get("PixelRepresentation") else (0, 2**bits - 1)
-    low, high = min(low, int(values.min())), max(high, int(values.max()))
-    return values.dtype.type(low) if values.dtype.itemsize > 2 else low, high
+    slope, intercept = _line(dataset, 0, 1.0)
+    ends = [int(slope * each + intercept) for each in (low, high)]
+    return min(*ends, int(values.min())), max(*ends, int(values.max()))
 
 
 def _palette(stored: NDArray[Any], dataset: Dataset) -> Frames:

@@ -12,9 +12,9 @@ import numpy as np
 
 from tools.errors import ImageError
 from tools.images.dicom.dataset import is_dicom, read_dataset, reading, series_and_position
-from tools.images.dicom.geometry import Vector, orientation_of, position_of, spacing_in_body, stacked
+from tools.images.dicom.geometry import Vector, orientation_of, position_of, stacked
 from tools.images.dicom.pixels import compact, read_frames
-from tools.images.dicom.single import facts_of, image_of, read_object
+from tools.images.dicom.single import read_object
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.images.volume import Directions, Volume
@@ -85,16 +85,13 @@ def _slices(folder: Path, limits: Limits) -> list[_Slice]:
 
 
 def _joined(paths: list[Path], spacing: float | None, directions: Directions | None, limits: Limits) -> MedicalImage:
-    datasets = [read_dataset(path.read_bytes(), limits) for path in paths]
-    frames = [read_frames(each, limits) for each in datasets]
-    if any(len(each.values) != 1 for each in frames):
+    middle = read_object(paths[len(paths) // 2].read_bytes(), limits)
+    slices = [read_frames(read_dataset(path.read_bytes(), limits), limits) for path in paths]
+    if any(len(each.values) != 1 for each in slices):
         raise ImageError(f"Got several files of many frames, expected one such file, or one slice a file. {MEND}")
-    middle = len(frames) // 2
-    unit = frames[middle].unit if len({each.unit for each in frames}) == 1 else ""
-    values = np.concatenate([each.values for each in frames])
-    volume = Volume(compact(values, signed=unit == "HU"), spacing, directions)
-    facts = facts_of(datasets[middle], unit)
-    return image_of(volume, spacing_in_body(datasets[middle]), frames[middle].window, facts)
+    facts = middle.facts if len({each.unit for each in slices}) == 1 else middle.facts.without_unit()
+    values = compact(np.concatenate([each.values for each in slices]), signed=facts.unit == "HU")
+    return MedicalImage.of_volume(Volume(values, spacing, directions), middle.spacing, middle.window, facts)
 
 
 def _same(a: tuple[Vector, Vector] | None, b: tuple[Vector, Vector]) -> bool:

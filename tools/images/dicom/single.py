@@ -21,7 +21,6 @@ from tools.images.facts import MODALITIES, Facts
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.images.volume import Volume
-from tools.images.windowing import Window
 
 
 def read_object(content: bytes, limits: Limits) -> MedicalImage:
@@ -32,23 +31,16 @@ def read_object(content: bytes, limits: Limits) -> MedicalImage:
 
 def _object(dataset: Dataset, limits: Limits) -> MedicalImage:
     frames = read_frames(dataset, limits)
-    facts = facts_of(dataset, frames.unit)
+    facts = _facts(dataset, frames.unit)
     spacing = None if facts.regions else spacing_in_body(dataset)
     if len(frames.values) == 1:
         whole = (0, 0, int(dataset.Columns), int(dataset.Rows))
         spacing = spacing or facts.spacing_within(whole)
         return MedicalImage(frames.values[0], spacing=spacing, window=frames.window, facts=facts)
-    return image_of(_frames_in_space(frames.values, dataset), spacing, frames.window, facts)
+    return MedicalImage.of_volume(_frames_in_space(frames.values, dataset), spacing, frames.window, facts)
 
 
-def image_of(volume: Volume, spacing: tuple[float, float] | None, window: Window | None, facts: Facts) -> MedicalImage:
-    """The image of a volume, or of its only slice."""
-    if volume.count > 1:
-        return MedicalImage.of_volume(volume, spacing, window, facts)
-    return MedicalImage(volume.slice(1), spacing=spacing, window=window, facts=facts)
-
-
-def facts_of(dataset: Dataset, unit: str) -> Facts:
+def _facts(dataset: Dataset, unit: str) -> Facts:
     """What is known of the image besides its pixels."""
     modality, burnt_in = str(dataset.get("Modality") or ""), dataset.get("BurnedInAnnotation")
     return Facts(
