@@ -25,6 +25,7 @@ from tools.images.provenance import Provenance, Section
 from tools.images.volume import Volume
 from tools.images.windowing import Window, apply_window, percentile_window
 
+_SAMPLED = 4_000_000
 DTYPES = ("uint8", "uint16", "int16", "float32")
 
 
@@ -127,7 +128,10 @@ class MedicalImage:
         """The window that `display` uses; None for 8-bit pixels that are shown as they are."""
         if self.window is not None or self.pixels.dtype == np.uint8:
             return self.window
-        return percentile_window(self.measured)
+        if self.volume is not None:  # one window for all slices, from some millions of values that lie all over it
+            values = self.volume.voxels.reshape(-1)
+            return percentile_window(values[:: 1 + values.size // _SAMPLED])
+        return percentile_window(self.pixels)
 
     def display(self) -> Image.Image:
         """The picture that people and policies see: 8-bit, mode L or RGB, of the image's own size."""

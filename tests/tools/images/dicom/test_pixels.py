@@ -1,5 +1,6 @@
 """From stored values to measured ones, against values worked by hand and against pydicom's own functions."""
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -124,6 +125,33 @@ def test_ybr_becomes_rgb(dicom) -> None:
     # = 14.1, B = 81 + 1.772 * -38 = 13.7
     content = dicom(np.array([[[81, 90, 240]]], np.uint8), PhotometricInterpretation="YBR_FULL")
     assert np.abs(load_image(content).pixels[0, 0].astype(int) - [238, 14, 14]).max() <= 1
+
+
+CHART = {
+    5: (255, 0, 0),
+    15: (255, 128, 128),
+    25: (0, 255, 0),
+    35: (128, 255, 128),
+    45: (0, 0, 255),
+    55: (128, 128, 255),
+    65: (0, 0, 0),
+    75: (64, 64, 64),
+    85: (192, 192, 192),
+    95: (255, 255, 255),
+}
+"""Row: colour, of the chart that pydicom's SC_* files hold in many colour spaces and transfer syntaxes."""
+
+
+def test_the_same_colours_from_every_colour_space_and_syntax(pydicom_files: Path) -> None:
+    seen = 0
+    for path in sorted((pydicom_files / "test_files").glob("SC_*.dcm")):
+        with contextlib.suppress(ImageError):  # two of 32 bits
+            image = load_image(path)
+            if image.volume is None and image.size == (100, 100) and image.pixels.dtype == np.uint8:
+                colours = image.pixels[list(CHART), 50].astype(int)
+                assert np.abs(colours - list(CHART.values())).max() <= 6, path.name
+                seen += 1
+    assert seen >= 14
 
 
 def test_the_same_picture_in_every_transfer_syntax(pydicom_files: Path) -> None:
