@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tools.errors import ImageError
+from tools.images.depth import supported_values
 from tools.images.limits import Limits
 from tools.images.reported import reported
 
@@ -38,21 +39,6 @@ def supported_picture(pixels: NDArray[Any], limits: Limits) -> NDArray[Any]:
     if pixels.ndim >= 2:
         limits.check_picture(pixels.shape[1], pixels.shape[0])
     return supported_values(pixels)
-
-
-def supported_values(pixels: NDArray[Any]) -> NDArray[Any]:
-    """`pixels` in one of MedicalImage's types, no value changed (float64 is rounded to float32). Raises ImageError."""
-    if pixels.dtype.kind == "f":
-        if pixels.size and not np.isfinite(pixels).any():
-            raise ImageError("Got an image without one finite value, expected measured values.")
-        return pixels.astype(np.float32)
-    if pixels.dtype.kind in "iu" and pixels.dtype.name not in ("uint8", "uint16", "int16") and pixels.size:
-        low, high = int(pixels.min()), int(pixels.max())
-        for dtype in (np.uint16, np.int16):
-            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-                return pixels.astype(dtype)
-        raise ImageError(f"Got values from {low} to {high}, expected 16 bits at most. Scale them, or give float32.")
-    return pixels
 
 
 def _pixels(picture: Image.Image, limits: Limits) -> NDArray[Any]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tools.errors import ImageError
-from tools.images.decode import MEND, decode_bytes, decode_picture, supported_picture, supported_values
+from tools.images.decode import MEND, decode_bytes, decode_picture, supported_picture
+from tools.images.depth import supported_values
 from tools.images.dicom.dataset import is_dicom
 from tools.images.dicom.series import read_series
 from tools.images.dicom.single import read_object

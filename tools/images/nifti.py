@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from tools.errors import ImageError
-from tools.images.dicom.geometry import letter
-from tools.images.dicom.pixels import compact
+from tools.images.depth import compact
 from tools.images.facts import Facts
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.images.reported import reported
-from tools.images.volume import Directions, Volume
+from tools.images.volume import Directions, Volume, letter
 
 MEND = "Give one whole volume as .nii or .nii.gz."
 _MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}

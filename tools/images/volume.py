@@ -5,6 +5,7 @@ numbered as any image is, and every tool for pictures works on what is shown.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,3 +120,9 @@ def slab(voxels: NDArray[Any], how: Layout, first: int, last: int) -> NDArray[An
     arranged = voxels.transpose(*how.axes, *range(3, voxels.ndim))
     arranged = arranged[tuple(slice(None, None, -1) if turned else slice(None) for turned in how.reversed)]
     return arranged[first - 1 : last]
+
+
+def letter(vector: Sequence[float]) -> str:
+    """The side of the patient that a vector points to most."""
+    axis = max(range(3), key=lambda each: abs(vector[each]))
+    return ("LR", "PA", "HF")[axis][vector[axis] < 0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tools.images.dicom.dataset import Dataset, group, numbers
 from tools.images.facts import CalibratedRegion
-from tools.images.volume import Directions
+from tools.images.volume import Directions, letter
 
 Spacing = tuple[float, float]
 Vector = tuple[float, ...]
@@ -83,12 +83,6 @@ def edges(dataset: Dataset) -> tuple[str, str] | None:
     stated: list[str] = [str(each)[:1] for each in dataset.get("PatientOrientation") or ()]
     usable = len(stated) == 2 and all(each in tuple("LRPAHF") for each in stated)
     return (stated[0], stated[1]) if usable else None
-
-
-def letter(vector: Vector) -> str:
-    """The side of the patient that a vector points to most."""
-    axis = max(range(3), key=lambda each: abs(vector[each]))
-    return ("LR", "PA", "HF")[axis][vector[axis] < 0]
 
 
 def stacked(

@@ -4,7 +4,6 @@ Order of PS3.4 N.2: stored values, modality transformation, then what display ne
 as a window; what no window can say, a VOI table or a sigmoid, is applied at once where the values have no unit.
 """
 
-import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import ImageError
-from tools.images.dicom.codestream import announced_size
-from tools.images.dicom.dataset import MEND, Dataset, group
+from tools.images.depth import compact
+from tools.images.dicom.dataset import Dataset, group
+from tools.images.dicom.stored import stored_values
 from tools.images.limits import Limits
 from tools.images.windowing import Window
 
-DECODERS = ("pydicom", "pillow", "pylibjpeg")
-"""pydicom's plug-ins that are used, the preferred first. Not gdcm: a damaged frame makes it end the whole program."""
 GREYS = ("MONOCHROME1", "MONOCHROME2")
 _UNITS = {"HU": "HU", "GY": "Gy", "BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts"}
 
@@ -37,7 +35,7 @@ class Frames:
 
 def read_frames(dataset: Dataset, limits: Limits) -> Frames:
     """All frames of a data set. Raises ImageError where it has none, they are too large or cannot be decoded."""
-    stored = _stored(dataset, limits)
+    stored = stored_values(dataset, limits)
     kind = str(dataset.get("PhotometricInterpretation", "")).strip()
     if kind == "PALETTE COLOR":
         return _palette(stored, dataset)
@@ -69,60 +67,6 @@ def window_of(dataset: Dataset, frame: int = 0) -> Window | None:
     return centre, width
 
 
-def _stored(dataset: Dataset, limits: Limits) -> NDArray[Any]:
-    """The stored values of all frames as (frames, height, width[, 3])."""
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise ImageError(
-            f"Got a DICOM object without pixels ({_kind_of_object(dataset)}), expected an image. Give the images "
-            "that it belongs to."
-        )
-    count = int(dataset.get("NumberOfFrames") or 1)
-    height, width = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    limits.check_volume(count, width, height)
-    stored = _decoded(dataset, count, width, height)
-    colours = int(dataset.get("SamplesPerPixel") or 1)
-    if colours not in (1, 3):
-        raise ImageError(f"Got {colours} samples per pixel, expected 1 (greys) or 3 (colours). {MEND}")
-    return stored.reshape(count, height, width, 3) if colours == 3 else stored.reshape(count, height, width)
-
-
-def _decoded(dataset: Dataset, count: int, width: int, height: int) -> NDArray[Any]:
-    """What pydicom makes of the pixel data, with the first of DECODERS that can read it."""
-    from pydicom.pixels import get_decoder, pixel_array
-    from pydicom.uid import UID
-
-    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
-    try:
-        there = get_decoder(syntax).available_plugins if syntax.is_encapsulated else ("",)
-    except (NotImplementedError, ValueError):
-        there = ()
-    usable = [each for each in ("", *DECODERS) if each in there]
-    if not usable:
-        name = "a private one" if syntax.name == str(syntax) else syntax.name
-        raise ImageError(
-            f"Got the transfer syntax {name}, expected one that pydicom reads with {', '.join(DECODERS)} as installed "
-            "here. Convert it, e.g. to Explicit VR Little Endian."
-        )
-    _check_frames(dataset, count, width, height)
-    for decoder in usable[:-1]:
-        with contextlib.suppress(RuntimeError):  # it cannot: the next one may
-            return pixel_array(dataset, decoding_plugin=decoder)
-    return pixel_array(dataset, decoding_plugin=usable[-1])
-
-
-def _check_frames(dataset: Dataset, count: int, width: int, height: int) -> None:
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated or "PixelData" not in dataset:
-        return
-    from pydicom.encaps import generate_frames
-
-    for frame in generate_frames(dataset.PixelData, number_of_frames=count):
-        if (said := announced_size(frame)) is not None and said != (width, height):
-            raise ImageError(
-                f"Got a compressed frame of {said[0]} x {said[1]} pixels in an object of {width} x {height}, expected "
-                f"the same size. {MEND}"
-            )
-
-
 def _greys(stored: NDArray[Any], dataset: Dataset, kind: str) -> Frames:
     if kind not in GREYS:
         raise ImageError(f"Got one sample per pixel as {kind[:16]!r}, expected MONOCHROME1, MONOCHROME2 or a palette.")
@@ -139,23 +83,6 @@ def _greys(stored: NDArray[Any], dataset: Dataset, kind: str) -> Frames:
         unit = ""
         window = None if window is None else (low + high - window[0], window[1])
     return Frames(compact(values, signed=unit == "HU"), unit, window)
-
-
-def compact(values: NDArray[Any], signed: bool = False) -> NDArray[Any]:
-    """The same values in the smallest type of an image that holds them all: 8 or 16 bits, else float32."""
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).any():
-            raise ImageError("Got an image without one finite value, expected measured values.")
-        whole = np.isfinite(values).all() and bool((values == np.rint(values)).all())
-        if not whole:
-            return values.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if values.dtype == np.uint8 and not signed:
-        return values
-    for dtype in (np.int16,) if signed else (np.uint16, np.int16):
-        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return values.astype(dtype)
-    return values.astype(np.float32)
 
 
 def _modality_values(stored: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
@@ -236,10 +163,3 @@ def _first(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
-
-
-def _kind_of_object(dataset: Dataset) -> str:
-    from pydicom.uid import UID
-
-    uid = UID(str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")))
-    return "of unknown kind" if uid.name == str(uid) else uid.name

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tools.errors import ImageError
+from tools.images.depth import compact
 from tools.images.dicom.dataset import is_dicom, read_dataset, reading, series_and_position
 from tools.images.dicom.geometry import Vector, orientation_of, position_of, stacked
-from tools.images.dicom.pixels import compact, read_frames
+from tools.images.dicom.pixels import read_frames
 from tools.images.dicom.single import read_object
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
