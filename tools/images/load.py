@@ -129,7 +129,7 @@ def _from_path(path: Path, spacing: Spacing | None, limits: Limits) -> MedicalIm
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"Got a path where there is no file (suffix {path.suffix[:8]!r}). {MEND}") from None
+        raise ImageError(f"Got a path where there is no file. {MEND}") from None
     except (OSError, ValueError) as error:
         raise ImageError(f"Got a file that cannot be opened ({type(error).__name__}): check that it may be.") from None
     image = _decoded(content, limits)

@@ -97,13 +97,13 @@ def stacked(
     upright: Any = np.cross(along, down)
     heights = [float(upright @ np.array(each)) for each in positions]
     order = sorted(range(len(positions)), key=heights.__getitem__)
-    gaps = np.diff([heights[each] for each in order])
+    gaps: Any = np.diff([heights[each] for each in order])
     if len(gaps) == 0 or gaps.min() < CLOSEST:
         return list(range(len(positions))), None, None
     step = np.array(positions[order[-1]]) - np.array(positions[order[0]])
     towards = step / np.linalg.norm(step)  # not `upright` where the gantry was tilted
     even = gaps.max() - gaps.min() <= max(_UNEVEN * gaps.mean(), 0.01)
-    spacing = float(np.round(gaps.mean(), 6)) if even else None
+    spacing = round(float(gaps.mean()), 6) if even else None
     return order, spacing, (_unit(towards), _unit(down), _unit(along))
 
 

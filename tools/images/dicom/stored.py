@@ -15,7 +15,10 @@ from tools.images.dicom.dataset import MEND, Dataset
 from tools.images.limits import Limits
 
 DECODERS = ("pydicom", "pillow", "pylibjpeg")
-"""pydicom's plug-ins that are used, the preferred first. Not gdcm: a damaged frame makes it end the whole program."""
+"""pydicom's plug-ins that are used, the preferred first. Not gdcm: a damaged frame makes it end the whole program.
+
+What only pylibjpeg-libjpeg reads (JPEG lossless, JPEG-LS, JPEG of 12 bits) is an extra, because its licence is the GPL.
+"""
 
 
 def stored_values(dataset: Dataset, limits: Limits) -> NDArray[Any]:
@@ -49,8 +52,8 @@ def _decoded(dataset: Dataset, count: int, width: int, height: int) -> NDArray[A
     if not usable:
         name = "a private one" if syntax.name == str(syntax) else syntax.name
         raise ImageError(
-            f"Got the transfer syntax {name}, expected one that pydicom reads with {', '.join(DECODERS)} as installed "
-            "here. Convert it, e.g. to Explicit VR Little Endian."
+            f"Got the transfer syntax {name}, expected one that the plug-ins of pydicom installed here read. Convert "
+            "it, e.g. to Explicit VR Little Endian, or install more: pip install 'medvista[jpeg]'."
         )
     _check_frames(dataset, count, width, height)
     for decoder in usable[:-1]:

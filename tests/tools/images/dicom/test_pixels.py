@@ -13,6 +13,7 @@ from pydicom.pixels import apply_windowing
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tools.errors import ImageError
+from tools.images.dicom import stored
 from tools.images.limits import Limits
 from tools.images.load import load_image
 
@@ -212,6 +213,14 @@ def test_an_unknown_syntax_is_named(dicom, syntax: str, said: str) -> None:
     dataset.save_as(file, implicit_vr=False, little_endian=True)
     with pytest.raises(ImageError, match=said):
         load_image(file.getvalue())
+
+
+def test_a_syntax_whose_plug_in_is_missing_says_what_to_install(
+    pydicom_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "DECODERS", ("pydicom", "pillow"))
+    with pytest.raises(ImageError, match=r"JPEG-LS Lossless.*pip install 'medvista\[jpeg\]'"):
+        load_image(pydicom_files / "test_files/MR_small_jpeg_ls_lossless.dcm")
 
 
 def _deflated(content: bytes) -> bytes:
