@@ -23,7 +23,7 @@ def read_text(image: MedicalImage, box: Box | None = None) -> Evidence:
     """Read the text that is written in an image, or in a box of it."""
     part = image if box is None else image.crop(_whole_pixels(box, image))
     try:
-        lines = find_text(part.display())
+        lines = find_text(part.display()) if box is None else find_text(part.display(), tallest=1.0)
     except ImageError as error:
         raise ToolFailed(str(error)) from error
     where = f"image {image.number}" if box is None else f"that box of image {image.number}"

@@ -83,6 +83,13 @@ def test_a_real_scan_with_a_name_written_into_it(pydicom_files: Path) -> None:
     assert not [line for line in find_text(without_text(image).display()) if line.sureness > 0.8]
 
 
+def test_a_real_blood_smear_is_left_as_it_is(data: Path) -> None:
+    # the reader takes some of its cells, and once the whole picture, for letters
+    for path in sorted((data / "bccd" / "images").iterdir())[:20:5]:
+        image = load_image(path)
+        assert (without_text(image).pixels == image.pixels).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (5, 400), (400, 5), (16, 16)])
 def test_odd_shapes_are_no_problem(shape: tuple[int, int]) -> None:
     assert find_text(Image.fromarray(np.zeros(shape, np.uint8))) == ()
