@@ -76,11 +76,27 @@ def test_blanking_by_hand() -> None:
     assert blanked(values, [(1, 0, 3, 2)])[:2].tolist() == [[0, 0, 0, 3], [4, 0, 0, 7]]
 
 
-def test_a_real_scan_with_a_name_written_into_it(pydicom_files: Path) -> None:
+def test_a_real_ultrasound_loses_its_annotations(pydicom_files: Path) -> None:
     image = load_image(pydicom_files / "test_files/examples_rgb_color.dcm")
     lines = [line for line in find_text(image.display()) if line.sureness > 0.8]
     assert lines, "this ultrasound carries its scanner's annotations"
     assert not [line for line in find_text(without_text(image).display()) if line.sureness > 0.8]
+
+
+def test_names_written_over_a_real_radiograph_are_blanked_whole(data: Path) -> None:
+    picture = load_image(sorted((data / "cxr_lungs" / "images").iterdir())[3]).display().convert("L")
+    ink = Image.new("L", picture.size, 0)
+    for text, share, height in (
+        ("DOE^JOHN", 0.05, 14),
+        ("MRN 0048213", 0.4, 24),
+        ("Schmidt, Anna 12.03.1961", 0.8, 18),
+    ):
+        place = (picture.width // 5, int(picture.height * share))
+        for canvas in (picture, ink):
+            ImageDraw.Draw(canvas).text(place, text, fill=255, font=ImageFont.load_default(size=height))
+    image = MedicalImage(np.asarray(picture))
+    letters = np.asarray(ink) > 128
+    assert (without_text(image).pixels[letters] == image.pixels.min()).mean() > 0.99
 
 
 def test_a_real_blood_smear_is_left_as_it_is(data: Path) -> None:
