@@ -29,7 +29,13 @@ IMAGES = RUNS / "ask" / "images"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="PNG, JPEG, TIFF, BMP or WebP")
+    parser.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        metavar="IMAGE",
+        help="PNG, JPEG, TIFF, BMP, WebP, DICOM (or a folder of slices), NIfTI",
+    )
     parser.add_argument("--question", help="what to ask about the images")
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="default: the version published last")
     parser.add_argument("--tools", default=DEFAULT_TOOLS, help="names or families (default: %(default)s)")

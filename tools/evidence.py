@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from tools.geometry import PixelBox
 from tools.images.image import MedicalImage
+from tools.images.provenance import Section
 
 
 class Region(BaseModel):
@@ -20,6 +21,8 @@ class Region(BaseModel):
     """x1, y1, x2, y2 in that image's pixels."""
 
     label: str | None = None
+    section: Section | None = None
+    """Where the image is a volume: the slice, or slices, that `box` lies in."""
 
 
 class Measurement(BaseModel):
@@ -53,4 +56,4 @@ def region_of(image: MedicalImage, box: PixelBox, label: str | None = None) -> R
     So the boxes of a crop of a crop, of a windowed copy and of the scan itself can be compared.
     """
     source, box_in_source = image.in_source(box)
-    return Region(image=source, box=box_in_source, label=label)
+    return Region(image=source, box=box_in_source, label=label, section=image.origin().section)

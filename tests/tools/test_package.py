@@ -11,7 +11,9 @@ def test_no_heavy_library_is_imported_by_any_tool() -> None:
         "import sys, tools; light = len(sys.modules)\n"
         "assert not {'numpy', 'pydantic', 'langchain_core'} & set(sys.modules)\n"
         "from tools import Toolbox, load_tools; load_tools()\n"
-        "print(sorted({'torch', 'vllm', 'ray', 'transformers', 'openrlhf', 'deepspeed'} & set(sys.modules)))"
+        "heavy = {'torch', 'vllm', 'ray', 'transformers', 'openrlhf', 'deepspeed', 'SimpleITK', 'skimage', 'pydicom',"
+        "'nibabel', 'onnxruntime', 'rapidocr', 'cv2', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert ended.stdout == "[]\n"

@@ -4,11 +4,7 @@ Pillow is the decoder. Where it would lose something in silence the file is refu
 other frames of a multi-frame file. Whatever its decoders raise for a damaged file becomes an ImageError.
 """
 
-import contextlib
 import io
-import struct
-import zlib
-from collections.abc import Generator
 from typing import Any, cast
 
 import numpy as np
@@ -16,65 +12,37 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tools.errors import ImageError
+from tools.images.depth import supported_values
+from tools.images.limits import Limits
+from tools.images.reported import reported
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
-MEND = f"Give a file in one of the formats {', '.join(FORMATS)}."
-
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow's decoders are known to raise for damaged files."""
+MEND = f"Give a file in one of the formats {', '.join(FORMATS)}, DICOM or NIfTI."
 
 
-def decode_bytes(content: bytes, max_pixels: int) -> NDArray[Any]:
-    """The pixels in `content`. ImageError for what is no whole image of FORMATS or exceeds `max_pixels`."""
-    if not content:
-        raise ImageError(f"Got an empty file (0 bytes). {MEND}")
-    if (kind := _medical_format(content)) is not None:
-        raise ImageError(f"Got a {kind} file, which is not supported yet. {MEND}")
-    with _reported(f"{len(content)} bytes"), Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        return _pixels(picture, max_pixels)
+def decode_bytes(content: bytes, limits: Limits) -> NDArray[Any]:
+    """The pixels in `content`. ImageError for what is no whole image of FORMATS or exceeds `limits`."""
+    with reported(f"{len(content)} bytes", MEND), Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        return _pixels(picture, limits)
 
 
-def decode_picture(picture: Image.Image, max_pixels: int) -> NDArray[Any]:
+def decode_picture(picture: Image.Image, limits: Limits) -> NDArray[Any]:
     """The pixels of a PIL image, which may still be unread. Raises ImageError as `decode_bytes` does."""
-    with _reported("a PIL image"):
-        return _pixels(picture, max_pixels)
+    with reported("a PIL image", MEND):
+        return _pixels(picture, limits)
 
 
-def supported_pixels(pixels: NDArray[Any], max_pixels: int) -> NDArray[Any]:
-    """`pixels` in one of MedicalImage's types, no value changed (float64 is rounded to float32). Raises ImageError."""
+def supported_picture(pixels: NDArray[Any], limits: Limits) -> NDArray[Any]:
+    """`pixels` of one picture as `supported_values`; (height, width, 1) is grey. Raises ImageError."""
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     if pixels.ndim >= 2:
-        _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
-    if pixels.dtype.kind == "f":
-        if pixels.size and not np.isfinite(pixels).any():
-            raise ImageError("Got an image without one finite value, expected measured values.")
-        return pixels.astype(np.float32)
-    if pixels.dtype.kind in "iu" and pixels.dtype.name not in ("uint8", "uint16", "int16") and pixels.size:
-        low, high = int(pixels.min()), int(pixels.max())
-        for dtype in (np.uint16, np.int16):
-            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-                return pixels.astype(dtype)
-        raise ImageError(f"Got values from {low} to {high}, expected 16 bits at most. Scale them, or give float32.")
-    return pixels
+        limits.check_picture(pixels.shape[1], pixels.shape[0])
+    return supported_values(pixels)
 
 
-def _pixels(picture: Image.Image, max_pixels: int) -> NDArray[Any]:
-    _check_size(picture.width, picture.height, max_pixels)
+def _pixels(picture: Image.Image, limits: Limits) -> NDArray[Any]:
+    limits.check_picture(picture.width, picture.height)
     # the further frames of an MPO, the JPEG of many cameras, are previews
     if picture.format != "MPO" and (frames := getattr(picture, "n_frames", 1)) > 1:
         raise ImageError(f"Got a file of {frames} frames, expected one. Give one frame, e.g. as an array.")
@@ -85,7 +53,7 @@ def _pixels(picture: Image.Image, max_pixels: int) -> NDArray[Any]:
         )
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("L", "RGB", "F") or picture.mode.startswith("I"):
-        return supported_pixels(np.asarray(picture), max_pixels)
+        return supported_values(np.asarray(picture))
     if picture.mode == "1":
         return np.asarray(picture.convert("L"))
     if picture.mode in ("LA", "La"):
@@ -109,31 +77,3 @@ def _has_16_bit_colour(picture: Image.Image) -> bool:
         tiles = cast("list[tuple[Any, ...]]", getattr(picture, "tile", []))
         return any(";16" in str(tile[3]) for tile in tiles) and not picture.mode.startswith("I")
     return False
-
-
-def _medical_format(content: bytes) -> str | None:
-    if content[128:132] == b"DICM":
-        return "DICOM"
-    if content[344:348] in (b"n+1\0", b"ni1\0") or content[4:8] == b"n+2\0":
-        return "NIfTI"
-    return "gzip (NIfTI?)" if content[:2] == b"\x1f\x8b" else None
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageError(
-            f"Got an image of {width} x {height} pixels, expected at most {max_pixels} in all. "
-            "Make it smaller, or raise max_pixels if you trust the file."
-        )
-
-
-@contextlib.contextmanager
-def _reported(got: str) -> Generator[None]:
-    try:
-        yield
-    except ImageError:
-        raise
-    except _DECODER_ERRORS as error:
-        raise ImageError(
-            f"Got {got} that hold no whole image ({type(error).__name__}): damaged, cut short or another format. {MEND}"
-        ) from error

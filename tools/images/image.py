@@ -2,10 +2,13 @@
 
 Its identity is its content, not its file: two images with the same pixels, spacing and display window are the same
 image. Pixels stay at the depth they were read with; 8-bit greys are made at the last moment, by `display`.
+
+A volume is carried by an image too: `pixels` are its middle slice, `volume` holds all of them.
 """
 
 import copy
 import hashlib
+import json
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,15 +20,18 @@ from PIL import Image
 
 from tools.errors import ImageError
 from tools.geometry import PixelBox
-from tools.images.provenance import Provenance
+from tools.images.facts import NOTHING_KNOWN, Facts
+from tools.images.provenance import Provenance, Section
+from tools.images.volume import Volume
 from tools.images.windowing import Window, apply_window, percentile_window
 
+_SAMPLED = 4_000_000
 DTYPES = ("uint8", "uint16", "int16", "float32")
 
 
 @dataclass(frozen=True, eq=False)
 class MedicalImage:
-    """A 2-D image. Raises ImageError where pixels, spacing or window make no sense."""
+    """A picture, which may stand for a volume. Raises ImageError where pixels, spacing or window make no sense."""
 
     pixels: NDArray[Any]
     """(height, width) or (height, width, 3), uint8, uint16, int16 or float32; made read-only."""
@@ -42,12 +48,29 @@ class MedicalImage:
     number: int = 1
     """Its number in the conversation, for the text that a tool returns; set per call, no part of its identity."""
 
+    facts: Facts = NOTHING_KNOWN
+    """Modality, unit, orientation ..."""
+
+    volume: Volume | None = None
+    """All slices where this image stands for a volume (`of_volume`); its `pixels` are then the middle one."""
+
+    @classmethod
+    def of_volume(
+        cls,
+        volume: Volume,
+        spacing: tuple[float, float] | None = None,
+        window: Window | None = None,
+        facts: Facts = NOTHING_KNOWN,
+    ) -> "MedicalImage":
+        """The image that stands for `volume`; `spacing` is within a slice: (row mm, column mm)."""
+        return cls(volume.slice(volume.middle), spacing=spacing, window=window, facts=facts, volume=volume)
+
     def __post_init__(self) -> None:
         pixels = self.pixels
         if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or 0 in pixels.shape:
             raise ImageError(
                 f"Got pixels of shape {pixels.shape}, expected (height, width) or (height, width, 3), none of them 0. "
-                "Take one slice of a volume and drop an alpha channel first."
+                "Drop an alpha channel first; a volume is made by MedicalImage.of_volume."
             )
         if pixels.dtype.name not in DTYPES:
             raise ImageError(f"Got pixels of type {pixels.dtype.name}, expected one of {DTYPES}; convert them first.")
@@ -68,12 +91,22 @@ class MedicalImage:
 
     @cached_property
     def id(self) -> str:
-        """Sha-256, in hex, of pixels, shape, type, spacing and display window."""
+        """Sha-256, in hex, of pixels (of a volume: all), shape, type, spacing, display window and facts."""
         digest = hashlib.sha256(f"{self.pixels.dtype.name} {self.pixels.shape} {self.spacing}".encode())
         if self.window is not None:
             digest.update(f" window {self.window}".encode())
-        digest.update(self.pixels.data)
+        if self.facts != NOTHING_KNOWN:
+            digest.update(f" facts {json.dumps(self.facts.to_dict(), sort_keys=True)}".encode())
+        if self.volume is not None:
+            each = self.volume
+            digest.update(f" volume {each.voxels.shape} {each.slice_spacing} {each.directions}".encode())
+        digest.update(self.measured.data)
         return digest.hexdigest()
+
+    @property
+    def measured(self) -> NDArray[Any]:
+        """All values it holds: a volume's voxels, else the pixels."""
+        return self.pixels if self.volume is None else self.volume.voxels
 
     @property
     def width(self) -> int:
@@ -95,6 +128,9 @@ class MedicalImage:
         """The window that `display` uses; None for 8-bit pixels that are shown as they are."""
         if self.window is not None or self.pixels.dtype == np.uint8:
             return self.window
+        if self.volume is not None:  # one window for all slices, from some millions of values that lie all over it
+            values = self.volume.voxels.reshape(-1)
+            return percentile_window(values[:: 1 + values.size // _SAMPLED])
         return percentile_window(self.pixels)
 
     def display(self) -> Image.Image:
@@ -103,8 +139,11 @@ class MedicalImage:
         return Image.fromarray(self.pixels if window is None else apply_window(self.pixels, window))
 
     def origin(self) -> Provenance:
-        """Its provenance; an original's is all of itself."""
-        return self.provenance or Provenance(self.id, (0.0, 0.0, float(self.width), float(self.height)))
+        """Its provenance; an original's is all of itself, a volume's the slice that it shows."""
+        if self.provenance is not None:
+            return self.provenance
+        shown = Section("acquired", self.volume.middle, self.volume.middle) if self.volume else None
+        return Provenance(self.id, (0.0, 0.0, float(self.width), float(self.height)), section=shown)
 
     def crop(self, box: tuple[int, int, int, int]) -> "MedicalImage":
         """Exactly the pixels of `box` (x1, y1, x2, y2, whole pixels inside the image), shown with the same window."""
@@ -115,18 +154,27 @@ class MedicalImage:
             )
         return MedicalImage(
             self.pixels[top:bottom, left:right].copy(),
-            spacing=self.spacing,
+            spacing=self.spacing or self.facts.spacing_within(box),
             provenance=self.origin().compose(self.size, (float(left), float(top), float(right), float(bottom))),
             window=self.display_window,
+            facts=self.facts.within(box),
         )
 
     def derived(self, pixels: NDArray[Any], window: Window | None = None) -> "MedicalImage":
-        """Another picture of the same field of view and size, e.g. `pixels` after `window` was burnt in."""
+        """Another picture of the same field of view and size, e.g. `pixels` after `window` was burnt in.
+
+        Its values are no longer the measured ones, so it has no unit.
+        """
         if pixels.shape[:2] != self.pixels.shape[:2]:
             raise ImageError(
                 f"Got pixels of shape {pixels.shape}, expected the size of the image, {self.pixels.shape[:2]}."
             )
-        return MedicalImage(pixels, spacing=self.spacing, provenance=self.origin().compose(self.size, window=window))
+        return MedicalImage(
+            pixels,
+            spacing=self.spacing,
+            provenance=self.origin().compose(self.size, window=window),
+            facts=self.facts.without_unit(),
+        )
 
     def in_source(self, box: PixelBox) -> tuple[str, PixelBox]:
         """The original's id, and `box` (pixels of this image) in the original's pixels."""

@@ -12,8 +12,10 @@ SUFFIXES = (".png", ".npy")
 
 
 def suffix_for(pixels: NDArray[Any]) -> str:
-    """ ".png" for 8-bit and for 16-bit greys, ".npy" for float and 16-bit colour."""
-    return ".png" if pixels.dtype == np.uint8 or (pixels.ndim == 2 and pixels.dtype.kind in "iu") else ".npy"
+    """ ".png" for 8-bit and for 16-bit greys, ".npy" for float, 16-bit colour and volumes."""
+    if pixels.ndim == 2:
+        return ".png" if pixels.dtype.kind in "iu" else ".npy"
+    return ".png" if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 else ".npy"
 
 
 def encode_lossless(pixels: NDArray[Any]) -> bytes:
@@ -31,7 +33,9 @@ def encode_lossless(pixels: NDArray[Any]) -> bytes:
 def decode_lossless(path: Path, dtype: str) -> NDArray[Any]:
     """The pixels in `path`, which were of `dtype`. Raises what numpy and Pillow raise for a damaged file."""
     if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
+        values = np.load(path, allow_pickle=False)
+        values.setflags(write=False)  # a volume need not be copied to be safe
+        return values
     with Image.open(path, formats=["PNG"]) as picture:
         pixels = np.asarray(picture)
     return (pixels.astype(np.int32) - 32768).astype(np.int16) if dtype == "int16" else pixels

@@ -1,4 +1,4 @@
-"""Where a derived image comes from: the original's id, the box in its pixels, the window, the operations in order.
+"""Where a derived image comes from: the original's id, which of its slices, the box, the window, the operations.
 
 Everything is said in terms of the original, however many steps lie between, because people and rewards ask "which part
 of the scan did it look at?". The operations hold name, version and arguments of each step, so that the image can be
@@ -6,7 +6,7 @@ made again bit by bit (`tools/remake.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 from tools.errors import ImageError
@@ -24,6 +24,22 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Which pictures of a volume, or which frames of a film, an image shows."""
+
+    plane: str
+    """acquired: slices or frames in the file's order; axial, coronal, sagittal: made from all of them."""
+
+    first: int
+    last: int
+    """Numbers from 1; the same for one slice, apart for a projection through several."""
+
+    def __str__(self) -> str:
+        which = f"slice {self.first}" if self.first == self.last else f"slices {self.first} to {self.last}"
+        return which if self.plane == "acquired" else f"{self.plane} {which}"
+
+
+@dataclass(frozen=True)
 class Provenance:
     """The descent of one image from an original."""
 
@@ -31,12 +47,14 @@ class Provenance:
     """Id of the original image (one that has no provenance itself)."""
 
     box: PixelBox
-    """What of the original is seen: x1, y1, x2, y2 in the original's pixels."""
+    """What of the original is seen: x1, y1, x2, y2 in the original's pixels; of a volume, in those of its section."""
 
     window: tuple[float, float] | None = None
     """Centre and width (the original's own values) burnt into the pixels; None where they are the original's values."""
 
     operations: tuple[Operation, ...] = ()
+    section: Section | None = None
+    """Where the original is a volume (a series of slices, a film of frames): which of them is seen."""
 
     def compose(
         self, size: tuple[int, int], box: PixelBox | None = None, window: tuple[float, float] | None = None
@@ -68,6 +86,7 @@ class Provenance:
                 {"name": each.name, "version": each.version, "parameters": dict(each.parameters)}
                 for each in self.operations
             ],
+            **({"section": asdict(self.section)} if self.section else {}),
         }
 
     @classmethod
@@ -81,6 +100,7 @@ class Provenance:
                 for each in cast("list[dict[str, Any]]", values["operations"])
             )
             source = str(values["source"])
+            section = _section(values.get("section"))
         except (KeyError, TypeError, ValueError) as error:
             raise ImageError(
                 f"Got a provenance that cannot be read ({type(error).__name__}: {error}); expected source, box, window "
@@ -88,4 +108,8 @@ class Provenance:
             ) from error
         if window is not None and len(window) != 2:
             raise ImageError(f"Got a window of {len(window)} numbers in a provenance, expected centre and width.")
-        return cls(source=source, box=(x1, y1, x2, y2), window=window, operations=operations)
+        return cls(source=source, box=(x1, y1, x2, y2), window=window, operations=operations, section=section)
+
+
+def _section(values: Mapping[str, Any] | None) -> Section | None:
+    return None if values is None else Section(str(values["plane"]), int(values["first"]), int(values["last"]))

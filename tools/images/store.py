@@ -12,16 +12,19 @@ import re
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
 
+from numpy.typing import NDArray
 from PIL import Image
 
 from tools.errors import ImageError
+from tools.images.facts import Facts
 from tools.images.image import MedicalImage
 from tools.images.lossless import SUFFIXES, decode_lossless, encode_lossless, suffix_for
 from tools.images.provenance import Provenance
+from tools.images.volume import Volume
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +48,7 @@ class ImageStore:
             return image.id
         base = self._base(image.id)
         base.parent.mkdir(parents=True, exist_ok=True)
-        _write(base.with_suffix(suffix_for(image.pixels)), encode_lossless(image.pixels))
+        _write(base.with_suffix(suffix_for(image.measured)), encode_lossless(image.measured))
         _write(base.with_suffix(".json"), json.dumps(_describe(image)).encode())
         self._remember(image)
         return image.id
@@ -61,7 +64,7 @@ class ImageStore:
         return image
 
     def path(self, image_id: str) -> Path:
-        """The picture's file: PNG, or NPY for what no PNG holds (float, 16-bit colour). ImageError where missing."""
+        """Its file: PNG, or NPY for what none holds (float, 16-bit colour, volume). ImageError where missing."""
         base = self._base(image_id)
         for suffix in SUFFIXES:
             if (path := base.with_suffix(suffix)).exists():
@@ -85,12 +88,7 @@ class ImageStore:
         path = self.path(image_id)
         try:
             facts = cast("dict[str, Any]", json.loads(path.with_suffix(".json").read_text()))
-            image = MedicalImage(
-                decode_lossless(path, str(facts["dtype"])),
-                spacing=facts["spacing"],
-                provenance=Provenance.from_dict(facts["provenance"]) if facts["provenance"] else None,
-                window=facts["window"],
-            )
+            image = _restored(decode_lossless(path, str(facts["dtype"])), facts)
             intact = facts["provenance_sha256"] == _hash(facts["provenance"])
         except (
             OSError,
@@ -118,10 +116,10 @@ class ImageStore:
                 self._recent.move_to_end(image.id)
                 return
             self._recent[image.id] = image
-            self._recent_bytes += image.pixels.nbytes
+            self._recent_bytes += image.measured.nbytes
             while self._recent_bytes > self.memory_bytes:
                 _, forgotten = self._recent.popitem(last=False)
-                self._recent_bytes -= forgotten.pixels.nbytes
+                self._recent_bytes -= forgotten.measured.nbytes
 
 
 class StoredImages(Sequence[MedicalImage]):
@@ -144,12 +142,29 @@ class StoredImages(Sequence[MedicalImage]):
         return self._store.get(self._ids[index])
 
 
+def _restored(measured: NDArray[Any], facts: Mapping[str, Any]) -> MedicalImage:
+    volume = None
+    if (how := facts.get("volume")) is not None:
+        volume = Volume(measured, how["slice_spacing"], how["directions"])
+    return MedicalImage(
+        measured if volume is None else volume.slice(volume.middle),
+        spacing=facts["spacing"],
+        provenance=Provenance.from_dict(facts["provenance"]) if facts["provenance"] else None,
+        window=facts["window"],
+        facts=Facts.from_dict(facts.get("facts", {})),
+        volume=volume,
+    )
+
+
 def _describe(image: MedicalImage) -> dict[str, Any]:
     provenance = image.provenance.to_dict() if image.provenance else None
+    volume = image.volume
     return {
         "dtype": image.pixels.dtype.name,
         "spacing": image.spacing,
         "window": image.window,
+        **({"facts": known} if (known := image.facts.to_dict()) else {}),
+        **({"volume": {"slice_spacing": volume.slice_spacing, "directions": volume.directions}} if volume else {}),
         "provenance": provenance,
         "provenance_sha256": _hash(provenance),  # the image's id covers all else
     }

@@ -1,6 +1,7 @@
 """Loading: depth kept, nothing lost in silence, a clear ImageError for everything else."""
 
 import base64
+import gzip
 import io
 import json
 import random
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tools.errors import ImageError
+from tools.images.limits import Limits
 from tools.images.load import load_image
 
 
@@ -151,9 +153,10 @@ def test_a_truncated_file(kind: str, share: float, tmp_path: Path) -> None:
         (b"", "0 bytes"),
         (b"hello, I am text", "PNG, JPEG, TIFF, BMP, WEBP"),
         (b"%PDF-1.7 ...", "PNG, JPEG"),
-        (bytes(128) + b"DICM" + bytes(400), "DICOM file, which is not supported yet"),
-        (bytes(344) + b"n+1\0" + bytes(400), "NIfTI file, which is not supported yet"),
+        (bytes(128) + b"DICM" + bytes(400), "DICOM"),
+        (bytes(344) + b"n+1\0" + bytes(400), "NIfTI"),
         (b"\x1f\x8b" + bytes(50), "gzip"),
+        (gzip.compress(b"no image"), "gzip file that holds neither NIfTI nor DICOM"),
         (encoded(Image.new("L", (2, 2)), "GIF"), "PNG, JPEG"),
     ],
 )
@@ -206,7 +209,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     with pytest.raises(ImageError, match=r"8001 x 8000 pixels, expected at most 64000000"):
         load_image(png_of(8001, 8000, 8, 0, b""))
     with pytest.raises(ImageError, match="at most 50"):
-        load_image(np.zeros((10, 10), np.uint8), max_pixels=50)
+        load_image(np.zeros((10, 10), np.uint8), limits=Limits(pixels=50))
 
 
 def test_several_frames_are_refused() -> None:
@@ -235,7 +238,7 @@ def test_a_thousand_damaged_files_load_or_give_an_image_error(capfd) -> None:
         for _ in range(chance.randrange(1, 20)):
             content[chance.randrange(min(len(content), chance.choice([100, 10**6])))] = chance.randrange(256)
         try:
-            load_image(bytes(content[: chance.randrange(len(content) // 2, len(content))]), max_pixels=10**6)
+            load_image(bytes(content[: chance.randrange(len(content) // 2, len(content))]), limits=Limits(pixels=10**6))
         except ImageError:
             refused += 1
     assert refused > 500

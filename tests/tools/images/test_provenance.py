@@ -7,7 +7,7 @@ import pytest
 
 from tools.errors import ImageError
 from tools.images.image import MedicalImage
-from tools.images.provenance import Operation, Provenance
+from tools.images.provenance import Operation, Provenance, Section
 
 
 def test_an_original_has_none_and_its_origin_is_all_of_itself(ct: MedicalImage) -> None:
@@ -44,13 +44,21 @@ def test_it_survives_json() -> None:
         (1.5, 2.0, 3.25, 4.0),
         (40.0, 400.0),
         (Operation("zoom_in", "1", {"image": "b" * 64, "box": [1, 2, 3, 4]}),),
+        Section("coronal", 3, 30),
     )
     assert Provenance.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"box": [1, 2, 3]}, {"box": "none"}, {"window": [1]}, {"operations": [{"name": "x"}]}, {"operations": None}],
+    [
+        {"box": [1, 2, 3]},
+        {"box": "none"},
+        {"window": [1]},
+        {"operations": [{"name": "x"}]},
+        {"operations": None},
+        {"section": {"plane": "axial"}},
+    ],
 )
 def test_what_cannot_be_read_is_an_image_error(change) -> None:
     good = Provenance("c" * 64, (0.0, 0.0, 1.0, 1.0)).to_dict()

@@ -1,0 +1,1 @@
+"""Tools for volumes: their slices, other planes, projections, and how much of something there is."""
