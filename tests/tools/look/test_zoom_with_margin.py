@@ -17,15 +17,15 @@ def look(image: MedicalImage, box: list[int], margin: int = 25, size: int = 512)
 
 def test_a_margin_is_a_part_of_the_boxs_sides() -> None:
     image = MedicalImage(np.arange(999 * 999, dtype=np.float32).reshape(999, 999), spacing=(0.5, 0.5))
-    # 200 x 100 pixels; a quarter on each side: x 350..650, y 375..525, shown 600 wide: twice as large
-    found = look(image, [400, 400, 600, 500], size=600)
+    # 200 x 100 pixels; half of it on each side: x 300..700, y 350..550, shown 800 wide: twice as large
+    found = look(image, [400, 400, 600, 500], margin=50, size=800)
     (view,) = found.images
-    assert view.size == (600, 300)
-    assert found.regions == (Region(image=image.id, box=(350.0, 375.0, 650.0, 525.0)),)
+    assert view.size == (800, 400)
+    assert found.regions == (Region(image=image.id, box=(300.0, 350.0, 700.0, 550.0)),)
     assert view.spacing == (0.25, 0.25)
-    assert view.origin().box == (350.0, 375.0, 650.0, 525.0)
-    # 50 of 300 from the left is 166.5 of 999, 250 of 300 is 832.5; 25 of 150 and 125 of 150 likewise
-    assert "2 times its size; in the view the box is [166, 166, 832, 832]" in found.text
+    assert view.origin().box == (300.0, 350.0, 700.0, 550.0)
+    # 100 of 400 from the left is 249.75 of 999, 300 of 400 is 749.25; 50 and 150 of 200 likewise
+    assert "2 times its size; in the view the box is [250, 250, 749, 749]" in found.text
 
 
 def test_an_edge_cuts_the_margin_and_depth_is_kept() -> None:
