@@ -5,13 +5,13 @@ pixels. An image without contrast is refused here, once, because every method of
 """
 
 import math
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import ToolFailed, ToolRetry
-from tools.geometry import Box, box_from_pixels, box_to_pixels
+from tools.geometry import Box, PixelBox, box_from_pixels, box_to_pixels
 from tools.images.image import MedicalImage
 
 Floats = NDArray[np.float32]
@@ -33,7 +33,12 @@ def whole_box(image: MedicalImage, box: Box | None, tool: str) -> WholeBox:
     left, top, right, bottom = box_to_pixels(box, image.width, image.height)
     if left == right or top == bottom:
         raise ToolRetry(f"{tool}: got box {box}, which has no area; expected [x1, y1, x2, y2] with x1 < x2, y1 < y2.")
-    return _down(left), _down(top), _up(right), _up(bottom)
+    return covered((left, top, right, bottom))
+
+
+def covered(box: PixelBox) -> WholeBox:
+    """All whole pixels that `box` touches."""
+    return _down(box[0]), _down(box[1]), _up(box[2]), _up(box[3])
 
 
 def _down(value: float) -> int:
@@ -109,11 +114,6 @@ def area_text(pixels: float, spacing: tuple[float, float] | None) -> tuple[str, 
 def box_words(image: MedicalImage, box: WholeBox) -> str:
     """The box as a policy writes it, 0-999 of this image."""
     return str(box_from_pixels((float(box[0]), float(box[1]), float(box[2]), float(box[3])), image.width, image.height))
-
-
-def refuse_point(tool: str, name: str, point: list[int], why: str) -> NoReturn:
-    """ToolRetry for a point that cannot be used."""
-    raise ToolRetry(f"{tool}: got {name} {point}, {why}.")
 
 
 def shrunk(values: NDArray[Any], most_side: int) -> NDArray[Any]:

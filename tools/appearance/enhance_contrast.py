@@ -1,7 +1,7 @@
 """enhance_contrast: local contrast, each part of the image stretched for itself.
 
 CLAHE (Zuiderveld, Contrast Limited Adaptive Histogram Equalization, Graphics Gems IV, 1994): histogram equalisation in
-tiles, with a limit so that noise in flat parts is not blown up. Images of more than 8 bits are equalised in 1,024 greys of
+tiles, with a limit so that noise in flat parts is not blown up. More than 8 bits are equalised in 1,024 greys of
 their display window; of colour images the lightness alone is, so that no stain changes its colour.
 """
 
