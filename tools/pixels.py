@@ -19,6 +19,10 @@ Mask = NDArray[np.bool_]
 WholeBox = tuple[int, int, int, int]
 
 GREY_VALUES = "grey values"
+
+MOST_VALUE = 1e15
+"""Larger floats are no measurements, and their squares overflow."""
+
 _ROUNDING = 1e-6
 """Pixels that are an error of arithmetic, not a part of a box: 500 / 999 * 999 is a little more than 500."""
 
@@ -57,7 +61,7 @@ def greys(image: MedicalImage) -> Floats:
     finite = np.isfinite(values)
     if not finite.all():
         values = np.where(finite, values, values[finite].min() if finite.any() else np.float32(0))
-    return np.ascontiguousarray(values, np.float32)
+    return np.ascontiguousarray(np.clip(values, -MOST_VALUE, MOST_VALUE), np.float32)
 
 
 def shown_greys(image: MedicalImage) -> Floats:
@@ -141,7 +145,21 @@ def resized(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
 
 def resized_mask(mask: Mask, width: int, height: int) -> Mask:
     """`mask` at another size, each pixel that of the nearest."""
+    return enlarged_labels(mask.astype(np.int32), width, height).astype(np.bool_)
+
+
+def at_most(image: MedicalImage, most_side: int) -> MedicalImage:
+    """The image, or a smaller copy to compute on whose longer side is `most_side`; its display window is kept."""
+    if max(image.size) <= most_side:
+        return image
+    return MedicalImage(shrunk(image.pixels, most_side), window=image.display_window).numbered(image.number)
+
+
+def enlarged_labels(labels: NDArray[np.int32], width: int, height: int) -> NDArray[np.int32]:
+    """A label image at another size, each pixel that of the nearest; at most 2 ** 24 labels."""
     import cv2
 
-    made = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(made).astype(np.bool_)
+    if labels.shape == (height, width):
+        return labels
+    made = cv2.resize(labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(made).astype(np.int32)

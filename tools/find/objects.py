@@ -1,0 +1,167 @@
+"""From an image to separate objects: what is object and what is background, and where touching ones part.
+
+Background and objects are parted by Otsu's threshold (IEEE SMC 1979). Touching objects are parted by a watershed of the
+distance to the background (Beucher and Lantuejoul 1979), from one seed a summit; summits nearer to each other than a
+fraction of the usual object's radius are one, so that nothing here depends on the magnification. The numbers below were
+chosen on one half of the 2018 Data Science Bowl images in `shared/data` and hold on the other
+(`benchmarks/find_accuracy.py`).
+"""
+
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.images.image import MedicalImage
+from tools.pixels import Floats, Mask, shown_colours, shown_greys
+
+Labels = NDArray[np.int32]
+"""(height, width): 0 is background, n is object n."""
+
+Kind = Literal["bright", "dark", "dark_cores"]
+
+BLUR = 1.0
+"""Pixels of the Gaussian that takes the grain away before a threshold is looked for."""
+
+SEED_DISTANCE: dict[Kind, float] = {"bright": 0.5, "dark": 0.4, "dark_cores": 1.5}
+"""Least distance of two objects' summits, in radii of the usual object."""
+
+SMOOTHING: dict[Kind, float] = {"bright": 0.1, "dark": 0.1, "dark_cores": 0.25}
+"""Of the distances, in the same radii: less parts more, more parts only what is clearly two."""
+
+LEAST_AREA: dict[Kind, tuple[int, float]] = {"bright": (15, 0.03), "dark": (30, 0.1), "dark_cores": (30, 0.3)}
+"""Smaller objects are dust: in pixels, and as a share of the median object's area; the larger of the two holds."""
+
+DARK_FIELD, BRIGHT_FIELD = 0.12, 0.35
+"""Background, of 1: below the first it is surely that of fluorescence, above the second that of transmitted light."""
+
+CORE_SHARE = 0.4
+"""Where the darker class of the objects' pixels is a smaller part than this, they are cells and it is their nuclei."""
+
+CORE_SIZE = 3
+"""Radius of the top-hat that takes the cells' own grey away, in radii of the usual nucleus."""
+
+
+def plane(image: MedicalImage, bright: bool) -> Floats:
+    """(height, width): the objects' brightness or darkness, 0 to 255, where grey values tell them from the background.
+
+    Of stained images the darkness in red: haematoxylin and Giemsa, which mark nuclei, take red out of the light and
+    eosin does not. Of bright objects the brightest channel, whatever the colour they are shown in.
+    """
+    import cv2
+
+    if image.pixels.ndim == 3:
+        colours = shown_colours(image).astype(np.float32)
+        values = colours.max(axis=2) if bright else 255 - colours[:, :, 0]
+    else:
+        grey = shown_greys(image) * np.float32(255)
+        values = grey if bright else 255 - grey
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), BLUR), np.float32)
+
+
+def likely_kind(image: MedicalImage) -> Kind:
+    """How the objects of this image stand out, judged by its background, which is most of a field of view.
+
+    In grey images of whole cells the darker class of what is dark is a small part: the nuclei.
+    """
+    grey = shown_greys(image)
+    low, high = (float(each) for each in np.percentile(grey, (1, 99)))
+    ground = float(np.median(grey))
+    if ground < DARK_FIELD or (ground < BRIGHT_FIELD and ground < (low + high) / 2):
+        return "bright"
+    colours = shown_colours(image).astype(np.int16)
+    coloured = float((colours.max(axis=2) - colours.min(axis=2)).mean()) > 8
+    values = plane(image, bright=False)
+    within = values[values > otsu(values)]
+    cells = not coloured and within.min() < within.max() and float((within > otsu(within)).mean()) < CORE_SHARE
+    return "dark_cores" if cells else "dark"
+
+
+def otsu(values: NDArray[Any]) -> float:
+    """Otsu's threshold; `values` must not all be alike."""
+    import skimage.filters
+
+    return float(cast("Any", skimage.filters).threshold_otsu(values))
+
+
+def foreground(image: MedicalImage, kind: Kind) -> Mask:
+    """Where objects are."""
+    import cv2
+
+    values = plane(image, bright=kind == "bright")
+    if values.min() == values.max():
+        return np.zeros(values.shape, np.bool_)
+    threshold = otsu(values)
+    mask = cleaned(values > threshold)
+    within = values[values > threshold]
+    if kind != "dark_cores" or within.min() == within.max():
+        return mask
+    size = 2 * round(CORE_SIZE * usual_radius(cleaned(values > otsu(within)), LEAST_AREA["bright"][0])) + 1
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    darker = np.asarray(cv2.morphologyEx(values, cv2.MORPH_TOPHAT, disk))
+    inside = values > threshold
+    if darker[inside].min() == darker[inside].max():
+        return mask
+    return cleaned((darker > otsu(darker[inside])) & inside)
+
+
+def cleaned(mask: Mask) -> Mask:
+    """Without specks and threads of one or two pixels, and without holes."""
+    import cv2
+    from scipy import ndimage
+
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return np.asarray(cast("Any", ndimage).binary_fill_holes(np.asarray(opened)), np.bool_)
+
+
+def separated(mask: Mask, kind: Kind) -> Labels:
+    """The objects of `mask`, touching ones parted, dust left out; numbered from 1 without gaps."""
+    import cv2
+    import skimage.segmentation
+    from scipy import ndimage
+
+    image_library = cast("Any", ndimage)
+    if not mask.any():
+        return np.zeros(mask.shape, np.int32)
+    radius = usual_radius(mask, LEAST_AREA[kind][0])
+    distance = np.asarray(cv2.GaussianBlur(_distance(mask), (0, 0), max(0.5, SMOOTHING[kind] * radius)))
+    size = 2 * max(1, round(SEED_DISTANCE[kind] * radius)) + 1
+    highest = np.asarray(cv2.dilate(distance, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))))
+    seeds, _ = image_library.label((distance >= highest - 1e-6) & mask, np.ones((3, 3)))
+    parts = np.asarray(cast("Any", skimage.segmentation).watershed(-distance, seeds, mask=mask), np.int32)
+    return without_dust(parts, *LEAST_AREA[kind])
+
+
+def without_dust(labels: Labels, pixels: float, share: float) -> Labels:
+    """The objects of at least so many pixels and such a share of the median area, numbered from 1 in their order."""
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    there = areas[areas > 0]
+    if there.size == 0:
+        return labels
+    kept = areas >= max(pixels, share * float(np.median(there)))
+    kept[0] = False
+    numbers = np.zeros(areas.size, np.int32)
+    numbers[kept] = np.arange(1, int(kept.sum()) + 1)
+    return numbers[labels]
+
+
+def usual_radius(mask: Mask, least_area: int) -> float:
+    """The median over the connected parts of the largest circle that fits in; dust does not count; at least 1."""
+    from scipy import ndimage
+
+    image_library = cast("Any", ndimage)
+    labels, count = image_library.label(mask)
+    if count == 0:
+        return 1.0
+    radii = np.asarray(image_library.maximum(_distance(mask), labels, np.arange(1, count + 1)))
+    large = np.bincount(np.asarray(labels).ravel())[1:] >= least_area
+    return max(1.0, float(np.median(radii[large])) if large.any() else float(radii.max()))
+
+
+def _distance(mask: Mask) -> Floats:
+    """Of each pixel to the background; at most the image's longer side, where there is no background."""
+    import cv2
+
+    found = np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    return np.minimum(found, np.float32(max(mask.shape)))
