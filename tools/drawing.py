@@ -5,7 +5,7 @@ panels does not: such a picture has no spacing, and its tool says that its coord
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +49,10 @@ def outline_labels(picture: Picture, labels: NDArray[Any]) -> None:
     """Draws the borders of all objects of a label image, touching ones too, each in one of the colours."""
     from scipy import ndimage
 
-    largest = np.asarray(ndimage.maximum_filter(labels, 3))
+    filters = cast("Any", ndimage)
+    largest = np.asarray(filters.maximum_filter(labels, 3))
     background = labels == 0
-    smallest = np.asarray(ndimage.minimum_filter(np.where(background, 0, labels), 3))
+    smallest = np.asarray(filters.minimum_filter(np.where(background, 0, labels), 3))
     border = ~background & ((largest != labels) | (smallest != labels))
     palette = np.asarray(COLOURS, np.uint8)
     picture[border] = palette[labels[border] % len(COLOURS)]

@@ -4,13 +4,13 @@ For nuclei, cells, colonies, calcifications: many objects of about one size. How
 `tools/find/objects.py`.
 """
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from tools.drawing import outline_labels, shown_as
 from tools.evidence import Evidence, Measurement, region_of
-from tools.find.objects import Kind, Labels, foreground, likely_kind, separated
+from tools.find.objects import Kind, Labels, likely_kind, parted
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -50,7 +50,7 @@ def count_objects(image: MedicalImage, objects: Objects = "auto", box: Box | Non
     with_contrast(greys(part), image, "count_objects", box)
     looked_at = at_most(part, MOST_SIDE)
     kind = likely_kind(looked_at) if objects == "auto" else objects
-    labels = enlarged_labels(separated(foreground(looked_at, kind), kind), *part.size)
+    labels = enlarged_labels(parted(looked_at, kind), *part.size)
     count = int(labels.max())
     picture = shown_colours(image)
     outline_labels(picture[top:bottom, left:right], labels)
@@ -75,4 +75,5 @@ def boxes_of(labels: Labels) -> list[tuple[int, int, int, int]]:
     """The box around each object, in whole pixels."""
     from scipy import ndimage
 
-    return [(part[1].start, part[0].start, part[1].stop, part[0].stop) for part in ndimage.find_objects(labels) if part]
+    parts = cast("list[tuple[slice, slice] | None]", cast("Any", ndimage).find_objects(labels))
+    return [(part[1].start, part[0].start, part[1].stop, part[0].stop) for part in parts if part]

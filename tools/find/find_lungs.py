@@ -108,7 +108,8 @@ def _dark_parts(picture: NDArray[np.uint8]) -> list[Edges]:
         dark = np.asarray(even) < np.quantile(even, share)
         labels, _ = cast("Any", ndimage).label(dark)
         areas = np.bincount(np.asarray(labels).ravel()) / picture.size
-        for number, part in enumerate(ndimage.find_objects(labels), 1):
+        parts = cast("list[tuple[slice, slice] | None]", cast("Any", ndimage).find_objects(labels))
+        for number, part in enumerate(parts, 1):
             if part and LEAST_PART <= areas[number] <= LARGEST_PART:
                 rows, columns = part
                 found.append(np.array([columns.start, rows.start, columns.stop, rows.stop], np.float64) / SIDE)

@@ -97,7 +97,9 @@ def locate_objects(
     strength = cast("Floats", shrunk(_strength(image, colour), side))
     least, most = smallest / SCALE * max(strength.shape), largest / SCALE * max(strength.shape)
     found = [each for each in _objects(strength, least, most) if _has_shape(each.mask, shape)][:MOST_FOUND]
-    picture, boxes, areas = shown_colours(image), [], []
+    picture = shown_colours(image)
+    boxes: list[WholeBox] = []
+    areas: list[tuple[str, float, str]] = []
     names: list[tuple[str, tuple[float, float]]] = []
     across, down = image.width / strength.shape[1], image.height / strength.shape[0]
     for number, each in enumerate(found, 1):

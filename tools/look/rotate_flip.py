@@ -28,7 +28,9 @@ def rotate_flip(image: MedicalImage, degrees: Literal[0, 90, 180, 270] = 0, flip
     if flip != "none":
         pixels = np.flip(pixels, axis=1 if flip == "left_right" else 0)
     pixels = np.rot90(pixels, k=-degrees // 90)
-    spacing = image.spacing if degrees in (0, 180) or image.spacing is None else image.spacing[::-1]
+    spacing = image.spacing
+    if spacing is not None and degrees in (90, 270):
+        spacing = spacing[1], spacing[0]
     view = MedicalImage(pixels, spacing, image.origin().compose(image.size), image.display_window)
     done = [] if flip == "none" else [f"mirrored {flip.replace('_', '-')}, so the patient's sides are swapped"]
     done += [f"turned {degrees} degrees clockwise"] if degrees else []

@@ -89,5 +89,5 @@ def _plot(values: NDArray[np.float64], length: float, along: str, unit: str) -> 
     axes.set(xlabel=along, ylabel=unit, xlim=(0, length))
     axes.grid(alpha=0.3)
     drawn = io.BytesIO()
-    canvas.print_png(drawn)
+    cast("Any", canvas).print_png(drawn)
     return np.array(Image.open(drawn).convert("RGB"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.find.objects import foreground, likely_kind, separated, usual_radius, without_dust
+from tools.find.objects import likely_kind, parted, separated, usual_radius, without_dust
 from tools.images.image import MedicalImage
 
 
@@ -28,7 +28,7 @@ def test_dark_cores_are_found_within_cells_of_any_grey() -> None:
     for place, cytoplasm, nucleus in (((40, 40), 190, 120), ((130, 60), 140, 60), ((90, 150), 170, 90)):
         cells[disks([place], 28)] = cytoplasm
         cells[disks([place], 6)] = nucleus
-    labels = separated(foreground(MedicalImage(cells.astype(np.uint8)), "dark_cores"), "dark_cores")
+    labels = parted(MedicalImage(cells.astype(np.uint8)), "dark_cores")
     assert labels.max() == 3
     assert np.bincount(labels.ravel())[1:] == pytest.approx([np.pi * 36] * 3, rel=0.5)
 
@@ -37,7 +37,8 @@ def test_dark_cores_are_found_within_cells_of_any_grey() -> None:
 def test_touching_disks_are_parted(gap: float) -> None:
     radius = 15
     mask = disks([(60, 60), (60 + int(gap * radius), 60), (150, 150)], radius)
-    assert separated(mask, "bright").max() == 3
+    assert parted(MedicalImage(np.where(mask, 200, 10).astype(np.uint8)), "bright").max() == 3
+    assert separated(mask, "dark", np.zeros(mask.shape, np.float32)).max() == 3
 
 
 def test_the_usual_radius_and_dust() -> None:
