@@ -7,7 +7,7 @@ that a policy knows whether it was worth it. Depth is kept.
 """
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def noise(values: Floats) -> float:
     """The standard deviation of the noise in `values`, (height, width) of at least 3 x 3."""
     from scipy import signal
 
-    answer = np.asarray(signal.convolve2d(values.astype(np.float64), _LAPLACIANS, mode="valid"))
+    answer = np.asarray(cast("Any", signal).convolve2d(values.astype(np.float64), _LAPLACIANS, mode="valid"))
     return float(math.sqrt(math.pi / 2) / 6 * np.abs(answer).mean())
 
 
@@ -69,7 +69,7 @@ def _planes(image: MedicalImage) -> list[Floats]:
 def _median(values: Floats, radius: int) -> NDArray[Any]:
     from scipy import ndimage
 
-    return np.asarray(ndimage.median_filter(values, size=2 * radius + 1))
+    return np.asarray(cast("Any", ndimage).median_filter(values, size=2 * radius + 1))
 
 
 def _bilateral(values: Floats, radius: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.images.image import MedicalImage
-from tools.pixels import Floats, Mask, shown_colours, shown_greys
+from tools.pixels import Floats, Mask, enlarged_labels, resized, shown_colours, shown_greys
 
 Labels = NDArray[np.int32]
 """(height, width): 0 is background, n is object n."""
@@ -36,8 +36,15 @@ BRIGHTNESS: dict[Kind, float] = {"bright": 0.8, "dark": 0.0, "dark_cores": 0.0}
 SURROUNDINGS = 5
 """Bright objects are also brighter than their surroundings: a Gaussian of so many radii of the usual object."""
 
-LEAST_AREA: dict[Kind, tuple[int, float]] = {"bright": (15, 0.03), "dark": (30, 0.1), "dark_cores": (30, 0.3)}
+LEAST_AREA: dict[Kind, tuple[int, float]] = {"bright": (8, 0.03), "dark": (30, 0.1), "dark_cores": (30, 0.3)}
 """Smaller objects are dust: in pixels, and as a share of the median object's area; the larger of the two holds."""
+
+CORE_DUST = 15
+"""Pixels that a nucleus has at least, where the usual one is looked for."""
+
+GOOD_RADIUS, MOST_ENLARGED, MOST_SIDE = 10.0, 3.0, 2048
+"""Bright objects that are smaller are enlarged to this radius, at most so many times and to so large a picture: the
+shape of a few pixels says too little about where to part."""
 
 DARK_FIELD, BRIGHT_FIELD = 0.12, 0.35
 """Background, of 1: below the first it is surely that of fluorescence, above the second that of transmitted light."""
@@ -91,13 +98,24 @@ def otsu(values: NDArray[Any]) -> float:
     return float(cast("Any", skimage.filters).threshold_otsu(values))
 
 
-def foreground(image: MedicalImage, kind: Kind) -> Mask:
-    """Where objects are."""
-    import cv2
-
+def parted(image: MedicalImage, kind: Kind) -> Labels:
+    """The separate objects of an image."""
     values = plane(image, bright=kind == "bright")
     if values.min() == values.max():
-        return np.zeros(values.shape, np.bool_)
+        return np.zeros(values.shape, np.int32)
+    times = 1.0
+    if kind == "bright":
+        radius = usual_radius(cleaned(values > otsu(values)), LEAST_AREA[kind][0])
+        times = max(1.0, min(MOST_ENLARGED, GOOD_RADIUS / radius, MOST_SIDE / max(values.shape)))
+    larger = cast("Floats", resized(values, round(image.width * times), round(image.height * times)))
+    labels = separated(foreground(larger, kind), kind, larger, times)
+    return enlarged_labels(labels, image.width, image.height)
+
+
+def foreground(values: Floats, kind: Kind) -> Mask:
+    """Where objects are in a `plane` that is not the same everywhere."""
+    import cv2
+
     threshold = otsu(values)
     mask = cleaned(values > threshold)
     if kind == "bright":
@@ -106,18 +124,13 @@ def foreground(image: MedicalImage, kind: Kind) -> Mask:
     within = values[values > threshold]
     if kind == "dark" or within.min() == within.max():
         return mask
-    size = 2 * round(CORE_SIZE * usual_radius(cleaned(values > otsu(within)), LEAST_AREA["bright"][0])) + 1
+    size = 2 * round(CORE_SIZE * usual_radius(cleaned(values > otsu(within)), CORE_DUST)) + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     darker = np.asarray(cv2.morphologyEx(values, cv2.MORPH_TOPHAT, disk))
     inside = values > threshold
     if darker[inside].min() == darker[inside].max():
         return mask
     return cleaned((darker > otsu(darker[inside])) & inside)
-
-
-def parted(image: MedicalImage, kind: Kind) -> Labels:
-    """The separate objects of an image."""
-    return separated(foreground(image, kind), kind, plane(image, bright=kind == "bright"))
 
 
 def cleaned(mask: Mask) -> Mask:
@@ -129,10 +142,11 @@ def cleaned(mask: Mask) -> Mask:
     return np.asarray(cast("Any", ndimage).binary_fill_holes(np.asarray(opened)), np.bool_)
 
 
-def separated(mask: Mask, kind: Kind, values: Floats) -> Labels:
+def separated(mask: Mask, kind: Kind, values: Floats, times: float = 1.0) -> Labels:
     """The objects of `mask`, touching ones parted, dust left out; numbered from 1 without gaps.
 
-    `values` are the image's `plane`: of bright objects, summits are where both it and the distance are high.
+    `values` are the image's `plane`, perhaps enlarged so many times: of bright objects, summits are where both it and
+    the distance are high.
     """
     import cv2
     import skimage.segmentation
@@ -141,7 +155,8 @@ def separated(mask: Mask, kind: Kind, values: Floats) -> Labels:
     image_library = cast("Any", ndimage)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
-    radius = usual_radius(mask, LEAST_AREA[kind][0])
+    least, share = LEAST_AREA[kind][0] * times**2, LEAST_AREA[kind][1]
+    radius = usual_radius(mask, least)
     distance = np.asarray(cv2.GaussianBlur(_distance(mask), (0, 0), max(0.5, SMOOTHING[kind] * radius)))
     if BRIGHTNESS[kind]:
         distance = distance * (1 - BRIGHTNESS[kind] + BRIGHTNESS[kind] * _of_brightest_near(values, radius))
@@ -149,7 +164,7 @@ def separated(mask: Mask, kind: Kind, values: Floats) -> Labels:
     highest = np.asarray(cv2.dilate(distance, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))))
     seeds, _ = image_library.label((distance >= highest - 1e-6) & mask, np.ones((3, 3)))
     parts = np.asarray(cast("Any", skimage.segmentation).watershed(-distance, seeds, mask=mask), np.int32)
-    return without_dust(parts, *LEAST_AREA[kind])
+    return without_dust(parts, least, share)
 
 
 def without_dust(labels: Labels, pixels: float, share: float) -> Labels:
@@ -166,7 +181,7 @@ def without_dust(labels: Labels, pixels: float, share: float) -> Labels:
     return numbers[labels]
 
 
-def usual_radius(mask: Mask, least_area: int) -> float:
+def usual_radius(mask: Mask, least_area: float) -> float:
     """The median over the connected parts of the largest circle that fits in; dust does not count; at least 1."""
     from scipy import ndimage
 
@@ -197,7 +212,7 @@ def _of_brightest_near(values: Floats, radius: float) -> Floats:
     smooth = np.asarray(cv2.GaussianBlur(values, (0, 0), max(0.5, radius / 4)), np.float32)
     size = 2 * int(2 * radius) + 1
     brightest = np.asarray(cv2.dilate(smooth, np.ones((size, size), np.uint8)))
-    return smooth / np.maximum(brightest, np.float32(1e-6))
+    return np.asarray(smooth / np.maximum(brightest, np.float32(1e-6)), np.float32)
 
 
 def _distance(mask: Mask) -> Floats:
