@@ -4,7 +4,7 @@ Lungs are the large dark parts inside the chest, but no one threshold shows them
 after the contrast was evened out (CLAHE), those are taken whose boxes are most like where lungs usually lie. What was
 found is then drawn a third of the way back to the usual place, because disease, the heart and the bowel cut or extend
 the dark; where nothing fits, the usual place is told, and that it was not seen. The usual places and their spreads are
-the medians of one half of the labelled chest x-rays in `shared/data`; they hold on the other half
+fitted on the even chest x-rays in `shared/data`; contrast and blend were chosen with both halves in view
 (`benchmarks/find_accuracy.py`). Boxes are loose, as those labels are: they show where to look and measure nothing.
 """
 
@@ -33,7 +33,7 @@ LEAST_PART, LARGEST_PART = 0.03, 0.35
 """Of the picture, that one lung can be."""
 
 TOWARDS_FOUND = 0.7
-"""How far from the usual place towards what was found; on the chosen half, 0.5 and 1 were worse."""
+"""How far from the usual place towards what was found; 0.5 was worse on both halves, 1 better on one, worse on the other."""
 
 FARTHEST = 2.0
 """Mean distance of the four edges from their usual places, in spreads, up to which a dark part is a lung."""

@@ -3,8 +3,8 @@
 Where count_objects parts many objects of one kind, this one looks for the few that stand out by colour. A pixel's
 strength is its saturation as far as its hue is near the wanted one (or its brightness, or darkness). What reaches half
 of the strongest is an object's core; lobes nearer than a fifth of the least size are one core; paler parts of the
-same colour around it, up to half its size away, belong to it (a white cell's cytoplasm). The numbers were chosen on one
-half of the blood smears in `shared/data` and hold on the other (`benchmarks/find_accuracy.py`).
+same colour around it, up to half its size away, belong to it (a white cell's cytoplasm). The numbers were chosen
+among some twenty variants on the blood smears in `shared/data`, both halves in view (`benchmarks/find_accuracy.py`).
 """
 
 import math
