@@ -21,7 +21,7 @@ Stain = Literal["haematoxylin", "eosin", "dab"]
 STAINS: tuple[Stain, ...] = ("haematoxylin", "eosin", "dab")
 
 STAINED = 0.02
-"""Density (scikit-image's unit) from which a pixel counts as stained: a pale grey (240) has 0.005, a dark purple 0.08."""
+"""Density (scikit-image's unit) of a stained pixel: a pale grey (240) has 0.005, a dark purple 0.08."""
 
 
 @medical_tool(family="appearance", version="1")

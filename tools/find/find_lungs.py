@@ -33,7 +33,7 @@ LEAST_PART, LARGEST_PART = 0.03, 0.35
 """Of the picture, that one lung can be."""
 
 TOWARDS_FOUND = 0.7
-"""How far from the usual place towards what was found; 0.5 was worse on both halves, 1 better on one, worse on the other."""
+"""How far from the usual place towards what was found; 0.5 was worse on both halves, 1 on one of them."""
 
 FARTHEST = 2.0
 """Mean distance of the four edges from their usual places, in spreads, up to which a dark part is a lung."""

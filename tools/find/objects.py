@@ -2,10 +2,10 @@
 
 Background and objects are parted by Otsu's threshold (IEEE SMC 1979). Touching objects are parted by a watershed of the
 distance to the background (Beucher and Lantuejoul 1979), from one seed a summit; summits nearer to each other than a
-fraction of the usual object's radius are one, so that nothing here depends on the magnification. The numbers below were
-chosen on the 2018 Data Science Bowl images in `shared/data`: those for bright objects on the even images, after looks at
-the odd ones between rounds, the others with both halves in view. No image there is unseen: `benchmarks/find_accuracy.py`
-gives both halves, and bright objects are counted worse on the odd one.
+fraction of the usual object's radius are one, so that nothing here depends on the magnification. The numbers below
+were chosen on the 2018 Data Science Bowl images in `shared/data`: those for bright objects on the even images, after
+looks at the odd ones between rounds, the others with both halves in view. No image there is unseen:
+`benchmarks/find_accuracy.py` gives both halves, and bright objects are counted worse on the odd one.
 """
 
 import math
