@@ -1,0 +1,34 @@
+"""mirror_compare: a symmetric image shows the same twice; the counterpart lies where it is by hand."""
+
+import numpy as np
+import pytest
+
+from tools.drawing import GAP
+from tools.errors import ToolRetry
+from tools.evidence import Region
+from tools.images.image import MedicalImage
+from tools.look.mirror_compare import mirror_compare
+
+
+def compare(image: MedicalImage, box: list[int], midline: int | None = None):
+    return mirror_compare.apply({"image": 1, "box": box, "midline": midline}, [image])
+
+
+def test_a_symmetric_image_shows_the_same_twice() -> None:
+    half = np.random.default_rng(0).integers(0, 256, (100, 50), dtype=np.uint8)
+    image = MedicalImage(np.concatenate([half, half[:, ::-1]], axis=1))
+    (view,) = compare(image, [100, 100, 400, 900]).images
+    width = (view.width - GAP) // 2
+    assert (view.pixels[:, :width] == view.pixels[:, width + GAP :]).all()
+
+
+def test_the_counterpart_by_hand() -> None:
+    image = MedicalImage(np.zeros((999, 999), np.uint8))
+    # x 100..300 across 400: 500..700
+    found = compare(image, [100, 0, 300, 999], midline=400)
+    assert found.regions[1] == Region(image=image.id, box=(500.0, 0.0, 700.0, 999.0), label="counterpart")
+
+
+def test_a_counterpart_outside_is_sent_back(noise: MedicalImage) -> None:
+    with pytest.raises(ToolRetry, match="outside the image"):
+        compare(noise, [900, 0, 999, 99], midline=200)

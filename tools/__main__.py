@@ -1,0 +1,102 @@
+"""`python -m tools list` and `python -m tools run TOOL IMAGE ...`: the tools for people, as a policy has them.
+
+A tool's arguments become options of the same names: `--box 100,100,300,300`, `--preset lung`. Values are JSON, or
+numbers with commas between, or plain words. Images are named by their place on the command line, from 1. What the tool
+says goes to the terminal, what it shows to `--out`.
+
+    python -m tools list find
+    python -m tools run zoom_in scan.png --box 100,100,300,300 --out crop.png
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.calls import ToolCall
+from tools.errors import ToolError, ToolRetry
+from tools.execution import evidence
+from tools.images.image import MedicalImage
+from tools.images.load import load_image
+from tools.medical_tool import MedicalTool
+from tools.registry import family_of, load_tools
+from tools.signature import prompt_line
+from tools.validation import find_tool, validated_arguments
+
+
+def list_tools(wanted: Sequence[str]) -> str:
+    """The prompt lines of these tools and families (none: all), by family. Raises ValueError for an unknown one."""
+    tools = load_tools(wanted or None)
+    families = sorted({family_of(tool) for tool in tools})
+    return "\n\n".join(
+        "\n".join([family, *(prompt_line(tool) for tool in tools if family_of(tool) == family)]) for family in families
+    )
+
+
+def run_tool(name: str, images: Sequence[MedicalImage], options: Sequence[str]) -> tuple[str, tuple[MedicalImage, ...]]:
+    """The text and images of one call. Raises what the tool raises; ToolRetry for wrong options."""
+    tools = {tool.name: tool for tool in load_tools()}
+    tool = find_tool(ToolCall(name=name, arguments={}), tools)
+    arguments = options_to_arguments(options)
+    if isinstance(tool, MedicalTool):
+        arguments = {each: n for n, each in enumerate(tool.image_parameters, 1)} | arguments
+    call = ToolCall(name=name, arguments=arguments)
+    found = evidence(tool, validated_arguments(tool, call, len(images)), images)
+    return found.text, found.images
+
+
+def options_to_arguments(options: Sequence[str]) -> dict[str, Any]:
+    """`["--box", "1,2,3,4"]` as `{"box": [1, 2, 3, 4]}`. Raises ToolRetry for an option without a value."""
+    arguments: dict[str, Any] = {}
+    for name, value in zip(options[::2], [*options[1::2], None], strict=False):
+        if not name.startswith("--") or value is None:
+            raise ToolRetry(f"Got {name!r}, expected pairs like --box 100,100,300,300.")
+        arguments[name[2:].replace("-", "_")] = _value(value)
+    return arguments
+
+
+def _value(text: str) -> Any:
+    if re.fullmatch(r"-?[\d.]+(,-?[\d.]+)+", text):
+        text = f"[{text}]"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    lister = commands.add_parser("list", help="say which tools there are, as the policy's prompt does")
+    lister.add_argument("names", nargs="*", metavar="NAME", help="tools or families (default: all)")
+    runner = commands.add_parser("run", help="run one tool", epilog="All other options are the tool's arguments.")
+    runner.add_argument("tool", metavar="TOOL")
+    runner.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    runner.add_argument("--out", type=Path, metavar="FILE", help="where the picture that it shows is written")
+    asked, options = parser.parse_known_args(arguments)
+    if asked.command == "list" and options:
+        parser.error(f"got {' '.join(options)}, expected names of tools or families")
+    try:
+        if asked.command == "list":
+            print(list_tools(asked.names))
+            return 0
+        text, pictures = run_tool(asked.tool, [load_image(each) for each in asked.images], options)
+    except (ToolError, ValueError) as error:  # an ImageError is a ValueError
+        print(error, file=sys.stderr)
+        return 2
+    print(text)
+    for number, picture in enumerate(pictures if asked.out else (), 1):
+        file = asked.out if number == 1 else asked.out.with_stem(f"{asked.out.stem}-{number}")
+        picture.display().save(file)
+        print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

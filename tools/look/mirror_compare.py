@@ -1,0 +1,38 @@
+"""mirror_compare: a region beside its counterpart on the other side of the body, turned over to match.
+
+Left against right is how radiologists read a paired organ: what is on both sides is seldom the disease. The counterpart
+is mirrored, so that a place in the left panel corresponds to the same place in the right one.
+"""
+
+import numpy as np
+
+from tools.drawing import composed, strip
+from tools.errors import ToolRetry
+from tools.evidence import Evidence, region_of
+from tools.geometry import SCALE, Box, Coordinate
+from tools.images.image import MedicalImage
+from tools.medical_tool import medical_tool
+from tools.pixels import whole_box
+
+
+@medical_tool(family="look", version="1")
+def mirror_compare(image: MedicalImage, box: Box, midline: Coordinate | None = None) -> Evidence:
+    """Show a box beside its mirrored counterpart on the other side of the body.
+
+    The midline is the x of the line of symmetry, 0-999; without it, the middle of the image.
+    """
+    left, top, right, bottom = whole_box(image, box, "mirror_compare")
+    twice_middle = image.width if midline is None else round(2 * midline / SCALE * image.width)
+    mirrored = (twice_middle - right, top, twice_middle - left, bottom)
+    if mirrored[0] < 0 or mirrored[2] > image.width:
+        raise ToolRetry(
+            f"mirror_compare: got box {box} and midline {midline}, whose counterpart lies outside the image; "
+            "choose a box nearer to the midline, or another midline."
+        )
+    shown = np.asarray(image.display())
+    here, there = shown[top:bottom, left:right], shown[top:bottom, mirrored[0] : mirrored[2]][:, ::-1]
+    return Evidence(
+        text=f"Left: the box of image {image.number}. Right: its counterpart across the midline, mirrored.",
+        images=(composed(image, strip([here, there])),),
+        regions=(region_of(image, (left, top, right, bottom), "box"), region_of(image, mirrored, "counterpart")),
+    )

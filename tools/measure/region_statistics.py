@@ -1,0 +1,42 @@
+"""region_statistics: what values a box holds: HU where the image is calibrated, else grey values, and it says which.
+
+Computed on the values as measured, never on the 8-bit display. Of a colour image the luma is described.
+"""
+
+import numpy as np
+
+from tools.drawing import COLOURS, rectangle, shown_as
+from tools.evidence import Evidence, Measurement, region_of
+from tools.geometry import Box
+from tools.images.image import MedicalImage
+from tools.medical_tool import medical_tool
+from tools.pixels import GREY_VALUES, area_text, greys, shown_colours, spacing_in, unit_of, whole_box
+
+
+@medical_tool(family="measure", version="1")
+def region_statistics(image: MedicalImage, box: Box) -> Evidence:
+    """Measure mean, spread, range and median of the values in a box."""
+    shown = left, top, right, bottom = whole_box(image, box, "region_statistics")
+    values = greys(image)[top:bottom, left:right].astype(np.float64)
+    unit = unit_of(image)
+    found = {
+        "mean": float(values.mean()),
+        "standard deviation": float(values.std()),
+        "least": float(values.min()),
+        "median": float(np.median(values)),
+        "most": float(values.max()),
+    }
+    size, area, area_unit = area_text(values.size, spacing_in(image, shown))
+    picture = shown_colours(image)
+    rectangle(picture, shown, COLOURS[0])
+    told = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+    note = " (not calibrated)" if unit == GREY_VALUES else ""
+    return Evidence(
+        text=f"In the box of image {image.number}, {size}: {told} {unit}{note}.",
+        images=(shown_as(image, picture),),
+        regions=(region_of(image, shown),),
+        measurements=(
+            *(Measurement(name=name, value=value, unit=unit) for name, value in found.items()),
+            Measurement(name="area", value=area, unit=area_unit),
+        ),
+    )
