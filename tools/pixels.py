@@ -5,7 +5,7 @@ pixels. An image without contrast is refused here, once, because every method of
 """
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,16 +95,14 @@ def large_enough(image: MedicalImage, least: int, tool: str) -> None:
 
 def unit_of(image: MedicalImage) -> str:
     """HU and the like where the image is calibrated, else "grey values"."""
-    facts = cast("Any", getattr(image, "facts", None))
-    return str(facts.unit) if facts is not None and facts.unit and image.pixels.ndim == 2 else GREY_VALUES
+    return image.facts.unit if image.facts.unit and image.pixels.ndim == 2 else GREY_VALUES
 
 
 def spacing_in(image: MedicalImage, box: WholeBox | None = None) -> tuple[float, float] | None:
     """(row mm, column mm) that holds in all of `box`: the image's own, or that of a calibrated region around it."""
     if image.spacing is not None or box is None:
         return image.spacing
-    facts = cast("Any", getattr(image, "facts", None))
-    return None if facts is None else cast("tuple[float, float] | None", facts.spacing_within(box))
+    return image.facts.spacing_within(box)
 
 
 def area_text(pixels: float, spacing: tuple[float, float] | None) -> tuple[str, float, str]:

@@ -1,7 +1,5 @@
 """pixels: boxes in whole pixels, one grey plane of any image, and sizes changed without inventing values."""
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 
@@ -68,7 +66,6 @@ def test_words_of_areas() -> None:
     assert spacing_in(SQUARE, (0, 0, 9, 9)) is None
 
 
-@pytest.mark.skipif(find_spec("tools.images.facts") is None, reason="images carry no facts yet")
 def test_what_the_file_says_is_used() -> None:
     from tools.images.facts import CalibratedRegion, Facts
 

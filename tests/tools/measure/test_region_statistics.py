@@ -1,6 +1,5 @@
 """region_statistics: numbers by hand, on measured values, with the unit that the image has."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,6 @@ def test_by_hand() -> None:
     assert found.images[0].size == image.size
 
 
-@pytest.mark.skipif(find_spec("tools.images.facts") is None, reason="images carry no unit yet")
 def test_hounsfield_units_where_the_image_has_them() -> None:
     from tools.images.facts import Facts
 

@@ -86,7 +86,7 @@ def _greys(stored: NDArray[Any], dataset: Dataset, kind: str) -> Frames:
 
 
 def _modality_values(stored: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     if dataset.get("ModalityLUTSequence"):
         return apply_modality_lut(stored, dataset)
@@ -118,7 +118,7 @@ def _needs_table(dataset: Dataset, window: Window | None) -> bool:
 
 
 def _through_table(values: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
-    from pydicom.pixels import apply_voi, apply_windowing
+    from pydicom.pixels.processing import apply_voi, apply_windowing
 
     if dataset.get("VOILUTSequence") and dataset.get("WindowCenter") is None:
         return apply_voi(values, dataset)
@@ -137,7 +137,7 @@ def _range(values: NDArray[Any], dataset: Dataset) -> tuple[Any, Any]:
 
 
 def _palette(stored: NDArray[Any], dataset: Dataset) -> Frames:
-    from pydicom.pixels import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut
 
     colours = apply_color_lut(stored, dataset)[..., :3]
     if colours.dtype == np.uint16:

@@ -40,7 +40,8 @@ def stored_values(dataset: Dataset, limits: Limits) -> NDArray[Any]:
 
 def _decoded(dataset: Dataset, count: int, width: int, height: int) -> NDArray[Any]:
     """What pydicom makes of the pixel data, with the first of DECODERS that can read it."""
-    from pydicom.pixels import get_decoder, pixel_array
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
 
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
