@@ -2,3 +2,9 @@
 
 They are scripts, not tests: a time depends on the machine and on what else it does.
 """
+
+import os
+
+# before torch: a thread that spins takes the core of the server that is measured
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
