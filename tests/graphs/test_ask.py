@@ -72,7 +72,7 @@ def test_a_spacing_that_makes_no_sense(folder: Path, picture: str, capsys: pytes
 
 
 def test_an_unknown_tool_names_the_nearest(folder: Path, picture: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Did you mean zoom_in?" in refused(capsys, picture, "--question", "What?", "--tools", "zoomin")
+    assert "Did you mean zoom_in" in refused(capsys, picture, "--question", "What?", "--tools", "zoomin")
 
 
 def test_an_image_and_a_question_are_needed(folder: Path, picture: str, capsys: pytest.CaptureFixture[str]) -> None:
