@@ -33,7 +33,7 @@ class Base(Section):
     """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
     teach: bool = False
     """Teach the embedded base first (about 45 minutes on two idle cores)."""
-    steps: int = 3600
+    steps: int = 4000
 
 
 class Episode(Section):

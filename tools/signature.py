@@ -32,7 +32,7 @@ def arguments_schema(tool: BaseTool) -> Schema:
 
 
 def prompt_line(tool: BaseTool) -> str:
-    """`- zoom_in(image: int, box: [x1, y1, x2, y2]): Look closer at a box of an image.`"""
+    """`- invert(image: int, box: [x1, y1, x2, y2] = null): What it does.`"""
     schema = arguments_schema(tool)
     required: list[str] = schema.get("required", [])
     parameters = [

@@ -37,7 +37,7 @@ IGNORED = -100
 class Plan:
     """How long and how fast the base learns."""
 
-    steps: int = 3600
+    steps: int = 4000
     phantoms: int = 3
     """Of each sort (one lesion, two lesions) a step; ten lessons for one of each."""
     learning_rate: float = 1.8e-3

@@ -14,7 +14,8 @@ def test_the_system_prompt_of_an_agent_with_tools(tool_section: str) -> None:
     assert system_prompt(tool_section) == (
         "You read medical images. Research use only, not a medical device.\n"
         "Tools:\n"
-        "- zoom_in(image: int, box: [x1, y1, x2, y2]): Look closer at a box of an image.\n"
+        "- zoom_in(image: int, box: [x1, y1, x2, y2], margin: int = 0, size: int = null): "
+        "Look closer at a box of an image.\n"
         "- measure_distance(image: int, start: [x, y], end: [x, y]): "
         "Measure the distance between two points of an image.\n"
         "Images are numbered from 1. Coordinates run from 0 to 999.\n"

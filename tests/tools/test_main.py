@@ -21,7 +21,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "look"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("look\n- compare_regions(")
-    assert "- zoom_in(image: int, box: [x1, y1, x2, y2]): Look closer at a box of an image." in out
+    assert "- zoom_in(image: int, box: [x1, y1, x2, y2], margin: int = 0, size: int = null): Look closer " in out
     assert "measure" not in out
 
 

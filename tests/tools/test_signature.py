@@ -13,7 +13,8 @@ from tools.toolbox import Toolbox, ToolCall
 def test_the_prompt_section() -> None:
     box = Toolbox(load_tools(["zoom_in", "window_level", "measure_distance", "mark_regions"]))
     assert box.prompt_section() == (
-        "- zoom_in(image: int, box: [x1, y1, x2, y2]): Look closer at a box of an image.\n"
+        "- zoom_in(image: int, box: [x1, y1, x2, y2], margin: int = 0, size: int = null): "
+        "Look closer at a box of an image.\n"
         "- window_level(image: int, centre: float = null, width: float = null, "
         'preset: "lung" | "bone" | "soft_tissue" | "brain" | "liver" | "mediastinum" = null): '
         "Show an image with another window centre and width.\n"

@@ -26,6 +26,27 @@ def test_a_box_is_shown_as_the_square_around_it(noise: MedicalImage) -> None:
     assert found.regions == (Region(image=noise.id, box=(61.0, 166.0, 215.0, 320.0)),)
 
 
+def test_a_margin_is_a_part_of_the_boxs_sides_and_a_size_enlarges() -> None:
+    image = MedicalImage(np.arange(999 * 999, dtype=np.float32).reshape(999, 999), spacing=(0.5, 0.5))
+    # 200 x 100 pixels; half of it on each side: x 300..700, y 350..550, the square around it y 250..650
+    found = zoom_in.apply({"image": 1, "box": [400, 400, 600, 500], "margin": 50, "size": 800}, [image])
+    (view,) = found.images
+    assert view.size == (800, 800)
+    assert found.regions == (Region(image=image.id, box=(300.0, 250.0, 700.0, 650.0)),)
+    assert view.origin().box == (300.0, 250.0, 700.0, 650.0)
+    assert view.spacing == (0.25, 0.25)  # twice as large
+    assert view.pixels.dtype == np.float32
+
+
+def test_an_edge_shifts_the_margin_and_a_narrow_image_keeps_its_aspect() -> None:
+    narrow = MedicalImage(np.random.default_rng(0).integers(0, 60000, (200, 50)).astype(np.uint16))
+    found = zoom_in.apply({"image": 1, "box": [0, 0, 999, 500], "margin": 100, "size": 400}, [narrow])
+    (view,) = found.images
+    # 50 x 100.1 pixels and as much on each side is 300 high: all of the image
+    assert found.regions[0].box == (0.0, 0.0, 50.0, 200.0)
+    assert (view.size, view.pixels.dtype) == ((100, 400), np.dtype(np.uint16))
+
+
 def test_inverted_corners_mean_the_same_box(noise: MedicalImage) -> None:
     assert look(noise, 420, 610, 120, 340).images[0].id == look(noise, 120, 340, 420, 610).images[0].id
 
