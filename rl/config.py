@@ -32,7 +32,7 @@ class Base(Section):
     checkpoint: str = "rl/base/checkpoint"
     """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
     teach: bool = False
-    """Teach the embedded base first (about 45 minutes on two idle cores)."""
+    """Teach the embedded base first; it takes most of an hour on two cores."""
     steps: int = 4000
 
 
@@ -76,7 +76,7 @@ class Rl(Section):
     steps: int = 40
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
-    temperature: float = 1.0
+    temperature: float = Field(default=1.0, gt=0)
     min_p: float = Field(default=0.0, ge=0, lt=1)
     """Tokens less probable than this share of the likeliest one are not sampled: a small policy's tail is noise."""
     learning_rate: float = 1e-4

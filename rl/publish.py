@@ -11,9 +11,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
-
-from safetensors import SafetensorError, safe_open
+from typing import Any
 
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
@@ -22,7 +20,7 @@ from agent.serving.checkpoint import Checkpoint, latest, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.turn import Overrides
-from rl.bridge.saved import as_transformers_saves
+from rl.bridge.saved import as_transformers_saves, is_whole
 from rl.exactness import compare
 from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts
@@ -122,24 +120,6 @@ class Publisher:
 def version_of(step: int) -> str:
     """The name of the version saved at an RL step."""
     return f"rl-{step:05d}"
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether OpenRLHF has finished writing a saved folder: its tokenizer comes last, its weights open."""
-    index = folder / "model.safetensors.index.json"
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights or not (folder / "tokenizer_config.json").exists():
-        return False
-    try:
-        if index.exists():  # a large model's weights lie in several files
-            named = {folder / str(name) for name in json.loads(index.read_text())["weight_map"].values()}
-            weights = sorted({*weights, *named})
-        for path in weights:
-            with cast(Any, safe_open)(path, framework="numpy") as opened:
-                list(opened.keys())
-    except (SafetensorError, OSError, json.JSONDecodeError):
-        return False
-    return True
 
 
 def swaps(run: Path) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Pictures as data URLs, encoded once.
 
-An episode sends its images again with every turn. To our own server on loopback they go as bitmaps: five times faster
-to write and four times faster to read than PNG, and bytes cost nothing there; other services get PNG. The key is the
-content, not the object: a PIL image can be changed in place, and the policy must then see the new pixels.
+An episode sends its images again with every turn. To our own server on loopback they go as bitmaps: there is nothing to
+compress for either side, and bytes cost little there; other services get PNG. The key is the content, not the object: a
+PIL image can be changed in place, and the policy must then see the new pixels.
 """
 
 from __future__ import annotations

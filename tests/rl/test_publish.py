@@ -1,72 +1,27 @@
 """Saved checkpoints become versions once they are whole; what the served graph fails to answer is counted."""
 
 import asyncio
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from agent.policies.scripted import ScriptedPolicy
 from agent.serving.checkpoint import publish, published
 from agent.serving.versions import LiveVersions
 from rl import publish as publishing
-from rl.publish import Publisher, is_whole, swaps, version_of
+from rl.publish import Publisher, swaps, version_of
 from rl.rollout import RunParts
 from rl.tasks.task import Task
+from tests.rl.bridge.test_saved import saved
 from tests.rl.scripts import answers
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 
 Gallery = tuple[ImageStore, list[Task]]
-
-
-def saved(folder: Path, *shards: str) -> Path:
-    """A folder as OpenRLHF leaves it when it has finished."""
-    folder.mkdir(parents=True)
-    for shard in shards or ("model.safetensors",):
-        save_file({"head": np.ones((40, 30), np.float32), "norm": np.zeros(3, np.float32)}, folder / shard)
-    (folder / "tokenizer_config.json").write_text("{}")
-    return folder
-
-
-def test_a_finished_folder_is_whole(tmp_path: Path) -> None:
-    assert is_whole(saved(tmp_path / "one"))
-    assert is_whole(saved(tmp_path / "two", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
-def test_weights_that_are_still_being_written_are_not_whole(tmp_path: Path, share: float) -> None:
-    folder = saved(tmp_path / "cut", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-    weights = (folder / "model-00002-of-00002.safetensors").read_bytes()
-    (folder / "model-00002-of-00002.safetensors").write_bytes(weights[: int(share * len(weights))])
-    assert not is_whole(folder)
-
-
-@pytest.mark.parametrize("missing", ["tokenizer_config.json", "model.safetensors"])
-def test_a_folder_that_lacks_a_file_is_not_whole(tmp_path: Path, missing: str) -> None:
-    (saved(tmp_path / "lacking") / missing).unlink()
-    assert not is_whole(tmp_path / "lacking")
-
-
-def test_a_shard_that_the_index_names_must_be_there(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "two", "model-00001-of-00002.safetensors")
-    shards = {"head": "model-00001-of-00002.safetensors", "norm": "model-00002-of-00002.safetensors"}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
-    assert not is_whole(folder)
-    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"head": ')
-    assert not is_whole(folder)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"head": shards["head"]}}))
-    assert is_whole(folder)
-
-
-def test_a_folder_that_is_not_there_is_not_whole(tmp_path: Path) -> None:
-    assert not is_whole(tmp_path / "none")
 
 
 def test_versions_sort_as_their_steps_do() -> None:

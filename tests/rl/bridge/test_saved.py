@@ -1,12 +1,15 @@
-"""A tied output layer is left out of what OpenRLHF saved; everything else stays as it is."""
+"""A folder is told to be whole; a tied output layer is left out of what OpenRLHF saved, everything else stays."""
 
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from rl.bridge.saved import INDEX, as_transformers_saves
+from rl.bridge.saved import INDEX, as_transformers_saves, is_whole
 
 
 def write(folder: Path, tied: bool) -> Path:
@@ -30,3 +33,46 @@ def test_a_tied_head_is_left_out_of_weights_and_index(tmp_path: Path) -> None:
 def test_an_untied_head_stays(tmp_path: Path) -> None:
     saved = write(tmp_path / "saved", tied=False)
     assert as_transformers_saves(saved, tmp_path / "out") == saved
+
+
+def saved(folder: Path, *shards: str) -> Path:
+    """A folder as OpenRLHF leaves it when it has finished."""
+    folder.mkdir(parents=True)
+    for shard in shards or ("model.safetensors",):
+        save_arrays({"head": np.ones((40, 30), np.float32), "norm": np.zeros(3, np.float32)}, folder / shard)
+    (folder / "tokenizer_config.json").write_text("{}")
+    return folder
+
+
+def test_a_finished_folder_is_whole(tmp_path: Path) -> None:
+    assert is_whole(saved(tmp_path / "one"))
+    assert is_whole(saved(tmp_path / "two", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
+def test_weights_that_are_still_being_written_are_not_whole(tmp_path: Path, share: float) -> None:
+    folder = saved(tmp_path / "cut", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    weights = (folder / "model-00002-of-00002.safetensors").read_bytes()
+    (folder / "model-00002-of-00002.safetensors").write_bytes(weights[: int(share * len(weights))])
+    assert not is_whole(folder)
+
+
+@pytest.mark.parametrize("missing", ["tokenizer_config.json", "model.safetensors"])
+def test_a_folder_that_lacks_a_file_is_not_whole(tmp_path: Path, missing: str) -> None:
+    (saved(tmp_path / "lacking") / missing).unlink()
+    assert not is_whole(tmp_path / "lacking")
+
+
+def test_a_shard_that_the_index_names_must_be_there(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "two", "model-00001-of-00002.safetensors")
+    shards = {"head": "model-00001-of-00002.safetensors", "norm": "model-00002-of-00002.safetensors"}
+    (folder / INDEX).write_text(json.dumps({"weight_map": shards}))
+    assert not is_whole(folder)
+    (folder / INDEX).write_text('{"weight_map": {"head": ')
+    assert not is_whole(folder)
+    (folder / INDEX).write_text(json.dumps({"weight_map": {"head": shards["head"]}}))
+    assert is_whole(folder)
+
+
+def test_a_folder_that_is_not_there_is_not_whole(tmp_path: Path) -> None:
+    assert not is_whole(tmp_path / "none")
