@@ -70,6 +70,16 @@ class Warmup(Section):
     learning_rate: float = 2e-4
 
 
+class Regrounding(Section):
+    """EVR (rl/evr.py): half of a group are forks of the other half's calls, where the policy was unsure."""
+
+    enabled: bool = False
+    base: float = Field(default=0.5, ge=0, le=1)
+    gamma: float = 0.5
+    first: int = Field(default=20, ge=1)
+    alternatives: int = Field(default=10, ge=2, le=20)
+
+
 class Rl(Section):
     """Reinforcement learning through OpenRLHF."""
 
@@ -82,6 +92,7 @@ class Rl(Section):
     learning_rate: float = 1e-4
     save_steps: int = 10
     rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
+    regrounding: Regrounding = Regrounding()
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
     openrlhf: dict[str, Any] = {}

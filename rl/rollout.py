@@ -15,7 +15,7 @@ from uuid import uuid4
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
-from graphs.reasoning import ReasoningGraph, compile_reasoning, recursion_limit
+from graphs.reasoning import Checkpointer, ReasoningGraph, compile_reasoning, recursion_limit
 from rl.config import Config, Episode, load_config
 from rl.rewards.compose import score
 from rl.tasks.task import Task
@@ -69,7 +69,9 @@ def laptop_tools() -> Toolbox:
     return Toolbox(load_tools(list(Episode().tools)))
 
 
-def open_run(run: Path, policy: Policy | None = None, tools: bool = True) -> RunParts:
+def open_run(
+    run: Path, policy: Policy | None = None, tools: bool = True, checkpointer: Checkpointer = None
+) -> RunParts:
     """The parts of the run in a folder; `tools=False` for an agent that has none."""
     config = load_config(run / CONFIG)
     encoder = Encoder.from_checkpoint(run / "checkpoints" / "base")
@@ -83,7 +85,7 @@ def open_run(run: Path, policy: Policy | None = None, tools: bool = True) -> Run
         limits=limits,
         sampling=Sampling(temperature=0.0),
     )
-    return RunParts(config, encoder, store, limits, compile_reasoning(agent))
+    return RunParts(config, encoder, store, limits, compile_reasoning(agent, checkpointer))
 
 
 async def episodes(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from PIL.Image import Image
 
-from agent.policies.policy import Completion, PolicyError, Sampling
+from agent.policies.policy import Completion, PolicyError, Sampling, entropy
 
 
 class Engine(Protocol):
@@ -36,8 +36,7 @@ class EnginePolicy:
         params.min_tokens = 1
         params.min_p = sampling.min_p
         params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
-        if params.logprobs is None:
-            params.logprobs = 0
+        params.logprobs = max(params.logprobs or 0, sampling.alternatives)
         before = self._version()
         pictures = {"image": [image.convert("RGB") for image in images]} if images else None
         output = await self._engine.generate(list(token_ids), params, multi_modal_data=pictures)
@@ -57,6 +56,7 @@ class EnginePolicy:
             got = f"{len(known)} log-probabilities for {len(ids)} sampled ids"
             raise PolicyError(f"The engine gave {got}, expected one for each.")
         logprobs = tuple(float(at.logprob) for at in known)
+        likeliest = (sorted((each.logprob for each in at.values()), reverse=True) for at in sampled.logprobs)
         after = self._version()
         return Completion(
             token_ids=ids,
@@ -64,4 +64,7 @@ class EnginePolicy:
             finish_reason=sampled.finish_reason,
             versions=(before,) if before == after else (before, after),
             prompt_tokens=len(output.prompt_token_ids),
+            entropies=tuple(entropy(each[: sampling.alternatives]) for each in likeliest)
+            if sampling.alternatives
+            else (),
         )

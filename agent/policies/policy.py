@@ -7,7 +7,8 @@ the prompt encoder, and nothing here tokenises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -34,6 +35,8 @@ class Sampling:
     """Ids that must never be sampled: the vision tokens, which would break every later forward pass."""
     min_p: float = 0.0
     """Tokens less probable than this share of the likeliest one are not sampled (min-p, arXiv 2407.01082)."""
+    alternatives: int = 0
+    """How many of the likeliest tokens' log-probabilities to look at; with some, a completion says its entropies."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ class Completion:
     """The policy versions that were live while it was sampled: one normally, two if weights were swapped in flight."""
     prompt_tokens: int | None
     """The prompt length that the server counted after it expanded the images; None where a policy does not count."""
+    entropies: tuple[float, ...] = ()
+    """For each sampled id the entropy, in nats, of the likeliest `Sampling.alternatives` tokens that could have stood
+    there; empty where none were asked for."""
+
+
+def entropy(logprobs: Iterable[float]) -> float:
+    """-sum p ln p in nats over the given natural log-probabilities, which need not be all; 0 for impossible ones."""
+    return -sum(math.exp(logprob) * logprob for logprob in logprobs if logprob > -math.inf)
 
 
 class Policy(Protocol):

@@ -18,7 +18,7 @@ from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
 from agent.policies.picture_urls import PictureURLs
-from agent.policies.policy import Completion, PolicyError, Sampling
+from agent.policies.policy import Completion, PolicyError, Sampling, entropy
 
 BAN = -100.0
 """The logit bias that bans an id: the lowest that the OpenAI and vLLM protocols allow."""
@@ -126,8 +126,13 @@ class ServedPolicy:
         return client
 
 
+class _Alternative(BaseModel):
+    logprob: float
+
+
 class _Token(BaseModel):
     logprob: float
+    top_logprobs: list[_Alternative] = []
 
 
 class _Logprobs(BaseModel):
@@ -155,7 +160,7 @@ def _sampling_params(sampling: Sampling) -> dict[str, Any]:
         "top_p": sampling.top_p,
         "min_p": sampling.min_p,
         "max_tokens": sampling.max_tokens,
-        "logprobs": 0,  # of the sampled token only
+        "logprobs": sampling.alternatives,  # beside the sampled token's
         "detokenize": False,
     }
     if sampling.seed is not None:
@@ -194,6 +199,12 @@ def _completion(content: bytes, versions: tuple[str, ...], sampling: Sampling) -
         finish_reason=choice.finish_reason,
         versions=versions,
         prompt_tokens=answer.usage.prompt_tokens,
+        entropies=tuple(
+            entropy(sorted((each.logprob for each in token.top_logprobs), reverse=True)[: sampling.alternatives])
+            for token in choice.logprobs.content
+        )
+        if sampling.alternatives
+        else (),
     )
 
 

@@ -1,36 +1,43 @@
 """What OpenRLHF's rollout actor runs for each sample: the compiled graph, on the actor's own engine.
 
-OpenRLHF loads this file by path and builds `AgentExecutor` without arguments; the run's folder comes by environment. A
-sample whose tokens do not agree with the engine's, whose trajectory fails the check, or in which a tool of ours had a
-bug is refused and sampled again; if that keeps happening the run stops, because a pipeline that misaligns tokens must
-not train. Every finished episode lands in the run's trajectory store.
+OpenRLHF loads this file by path and builds `AgentExecutor` without arguments; the run's folder comes by environment.
+The calls for one prompt meet: its episodes are sampled as a group (rl/groups.py) and scored together, so that a reward
+may compare them. Every finished episode lands in the run's trajectory store.
 """
 
 import json
 import os
-import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
+from langgraph.checkpoint.memory import InMemorySaver
 from openrlhf.utils.agent import AgentExecutorBase
 
-from agent.ledger import Ledger, LedgerError
 from agent.policies.engine import EnginePolicy
-from agent.policies.policy import PolicyError
 from agent.turn import Overrides
+from rl.bridge.attempts import Attempts
 from rl.bridge.executor_version import episodes_per_step, resumed_step, step_version
 from rl.bridge.launch import RUN_FOLDER
-from rl.rewards.compose import UnscoredError, score
-from rl.rollout import RunParts, open_run, sampling_of
+from rl.bridge.meeting import Meeting
+from rl.config import load_config
+from rl.groups import branching_of, sample_group
+from rl.rewards.compose import score_group
+from rl.rollout import CONFIG, RunParts, open_run, sampling_of
 from rl.tasks.task import Task
-from rl.trajectories.check import RefusedError, TrainingRow, training_row
+from rl.trajectories.check import TrainingRow
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
 
-REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
-"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool, a turn that
-the engine broke off."""
+
+@dataclass(frozen=True)
+class Sample:
+    """A scored episode and what of it trains."""
+
+    trajectory: Trajectory
+    row: TrainingRow
 
 
 class AgentExecutor(AgentExecutorBase):
@@ -38,11 +45,16 @@ class AgentExecutor(AgentExecutorBase):
 
     def __init__(self) -> None:
         run = Path(os.environ[RUN_FOLDER])
-        self.run: RunParts = open_run(run)
+        config = load_config(run / CONFIG)
+        self.branching = branching_of(config)
+        self.threads = InMemorySaver() if self.branching else None
+        self.run: RunParts = open_run(run, checkpointer=self.threads)
         self.trajectories = TrajectoryStore(run / "trajectories" / "rl")
-        self.per_step = episodes_per_step(self.run.config)
+        self.per_step = episodes_per_step(config)
         self.finished = resumed_step(run) * self.per_step
         self.refusals = run / "trajectories" / "refused.jsonl"
+        self.groups: Meeting[Sample] = Meeting(config.rl.samples_per_prompt)
+        self.random = Random(config.seed)
 
     async def execute(
         self,
@@ -56,47 +68,63 @@ class AgentExecutor(AgentExecutorBase):
     ) -> dict[str, Any]:
         """One episode of the task in `label`, as OpenRLHF takes it."""
         task = Task.from_plain(json.loads(label))
-        for _ in range(self.run.config.rl.refusals):
-            try:
-                trajectory, row = await self._episode(task, llm_engine, sampling_params)
-            except REFUSED as reason:
-                self._note(task, reason)
-                continue
-            self.trajectories.add(trajectory)
-            self.finished += 1
-            return _sample(prompt, label, images, trajectory, row, sampling_params.logprobs is not None)
-        raise RefusedError(
-            f"{self.run.config.rl.refusals} trajectories of {task.id} were refused in a row; {self.refusals} says why."
-        )
+        sample = await self.groups.take(task.id, lambda: self._group(task, llm_engine, sampling_params))
+        return as_openrlhf_takes_it(prompt, label, images, sample, sampling_params.logprobs is not None)
 
-    async def _episode(self, task: Task, engine: Any, sampling_params: Any) -> tuple[Trajectory, TrainingRow]:
-        started = time.perf_counter()
+    async def _group(self, task: Task, engine: Any, sampling_params: Any) -> list[Sample]:
+        """All samples of one task, scored together; each lands in the trajectory store."""
         policy = EnginePolicy(engine, sampling_params, version=lambda: step_version(self.finished, self.per_step))
-        state = await self.run.ask(task, Overrides(policy, sampling_of(self.run.config)))
-        reward, components = score(task, state, self.run.config.rl.rewards)
-        row = training_row(Ledger.from_plain(state["ledger"]), self.run.encoder, self.run.store)
-        seconds = time.perf_counter() - started
-        return record(uuid4().hex, "rl", task, state, components, reward, seconds), row
+        sampling = sampling_of(self.run.config)
+        if self.branching:
+            allow_alternatives(engine, self.branching.alternatives)
+            sampling = replace(sampling, alternatives=self.branching.alternatives)
+        attempts = Attempts(self.run, task, Overrides(policy, sampling), self.threads, self._note)
+        attempted = await sample_group(
+            self.groups.size, attempts.fresh, attempts.fork, attempts.calls(self.branching), self.branching, self.random
+        )
+        scores = score_group(task, [each.episode.state for each in attempted], self.run.config.rl.rewards)
+        samples: list[Sample] = []
+        for attempt, (reward, components) in zip(attempted, scores, strict=True):
+            episode = attempt.episode
+            trajectory = record(
+                uuid4().hex, "rl", task, episode.state, components, reward, attempt.seconds, own_from=episode.own_from
+            )
+            self.trajectories.add(trajectory)
+            samples.append(Sample(trajectory, attempt.row))
+        self.finished += len(samples)
+        attempts.forget()
+        return samples
 
-    def _note(self, task: Task, reason: ValueError | PolicyError) -> None:
+    def _note(self, task: Task, reason: Exception) -> None:
         self.refusals.parent.mkdir(parents=True, exist_ok=True)
         with self.refusals.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"task": task.id, "reason": str(reason)}) + "\n")
 
 
-def _sample(
-    prompt: str, label: str, images: Any, trajectory: Trajectory, row: TrainingRow, with_logprobs: bool
-) -> dict[str, Any]:
+def allow_alternatives(engine: Any, count: int) -> None:
+    """Lets an engine's requests ask for `count` alternatives.
+
+    Where OpenRLHF 0.11.2 corrects by importance it starts vLLM with a limit of one, for which there is no flag; vLLM
+    compares each request with the limit that stands in the model's configuration.
+    """
+    model = engine.llm.model_config
+    model.max_logprobs = max(model.max_logprobs, count)
+
+
+def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, with_logprobs: bool) -> dict[str, Any]:
     """The dict that OpenRLHF 0.11.2 makes an Experience of."""
+    trajectory, row = sample.trajectory, sample.row
     pixels = (
         None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
     )
     sampled = trajectory.ledger["sampled"]
+    own = [(max(turn[0], trajectory.own_from), turn[1]) for turn in sampled if turn[1] > trajectory.own_from]
     used = {
         "turns": float(trajectory.turns),
         "tool_calls": float(len(trajectory.calls)),
         "images": float(len(trajectory.images)),
         "faults": float(trajectory.faults),
+        "forked": float(trajectory.own_from > 0),
     }
     return {
         "prompt": prompt,
@@ -106,7 +134,7 @@ def _sample(
         "reward": trajectory.reward,
         "scores": trajectory.rewards["answer"],
         "observation_tokens": row.ids,
-        "action_ranges": [(turn[0], turn[1]) for turn in sampled],
+        "action_ranges": own,
         "rollout_log_probs": row.logprobs if with_logprobs else None,
         "truncated": sampled[-1][4] == "length",
         "extra_logs": {**used, **{f"reward_{name}": value for name, value in trajectory.rewards.items()}},

@@ -32,16 +32,19 @@ class TrainingRow:
     """Tensor (images, 3), None without images."""
 
 
-def training_row(ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True) -> TrainingRow:
+def training_row(
+    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0
+) -> TrainingRow:
     """The row of a sound ledger. Raises RefusedError otherwise.
 
-    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up).
+    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
+    before it are another row's, and masked here (a fork's, see rl/forks.py).
     """
     import torch
 
     placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
     faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not ledger.sampled:
+    if not any(turn.end > own_from for turn in ledger.sampled):
         faults.append("nothing in it was sampled")
     if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
         faults.append("a log-probability is not a number of at most 0")
@@ -55,7 +58,7 @@ def training_row(ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bo
         raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
     return TrainingRow(
         ids=list(ledger.ids),
-        mask=ledger.loss_mask(),
+        mask=[0] * own_from + ledger.loss_mask()[own_from:],
         logprobs=ledger.logprobs(),
         pixel_values=torch.cat([pixels.values for pixels in seen]) if seen else None,
         image_grid_thw=torch.tensor([placed.grid for placed in ledger.images]) if seen else None,

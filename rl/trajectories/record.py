@@ -41,6 +41,8 @@ class Trajectory:
     seed: int | None = None
     versions: list[str] = field(default_factory=list[str])
     """Policy versions that sampled it, in order."""
+    own_from: int = 0
+    """The first id of the ledger that is its own: what was sampled before is another episode's, and trained there."""
 
     @property
     def correct(self) -> bool:
@@ -66,6 +68,7 @@ def record(
     reward: float,
     seconds: float,
     seed: int | None = None,
+    own_from: int = 0,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]
@@ -87,4 +90,5 @@ def record(
         seconds=seconds,
         seed=seed,
         versions=list(dict.fromkeys(versions)),
+        own_from=own_from,
     )

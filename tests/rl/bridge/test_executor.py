@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ class Engine:
 @pytest.fixture
 def run(tmp_path: Path, gallery: Gallery, processor: Any) -> Path:
     """A run's folder, as far as an executor needs it."""
-    config = Config.model_validate({"name": "test", "rl": {"prompts_per_step": 1, "samples_per_prompt": 2}})
+    config = Config.model_validate({"name": "test", "rl": {"prompts_per_step": 2, "samples_per_prompt": 1}})
     (tmp_path / "config.yaml").write_text(dump(config))
     (tmp_path / "images").symlink_to(gallery[0].folder)
     processor.save_pretrained(tmp_path / "checkpoints" / "base")
@@ -171,7 +172,7 @@ def test_every_sample_logs_the_same_names(
     task = of_kind(gallery, "name")
     engines = [Engine(looks(task), encoder), Engine(answers("solid"), encoder), Engine(["Hm."], encoder)]
     logs = [execute(task, engine)["extra_logs"] for engine in engines]
-    names = {"turns", "tool_calls", "images", "faults"}
+    names = {"turns", "tool_calls", "images", "faults", "forked"}
     rewards = {"reward_answer", "reward_tool_use", "reward_format", "reward_calls"}
     assert all(set(log) == names | rewards for log in logs)
     assert all(isinstance(value, float) for log in logs for value in log.values())
@@ -295,3 +296,49 @@ def test_a_resumed_executor_counts_on(run: Path, encoder: Encoder, gallery: Gall
     execute = request.getfixturevalue("execute")
     execute(of_kind(gallery, "name"), Engine(answers("solid"), encoder))
     assert kept(run)[0].versions == ["step-00020"]
+
+
+def test_half_a_group_forks_the_calls_of_the_other_half(
+    run: Path, encoder: Encoder, gallery: Gallery, request: Any
+) -> None:
+    always = {"enabled": True, "base": 1.0, "gamma": 0.0}
+    rl = {"prompts_per_step": 1, "samples_per_prompt": 4, "regrounding": always, "rewards": {"answer": 1.0, "cca": 1.0}}
+    (run / "config.yaml").write_text(dump(Config.model_validate({"name": "test", "rl": rl})))
+    executor = request.getfixturevalue("executor")
+    task = of_kind(gallery, "name")
+
+    class Forked(Engine):
+        """Plays whole turns; asked to go on from within the first one, it writes the rest of that."""
+
+        llm = SimpleNamespace(model_config=SimpleNamespace(max_logprobs=1))
+
+        async def generate(self, prompt_token_ids: list[int], sampling_params: Params, **options: Any) -> Any:
+            assert sampling_params.logprobs == 10
+            chat = self.encoder.decode(prompt_token_ids).rpartition("<|im_start|>assistant\n")
+            self.asked = chat[0].count("<|im_start|>assistant")
+            turns = self.turns
+            self.turns = [turn.removeprefix(chat[2]) for turn in turns]
+            output = await super().generate(prompt_token_ids, sampling_params, **options)
+            self.turns = turns
+            return output
+
+    engine = Forked(looks(task), encoder)
+
+    async def group() -> list[dict[str, Any]]:
+        label = json.dumps(task.to_plain())
+        return await asyncio.gather(
+            *(executor.execute(task.question, label, Params(), 512, None, engine) for _ in range(4))
+        )
+
+    got = asyncio.run(group())
+    assert [each["extra_logs"]["forked"] for each in got] == [0.0, 0.0, 1.0, 1.0]
+    assert [each["reward"] for each in got] == [2.0] * 4  # all right, all looked at the same place
+    assert engine.llm.model_config.max_logprobs == 10
+    fresh, fork = got[0], got[2]
+    assert fork["observation_tokens"] == fresh["observation_tokens"]
+    begins, own = fresh["action_ranges"][0][0], fork["action_ranges"][0][0]
+    said = encoder.decode(fresh["observation_tokens"][begins:own])
+    assert said.endswith('"arguments": {"image": ')
+    assert fork["action_ranges"][1:] == fresh["action_ranges"][1:]
+    assert [each.own_from for each in kept(run)] == [0, 0, own, own]
+    assert executor.threads.storage == {}
