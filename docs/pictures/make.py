@@ -21,7 +21,7 @@ from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
 FOLDER = Path(__file__).parent
-TASK = ("validation", 6)
+TASK = ("validation", 11)
 """Split and number of the phantom that is shown."""
 SEEN = 112
 """Side, in pixels, at which the embedded policy sees every image."""
