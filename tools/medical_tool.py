@@ -184,7 +184,7 @@ def _make(function: ToolFunction, options: Mapping[str, Any]) -> MedicalTool:
 
 
 def _all_images(images: Sequence[object]) -> bool:
-    return all(isinstance(each, MedicalImage) for each in images)
+    return type(images) in (tuple, list) and all(isinstance(each, MedicalImage) for each in images)
 
 
 def _configured_images(config: RunnableConfig) -> Sequence[MedicalImage]:

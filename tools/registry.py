@@ -89,8 +89,8 @@ def _enter(entry: EntryPoint) -> None:
         register(loaded)
     elif not isinstance(loaded, ModuleType):
         raise ValueError(
-            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which is a {type(loaded).__name__}; expected a LangChain "
-            "tool, or a module with functions that are @medical_tool."
+            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which is a {type(loaded).__name__}; expected a "
+            "LangChain tool, or a module with functions that are @medical_tool."
         )
 
 

@@ -1,5 +1,5 @@
 """Calls run in places of their own (processes, Ray actors), one call at a time in each, so what a call does to its
-place costs that call alone. Places are started when they are needed, kept for later calls, and replaced when they are lost.
+place costs that call alone. Places are started when needed, kept for later calls, and replaced when they are lost.
 
 Starting a place, loading the tool there, warming it up and waiting for a free one happen before the call's deadline
 begins to count.
@@ -7,16 +7,15 @@ begins to count.
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from langchain_core.tools import BaseTool
-
 from tools.evidence import Evidence
 from tools.threads import in_thread
 from tools.wrappers.contract import Invocation, Step
+from tools.wrappers.far import Reference, refer
 
 
 class Place(Protocol):
@@ -27,11 +26,12 @@ class Place(Protocol):
         """Whether it was ended, or ended by itself."""
         ...
 
-    def has(self, tool: BaseTool) -> bool:
-        """Whether `tool` is loaded there."""
+    @property
+    def loaded(self) -> Set[Reference]:
+        """The tools that are ready there."""
         ...
 
-    def load(self, tool: BaseTool) -> None:
+    def load(self, tool: Reference) -> None:
         """Loads and warms up `tool`; waits for it. Raises ToolFailed, or RuntimeError for a tool that cannot be."""
         ...
 
@@ -69,17 +69,17 @@ class Elsewhere(Generic[P]):
     async def __call__(self, call: Invocation, proceed: Step) -> Evidence:
         loan = _Loan[P]()
         try:
-            place = await in_thread(partial(self._lend, loan, call.tool))
+            place = await in_thread(partial(self._lend, loan, refer(call.tool)))
             return await proceed(replace(call, run=place.run))
         finally:
             self._take_back(loan)
 
-    def _lend(self, loan: _Loan[P], tool: BaseTool) -> P:
+    def _lend(self, loan: _Loan[P], tool: Reference) -> P:
         self._free_places.acquire()
         place = None
         try:
             place = self._idle_place(tool) or self._start()
-            if not place.has(tool):
+            if tool not in place.loaded:
                 place.load(tool)
         except BaseException:
             if place is not None:
@@ -106,11 +106,11 @@ class Elsewhere(Generic[P]):
                 self._idle.append(place)
         self._free_places.release()
 
-    def _idle_place(self, tool: BaseTool) -> P | None:
+    def _idle_place(self, tool: Reference) -> P | None:
         """The place that had `tool` last, or else was idle longest."""
         with self._lock:
             for number in reversed(range(len(self._idle))):
-                if self._idle[number].has(tool):
+                if tool in self._idle[number].loaded:
                     return self._idle.pop(number)
             return self._idle.pop(0) if self._idle else None
 

@@ -6,7 +6,7 @@ next call gets a new one. Images are read from the store there and written to it
 through the pipe, and what the process wrote is verified by its hash before it is believed.
 
 Nothing is left behind: a process dies with the pipe to its parent (`tools/wrappers/worker.py`), even if the parent is
-killed. This guards against tools that fail, not against tools that attack: these may still read files and use a network.
+killed. This guards against tools that fail, not against tools that attack: these can still read files.
 """
 
 import asyncio
@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Pipe
 from typing import Any
-
-from langchain_core.tools import BaseTool
 
 from tools.calls import ToolCall
 from tools.errors import ToolFailed
@@ -74,7 +72,7 @@ class Process:
 
     def __init__(self, memory_bytes: int, ready_s: float) -> None:
         self._ready_s = ready_s
-        self._loaded: set[Reference] = set()
+        self.loaded: set[Reference] = set()
         self._killing = threading.Lock()
         self._killed = False
         self._pipe, far_end = Pipe()
@@ -97,13 +95,9 @@ class Process:
     def lost(self) -> bool:
         return self._killed
 
-    def has(self, tool: BaseTool) -> bool:
-        return refer(tool) in self._loaded
-
-    def load(self, tool: BaseTool) -> None:
-        reference = refer(tool)
-        self._ask(Request(reference), tool.name, self._ready_s).open()
-        self._loaded.add(reference)
+    def load(self, tool: Reference) -> None:
+        self._ask(Request(tool), tool.name, self._ready_s).open()
+        self.loaded.add(tool)
 
     async def run(self, call: Invocation) -> Evidence:
         try:

@@ -92,26 +92,22 @@ class Actor:
         self._ray = _joined()
         self._actor = self._ray.remote(FarTools).options(**options).remote()
         self._ready_s = ready_s
-        self._loaded: set[Reference] = set()
+        self.loaded: set[Reference] = set()
         self._ended = False
 
     @property
     def lost(self) -> bool:
         return self._ended
 
-    def has(self, tool: BaseTool) -> bool:
-        return refer(tool) in self._loaded
-
-    def load(self, tool: BaseTool) -> None:
-        reference = refer(tool)
+    def load(self, tool: Reference) -> None:
         try:
-            outcome: Outcome[None] = self._ray.get(self._actor.load.remote(reference), timeout=self._ready_s)
+            outcome: Outcome[None] = self._ray.get(self._actor.load.remote(tool), timeout=self._ready_s)
         except self._ray.exceptions.GetTimeoutError:
             raise ToolFailed(f"{tool.name} found no room in the Ray engine within {self._ready_s:g} s.") from None
         except self._ray.exceptions.RayError as error:
             raise ToolFailed(f"{tool.name} lost its Ray actor ({type(error).__name__}).") from error
         outcome.open()
-        self._loaded.add(reference)
+        self.loaded.add(tool)
 
     async def run(self, call: Invocation) -> Evidence:
         try:
@@ -163,7 +159,7 @@ def _joined() -> Any:
                 library.init(address=os.environ.get("RAY_ADDRESS", "auto"), log_to_driver=False)
             except ConnectionError as error:
                 raise ToolFailed(
-                    "This tool runs on Ray, and no Ray engine runs here: start one with `ray start --head`, or name one "
-                    "in RAY_ADDRESS."
+                    "This tool runs on Ray, and no Ray engine runs here: start one with `ray start --head`, or name "
+                    "one in RAY_ADDRESS."
                 ) from error
     return library
