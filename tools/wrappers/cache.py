@@ -61,7 +61,9 @@ class Cache:
 
 def _key(call: Invocation, version: str) -> Key:
     numbers: tuple[str, ...] | None = getattr(call.tool, "image_parameters", None)
-    looked_at = call.image_ids if numbers is None else [call.image_ids[call.arguments[each] - 1] for each in numbers]
+    looked_at = (
+        call.image_ids if numbers is None else [call.image_ids[int(call.arguments[each]) - 1] for each in numbers]
+    )
     arguments: dict[str, Any] = dict(sorted(call.arguments.items()))
     return call.tool.name, version, to_json(arguments, fallback=repr).decode(), str(call.store.folder), *looked_at
 

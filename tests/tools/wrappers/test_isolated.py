@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+import unruly
 
-from tests.tools.wrappers import unruly
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.medical_tool import MedicalTool, medical_tool
@@ -30,13 +30,13 @@ def call(tool: MedicalTool) -> ToolCall:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 async def test_what_a_tool_does_to_its_process_costs_its_own_call(store: ImageStore, noise: MedicalImage) -> None:
-    crashes = {
-        unruly.segfault: "segfault ended its process (signal SIGSEGV)",
-        unruly.leave: "leave ended its process (exit status 3)",
-        unruly.loop: "loop did not finish in 1 s and was given up",
-        unruly.greedy: "more memory than it may have",
-        unruly.babble: "babble answered with what cannot be read",
-    }.items()
+    crashes = [
+        (unruly.segfault, "segfault ended its process (signal SIGSEGV)"),
+        (unruly.leave, "leave ended its process (exit status 3)"),
+        (unruly.loop, "loop did not finish in 1 s and was given up"),
+        (unruly.greedy, "more memory than it may have"),
+        (unruly.babble, "babble answered with what cannot be read"),
+    ]
     tools = [*(tool for tool, _ in crashes), unruly.corner]
     box = Toolbox(tools, deadline_s=300, wrappers=[isolated(processes=1, memory_bytes=4 * GIGABYTE)])
     here = await Toolbox([unruly.corner]).run([call(unruly.corner)], [store.put(noise)], store)
@@ -109,7 +109,7 @@ def test_no_process_outlives_the_program(tmp_path: Path, end: str) -> None:
     program = """
 import asyncio, os, signal, sys, time
 import numpy as np
-from tests.tools.wrappers import unruly
+import unruly
 from tools import ImageStore, MedicalImage, Toolbox, ToolCall
 from tools.wrappers.isolated import isolated
 
@@ -125,7 +125,7 @@ async def main():
 asyncio.run(main())
 """
     pids = tmp_path / "pids"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "UNRULY_PIDS": str(pids)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", "UNRULY_PIDS": str(pids)}
     command = [sys.executable, "-c", program, str(tmp_path / "store"), end]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert ended.returncode == (-signal.SIGKILL if end == "kill" else 0), ended.stderr
