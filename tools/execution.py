@@ -1,16 +1,13 @@
 """One tool call, from validated arguments to evidence that a policy can be shown, whatever kind of tool it is.
 
-A medical tool's function is called directly: LangChain's `invoke` costs more than many a tool here. Any other LangChain
-tool goes through `invoke`, with the images in its config. What comes back is data from outside: its types and sizes are
-checked before any of it is kept.
+A medical tool's function is called directly, any other LangChain tool as `tools/plain_tool.py` says. What comes back is
+data from outside: its types and sizes are checked before any of it is kept.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import ToolMessage
-from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 
 from tools.errors import ImageError, ToolFailed
@@ -19,6 +16,7 @@ from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.medical_tool import MedicalTool
+from tools.plain_tool import answer, answer_async
 
 MOST_TEXT = 20_000
 """Characters of a result: more would fill a policy's context."""
@@ -39,14 +37,14 @@ def evidence(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[Medi
     """What `tool` finds; image n is `images[n - 1]`. Raises what it raises; ToolFailed for a wrong return type."""
     if isinstance(tool, MedicalTool):
         return tool.apply(arguments, images)
-    return _evidence_in(tool.invoke(_langchain_call(tool, arguments), _config(images)))
+    return answer(tool, arguments, images)
 
 
 async def evidence_async(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
     """As `evidence`, for an asynchronous tool."""
     if isinstance(tool, MedicalTool):
         return await tool.aapply(arguments, images)
-    return _evidence_in(await tool.ainvoke(_langchain_call(tool, arguments), _config(images)))
+    return await answer_async(tool, arguments, images)
 
 
 def checked(found: Evidence, tool: BaseTool, limits: Limits) -> Evidence:
@@ -79,23 +77,6 @@ def _all_of(values: Sequence[object], kind: type, most: int, what: str, tool: Ba
         )
     if len(values) > most:
         raise ToolFailed(f"{tool.name} returned {len(values)} {what}, expected at most {most}.")
-
-
-def _langchain_call(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "tool_call", "id": "1", "name": tool.name, "args": dict(arguments)}
-
-
-def _config(images: Sequence[MedicalImage]) -> RunnableConfig:
-    return {"configurable": {"images": images}}
-
-
-def _evidence_in(answer: object) -> Evidence:
-    if not isinstance(answer, ToolMessage):
-        raise ToolFailed(f"The tool returned {type(answer).__name__}, expected text.")
-    if answer.status == "error":
-        raise ToolFailed(answer.text)
-    artifact: object = answer.artifact
-    return artifact if isinstance(artifact, Evidence) else Evidence(answer.text)
 
 
 def _text(text: object, tool: BaseTool) -> str:
