@@ -1,8 +1,9 @@
 """Tools that need a GPU, or another machine, run in Ray actors.
 
-The Ray engine is one that runs already: OpenRLHF's, or one started with `ray start`; none is started here. The machine
-of an actor needs this code and the tool's, but no file of ours: images travel with the call, those that the tool looks
-at. What comes back is checked there, so that nothing huge travels, and again here, before it is kept.
+The Ray engine is one that runs already: the one that this process is part of (OpenRLHF's), or the one that RAY_ADDRESS
+names; none is started here, and none is joined that nobody named. The machine of an actor needs this code and the
+tool's, but no file of ours: images travel with the call, those that the tool looks at. What comes back is checked
+there, so that nothing huge travels, and again here, before it is kept.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from tools.wrappers.far import Outcome, Reference, attempt, refer
 READY_S = 300.0
 """Seconds in which an actor must have found its GPU, and loaded and warmed up a tool."""
 
+_MENDED_BY = "Start one with `ray start --head` and set RAY_ADDRESS (auto: the one on this machine)."
 _joining = threading.Lock()
 
 
@@ -155,11 +157,12 @@ def _joined() -> Any:
     library: Any = ray
     with _joining:
         if not library.is_initialized():
+            if not (address := os.environ.get("RAY_ADDRESS")):
+                raise ToolFailed(f"This tool runs on Ray, and this process has joined no Ray engine. {_MENDED_BY}")
             try:
-                library.init(address=os.environ.get("RAY_ADDRESS", "auto"), log_to_driver=False)
+                library.init(address=address, log_to_driver=False)
             except ConnectionError as error:
                 raise ToolFailed(
-                    "This tool runs on Ray, and no Ray engine runs here: start one with `ray start --head`, or name "
-                    "one in RAY_ADDRESS."
+                    f"This tool runs on Ray, and no Ray engine answers at RAY_ADDRESS={address}. {_MENDED_BY}"
                 ) from error
     return library

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ logging.disable()
 assert "ray" not in sys.modules
 run("corner")
 import ray
-ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=sys.argv[2])
 run("corner", "huge", "ask_again", "buggy")
 for name in ("leave", "loop"):
     run(name)
@@ -48,12 +49,13 @@ print("pid", __import__("os").getpid())
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_tools_run_in_actors_of_the_engine_that_is_there(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "RAY_ADDRESS": ""}
-    environment.pop("RAY_ADDRESS")
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "store")]
-    ended = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1000, check=False
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
+    environment.pop("RAY_ADDRESS", None)
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:  # a socket's path must be short
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "store"), folder]
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1000, check=False
+        )
     assert ended.returncode == 0, ended.stderr
     *said, warm, pid = ended.stdout.splitlines()
     corner = ["corner ok Corner of image 2.", " (8, 8) True"]
