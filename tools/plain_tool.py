@@ -28,8 +28,7 @@ def answer(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[Medica
     said = function(**arguments)
     if type(said) is str:
         return Evidence(said)
-    formatted = tool.model_copy(update={"func": lambda **_: said})  # as LangChain makes text of it
-    return _evidence_in(formatted.invoke(_langchain_call(tool, arguments)))
+    return _as_text(tool, arguments, said)
 
 
 async def answer_async(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
@@ -39,8 +38,7 @@ async def answer_async(tool: BaseTool, arguments: Mapping[str, Any], images: Seq
     said = await cast("Awaitable[object]", function(**arguments))
     if type(said) is str:
         return Evidence(said)
-    formatted = tool.model_copy(update={"func": lambda **_: said, "coroutine": None})
-    return _evidence_in(formatted.invoke(_langchain_call(tool, arguments)))
+    return _as_text(tool, arguments, said)
 
 
 def _function(tool: BaseTool, kind: str, arguments: Mapping[str, Any]) -> Callable[..., object] | None:
@@ -48,7 +46,7 @@ def _function(tool: BaseTool, kind: str, arguments: Mapping[str, Any]) -> Callab
     function: Callable[..., object] | None = getattr(tool, kind, None)
     if function is None or type(tool) is not StructuredTool or tool.response_format != "content":
         return None
-    if tool.handle_tool_error or tool.handle_validation_error or arguments.keys() != _parameters(function):
+    if tool.handle_tool_error or tool.handle_validation_error or _parameters(function) != frozenset(arguments):
         return None
     listening = CallbackManager.configure(
         ensure_config().get("callbacks"), tool.callbacks, tool.verbose, inheritable_tags=tool.tags
@@ -62,6 +60,16 @@ def _parameters(function: Callable[..., object]) -> frozenset[str] | None:
         return frozenset(inspect.signature(function).parameters)
     except ValueError:  # some functions written in C have none
         return None
+
+
+def _as_text(tool: BaseTool, arguments: Mapping[str, Any], said: object) -> Evidence:
+    """What LangChain makes of a value that is no text, as if the function had just returned it."""
+
+    def again(**_: Any) -> object:
+        return said
+
+    formatted = tool.model_copy(update={"func": again, "coroutine": None})
+    return _evidence_in(formatted.invoke(_langchain_call(tool, arguments)))
 
 
 def _langchain_call(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Place(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether it was ended, or ended by itself."""
+        """Whether it was ended, or ended by itself. Asked only between calls."""
         ...
 
     @property
@@ -107,12 +107,14 @@ class Elsewhere(Generic[P]):
         self._free_places.release()
 
     def _idle_place(self, tool: Reference) -> P | None:
-        """The place that had `tool` last, or else was idle longest."""
-        with self._lock:
-            for number in reversed(range(len(self._idle))):
-                if tool in self._idle[number].loaded:
-                    return self._idle.pop(number)
-            return self._idle.pop(0) if self._idle else None
+        """The place that had `tool` last, or else was idle longest; none that was lost while it was idle."""
+        while True:
+            with self._lock:
+                having = [number for number, place in enumerate(self._idle) if tool in place.loaded]
+                place = self._idle.pop(having[-1] if having else 0) if self._idle else None
+            if place is None or not place.lost:
+                return place
+            place.end()
 
 
 def _end_all(places: list[P]) -> None:

@@ -59,9 +59,12 @@ class Answer:
     measurements: tuple[Measurement, ...]
 
 
-def isolated(processes: int = 2, memory_bytes: int = 8 * 2**30, ready_s: float = READY_S) -> Elsewhere["Process"]:
+def isolated(
+    processes: int = 2, memory_bytes: int | None = 8 * 2**30, ready_s: float = READY_S
+) -> Elsewhere["Process"]:
     """A wrapper that runs tools in at most `processes` processes of at most `memory_bytes` address space each.
 
+    None is no limit: a tool that uses a GPU reserves far more addresses than it needs memory.
     The tool must be importable there: defined at the top of a module that is not the script itself.
     """
     return Elsewhere(partial(Process, memory_bytes, ready_s), processes)
@@ -70,7 +73,7 @@ def isolated(processes: int = 2, memory_bytes: int = 8 * 2**30, ready_s: float =
 class Process:
     """One process that answers one call at a time."""
 
-    def __init__(self, memory_bytes: int, ready_s: float) -> None:
+    def __init__(self, memory_bytes: int | None, ready_s: float) -> None:
         self._ready_s = ready_s
         self.loaded: set[Reference] = set()
         self._killing = threading.Lock()
@@ -78,7 +81,7 @@ class Process:
         self._pipe, far_end = Pipe()
         with far_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tools.wrappers.worker", str(far_end.fileno()), str(memory_bytes)],
+                [sys.executable, "-m", "tools.wrappers.worker", str(far_end.fileno()), str(memory_bytes or -1)],
                 stdin=subprocess.PIPE,  # never written to: it closes when this process ends
                 stdout=2,  # what a tool prints must not get into what this program says
                 pass_fds=(far_end.fileno(),),
@@ -93,7 +96,7 @@ class Process:
 
     @property
     def lost(self) -> bool:
-        return self._killed
+        return self._killed or self._pipe.poll()  # between calls nothing is said: it has closed
 
     def load(self, tool: Reference) -> None:
         self._ask(Request(tool), tool.name, self._ready_s).open()

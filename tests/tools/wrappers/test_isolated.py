@@ -91,6 +91,10 @@ async def test_a_process_is_warmed_up_once_and_used_again_also_from_another_loop
     process = int(first.split()[0])
     assert first == again == f"{process} [{process}]"
     assert process != os.getpid()
+    os.kill(process, signal.SIGKILL)  # while it is idle: that is no call's fault
+    while psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+        await asyncio.sleep(0.01)
+    assert (await asyncio.to_thread(turn, call(unruly.warm)))[0].status == "ok"
     busy = await asyncio.to_thread(turn, *[call(unruly.slow)] * 4)
     assert len({each.text for each in busy}) <= 2 and all(each.status == "ok" for each in busy)
     turn_that_is_left = asyncio.ensure_future(box.run([call(unruly.slow)] * 3, [image], store))
