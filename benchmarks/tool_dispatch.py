@@ -1,6 +1,7 @@
 """What running tool calls costs, beside LangGraph's `ToolNode` with the very same tools. No model, no server.
 
-- Four tools of 100 ms in one turn: milliseconds, beside `ToolNode`.
+- Four tools of 100 ms in one turn: milliseconds, beside `ToolNode`, and beside one bare sleep of 100 ms in a thread, the
+  least that this machine can do just now.
 - A cache hit: milliseconds from a call of zoom_in to its result, beside the same call without a cache.
 - Dispatch overhead per call: a compiled graph of one node that runs tools which do nothing, less the same graph with a
   node that does nothing. Ours is the node of `agent/turn.py`: calls validated from the state, results written to it.
@@ -147,6 +148,11 @@ def _one_node(state: type, node: Any) -> Any:
     return graph.compile()
 
 
+async def one_sleep() -> None:
+    """A thread that sleeps 100 ms, and nothing else."""
+    await asyncio.to_thread(time.sleep, WAIT_S)
+
+
 async def interleaved(works: Mapping[str, Work], rounds: int) -> Rounds:
     """The costs of each work in every round; each ran once before."""
     for work in works.values():
@@ -197,6 +203,7 @@ async def measure(rounds: int, folder: str) -> list[tuple[str, Estimate, str]]:
         {
             "four tools, ours": ours("wait", {}, FOUR),
             "four tools, ToolNode": theirs("wait", {}, FOUR),
+            "four tools: one bare sleep": one_sleep,
         },
         max(10, rounds // 10),
     )
@@ -210,6 +217,8 @@ async def measure(rounds: int, folder: str) -> list[tuple[str, Estimate, str]]:
     )
     goals = {"four tools, ours": "<= 105", "cache hit": "<= 0.2"}
     found = [(f"{name} (ms)", median(costs), goals.get(name, "")) for name, costs in {**four, **hits}.items()]
+    sleeps = [[cost.wall for cost in four[name]] for name in ("four tools, ours", "four tools: one bare sleep")]
+    found.append(("four tools, ours / one bare sleep", _bootstrap(sleeps, lambda values: values[0] / values[1]), ""))
     for name, arguments in (("note", {"text": "a"}), ("note_async", {"text": "a"}), ("glance", {"image": 1})):
         for calls in (1, FOUR):
             case = f"{name} x {calls}"

@@ -60,7 +60,7 @@ def test_tools_run_in_actors_of_the_engine_that_is_there(tmp_path: Path) -> None
     *said, warm, pid = ended.stdout.splitlines()
     corner = ["corner ok Corner of image 2.", " (8, 8) True"]
     no_engine, said = said[0], said[1:]
-    assert no_engine.startswith("corner failed") and "start one with `ray start --head`" in no_engine
+    assert no_engine.startswith("corner failed") and "Start one with `ray start --head`" in no_engine
     assert said[:2] == corner
     assert said[2].startswith("huge failed") and "8000 x 8001" in said[2]
     assert said[3] == "ask_again retry Got 3, expected 4: give 4."
