@@ -1,7 +1,7 @@
 """What running tool calls costs, beside LangGraph's `ToolNode` with the very same tools. No model, no server.
 
-- Four tools of 100 ms in one turn: milliseconds, beside `ToolNode`, and beside one bare sleep of 100 ms in a thread, the
-  least that this machine can do just now.
+- Four tools of 100 ms in one turn: milliseconds, beside `ToolNode`, and beside one bare sleep of 100 ms in a thread,
+  the least that this machine can do just now.
 - A cache hit: milliseconds from a call of zoom_in to its result, beside the same call without a cache.
 - Dispatch overhead per call: a compiled graph of one node that runs tools which do nothing, less the same graph with a
   node that does nothing. Ours is the node of `agent/turn.py`: calls validated from the state, results written to it.
