@@ -7,6 +7,7 @@ full context or too many turns an outcome. What does raise is a lost policy (Pol
 resume.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
@@ -141,8 +142,9 @@ class Agent:
     async def execute(self, state: EpisodeState) -> Update:
         """Runs the calls in parallel; each with its deadline, a failure costing that call alone."""
         calls = [ToolCall.model_validate(call) for call in state["pending"]]
-        results = [self._showable(result) for result in await self.toolbox.run(calls, state["images"], self.store)]
-        return {"results": [result.model_dump(mode="json") for result in results], "pending": []}
+        spent = Counter(call["call"]["name"] for call in state["calls"] if call["status"] != "retry")
+        results = await self.toolbox.run(calls, state["images"], self.store, spent)
+        return {"results": [self._showable(each).model_dump(mode="json") for each in results], "pending": []}
 
     def _showable(self, result: ToolResult) -> ToolResult:
         """The result; a failed one without images where the policy's image processor refuses their shape."""

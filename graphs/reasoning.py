@@ -70,7 +70,7 @@ def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> Reason
 
 def build(
     policy: Policy,
-    tools: Sequence[BaseTool],
+    tools: Sequence[BaseTool] | Toolbox,
     *,
     encoder: Encoder,
     store: ImageStore,
@@ -78,7 +78,7 @@ def build(
     sampling: Sampling | None = None,
     checkpointer: Checkpointer = None,
 ) -> ReasoningGraph:
-    """The reasoning graph for a policy and tools.
+    """The reasoning graph for a policy and tools, or a Toolbox that has wrappers or limits of its own.
 
     `encoder` belongs to the policy's checkpoint, `store` holds the images. Invoke it with
     `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
@@ -86,7 +86,7 @@ def build(
     agent = Agent(
         policy=policy,
         encoder=encoder,
-        toolbox=Toolbox(tools),
+        toolbox=tools if isinstance(tools, Toolbox) else Toolbox(tools),
         store=store,
         limits=limits or Limits(),
         sampling=sampling or Sampling(temperature=0.0),

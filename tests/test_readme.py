@@ -55,6 +55,21 @@ print(load_tools(["mean_brightness"])[0].invoke({"image": 1}, {"configurable": {
     assert python(block("@medical_tool") + use, tmp_path) == "Mean brightness: 25.2.\n"  # 101 / 4
 
 
+def test_the_wrappers_of_the_readme_ration_and_remember(tmp_path: Path) -> None:
+    use = """
+import asyncio
+import numpy as np
+from tools import ImageStore, MedicalImage, ToolCall
+store = ImageStore("images")
+image = store.put(MedicalImage(np.zeros((64, 64), np.uint8)))
+look = ToolCall(name="zoom_in", arguments={"image": 1, "box": [0, 0, 499, 499]})
+turns = [asyncio.run(tools.run([look] * 4, [image], store, {"zoom_in": spent})) for spent in (0, 6)]
+print([[each.status for each in turn] for turn in turns], turns[0][0].images == turns[1][0].images)
+"""
+    said = python(block("Budget(8)") + use, tmp_path)
+    assert said == "[['ok', 'ok', 'ok', 'ok'], ['ok', 'ok', 'retry', 'retry']] True\n"
+
+
 def test_the_graph_of_the_readme_shows_four_quarters(tmp_path: Path, random_checkpoint: Path) -> None:
     use = """
 import asyncio
@@ -93,7 +108,7 @@ def test_the_agent_of_the_readme_asks_a_real_server(tmp_path: Path, random_check
 
 
 def test_no_python_block_goes_unchecked() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
 
 
 @pytest.mark.parametrize("name", sorted({words[0] for words in commands()}))

@@ -1,29 +1,31 @@
 """One tool call, from validated arguments to evidence that a policy can be shown, whatever kind of tool it is.
 
-A medical tool's function is called directly: LangChain's `invoke` costs more than many a tool here. Any other LangChain
-tool goes through `invoke`, with the images in its config. What comes back is data from outside: its types and sizes are
-checked before any of it is kept.
+A medical tool's function is called directly, any other LangChain tool as `tools/plain_tool.py` says. What comes back is
+data from outside: its types and sizes are checked before any of it is kept.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import ToolMessage
-from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 
-from tools.errors import ToolFailed
-from tools.evidence import Evidence
+from tools.errors import ImageError, ToolFailed
+from tools.evidence import Evidence, Measurement, Region
 from tools.images.image import MedicalImage
+from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.medical_tool import MedicalTool
+from tools.plain_tool import answer, answer_async
 
 MOST_TEXT = 20_000
 """Characters of a result: more would fill a policy's context."""
 
-MOST_PIXELS = 64_000_000
-"""Pixels of one returned image."""
+MOST_IMAGES = 64
+"""Of a result."""
+
+MOST_FINDINGS = 10_000
+"""Regions, or measurements, of a result."""
 
 
 def is_asynchronous(tool: BaseTool) -> bool:
@@ -35,43 +37,46 @@ def evidence(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[Medi
     """What `tool` finds; image n is `images[n - 1]`. Raises what it raises; ToolFailed for a wrong return type."""
     if isinstance(tool, MedicalTool):
         return tool.apply(arguments, images)
-    return _evidence_in(tool.invoke(_langchain_call(tool, arguments), _config(images)))
+    return answer(tool, arguments, images)
 
 
 async def evidence_async(tool: BaseTool, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
     """As `evidence`, for an asynchronous tool."""
     if isinstance(tool, MedicalTool):
         return await tool.aapply(arguments, images)
-    return _evidence_in(await tool.ainvoke(_langchain_call(tool, arguments), _config(images)))
+    return await answer_async(tool, arguments, images)
 
 
-def keep(found: Evidence, tool: BaseTool, store: ImageStore) -> tuple[Evidence, tuple[str, ...]]:
-    """The evidence, its images put into `store`, and their ids. Raises ToolFailed for what no policy can be shown."""
-    text = _text(found.text, tool)
+def checked(found: Evidence, tool: BaseTool, limits: Limits) -> Evidence:
+    """The evidence with text that can be written down. Raises ToolFailed for what no policy can be shown."""
+    _all_of(found.images, MedicalImage, MOST_IMAGES, "images", tool)
+    _all_of(found.regions, Region, MOST_FINDINGS, "regions", tool)
+    _all_of(found.measurements, Measurement, MOST_FINDINGS, "measurements", tool)
     for image in found.images:
-        if image.width * image.height > MOST_PIXELS:
-            raise ToolFailed(
-                f"{tool.name} returned an image of {image.width} x {image.height} pixels, expected at most "
-                f"{MOST_PIXELS} in all."
-            )
-    return replace(found, text=text), tuple(store.put(image) for image in found.images)
+        try:
+            limits.check_picture(image.width, image.height)
+            if image.volume is not None:
+                limits.check_volume(image.volume.count, image.width, image.height)
+        except ImageError as error:
+            raise ToolFailed(f"{tool.name} returned what is too large. {error}") from error
+    return replace(found, text=_text(found.text, tool))
 
 
-def _langchain_call(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "tool_call", "id": "1", "name": tool.name, "args": dict(arguments)}
+def keep(found: Evidence, tool: BaseTool, store: ImageStore, limits: Limits) -> Evidence:
+    """The checked evidence, its images put into `store`."""
+    found = checked(found, tool, limits)
+    for image in found.images:
+        store.put(image)
+    return found
 
 
-def _config(images: Sequence[MedicalImage]) -> RunnableConfig:
-    return {"configurable": {"images": images}}
-
-
-def _evidence_in(answer: object) -> Evidence:
-    if not isinstance(answer, ToolMessage):
-        raise ToolFailed(f"The tool returned {type(answer).__name__}, expected text.")
-    if answer.status == "error":
-        raise ToolFailed(answer.text)
-    artifact: object = answer.artifact
-    return artifact if isinstance(artifact, Evidence) else Evidence(answer.text)
+def _all_of(values: Sequence[object], kind: type, most: int, what: str, tool: BaseTool) -> None:
+    if type(values) not in (tuple, list) or not all(isinstance(each, kind) for each in values):
+        raise ToolFailed(
+            f"{tool.name} returned {type(values).__name__} as {what}, expected a tuple of {kind.__name__}."
+        )
+    if len(values) > most:
+        raise ToolFailed(f"{tool.name} returned {len(values)} {what}, expected at most {most}.")
 
 
 def _text(text: object, tool: BaseTool) -> str:

@@ -21,6 +21,7 @@ from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.provenance import Operation
 from tools.registry import register
+from tools.wrappers.contract import Wrapper
 
 ToolFunction = Callable[..., Evidence] | Callable[..., Awaitable[Evidence]]
 ImageNumber = Annotated[int, Field(ge=1, description="number of an image, from 1")]
@@ -31,10 +32,20 @@ class MedicalTool(StructuredTool):
 
     family: str = "other"
     version: str = "1"
-    """Changes whenever the same call would give another result: caches and provenance rely on it."""
+    """Changes whenever the same call would give another result: caches and provenance rely on it. Empty for a tool that
+    does not answer the same call the same way twice."""
 
     image_parameters: tuple[str, ...] = ()
     """The arguments that are image numbers."""
+
+    warm_up: Callable[[], object] | None = None
+    """Loads what takes long (models), before the first call and off its deadline."""
+
+    deadline_s: float | None = None
+    """Seconds that a call may take; None: as long as the Toolbox says."""
+
+    wrappers: tuple[Callable[..., Any], ...] = ()
+    """What a Toolbox puts around each call of this tool, inside its own wrappers."""
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
@@ -105,22 +116,43 @@ class MedicalTool(StructuredTool):
 @overload
 def medical_tool(function: ToolFunction, /) -> MedicalTool: ...
 @overload
-def medical_tool(*, family: str = "other", version: str = "1") -> Callable[[ToolFunction], MedicalTool]: ...
 def medical_tool(
-    function: ToolFunction | None = None, /, *, family: str = "other", version: str = "1"
+    *,
+    family: str = "other",
+    version: str = "1",
+    warm_up: Callable[[], object] | None = None,
+    deadline_s: float | None = None,
+    wrappers: Sequence[Wrapper] = (),
+) -> Callable[[ToolFunction], MedicalTool]: ...
+def medical_tool(
+    function: ToolFunction | None = None,
+    /,
+    *,
+    family: str = "other",
+    version: str = "1",
+    warm_up: Callable[[], object] | None = None,
+    deadline_s: float | None = None,
+    wrappers: Sequence[Wrapper] = (),
 ) -> MedicalTool | Callable[[ToolFunction], MedicalTool]:
     """Turns a typed function into a registered LangChain tool; its docstring is what the policy reads.
 
     Parameters annotated `MedicalImage` become image numbers; all others need annotations that JSON values fit (`Box`
-    and `Point` of tools.geometry for coordinates). Raises TypeError for a missing annotation or docstring. A function
-    inside another one is not registered: pass the tool itself.
+    and `Point` of tools.geometry for coordinates). `MedicalTool` says what the options mean. Raises TypeError for a
+    missing annotation or docstring. A function inside another one is not registered: pass the tool itself.
     """
+    options: dict[str, Any] = {
+        "family": family,
+        "version": version,
+        "warm_up": warm_up,
+        "deadline_s": deadline_s,
+        "wrappers": tuple(wrappers),
+    }
     if function is None:
-        return lambda function: _make(function, family, version)
-    return _make(function, family, version)
+        return lambda function: _make(function, options)
+    return _make(function, options)
 
 
-def _make(function: ToolFunction, family: str, version: str) -> MedicalTool:
+def _make(function: ToolFunction, options: Mapping[str, Any]) -> MedicalTool:
     name = function.__name__
     if not function.__doc__:
         raise TypeError(f"Got the tool {name} without a docstring; the policy reads it, so say what the tool does.")
@@ -143,9 +175,8 @@ def _make(function: ToolFunction, family: str, version: str) -> MedicalTool:
         func=None if asynchronous else cast("Callable[..., Evidence]", function),
         coroutine=cast("Callable[..., Awaitable[Evidence]]", function) if asynchronous else None,
         args_schema=create_model(name, __config__=ConfigDict(extra="forbid"), **fields),
-        family=family,
-        version=version,
         image_parameters=image_parameters,
+        **options,
     )
     if "<locals>" not in function.__qualname__:  # a tool made inside a function is its maker's own
         register(made)
@@ -153,7 +184,7 @@ def _make(function: ToolFunction, family: str, version: str) -> MedicalTool:
 
 
 def _all_images(images: Sequence[object]) -> bool:
-    return all(isinstance(each, MedicalImage) for each in images)
+    return type(images) in (tuple, list) and all(isinstance(each, MedicalImage) for each in images)
 
 
 def _configured_images(config: RunnableConfig) -> Sequence[MedicalImage]:

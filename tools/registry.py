@@ -10,12 +10,15 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 
 from langchain_core.tools import BaseTool
 
 ENTRY_POINT_GROUP = "medvista.tools"
+NO_TOOLS = ("tools.images", "tools.wrappers")
+"""Folders beside this file that hold no tools."""
 
 _tools: dict[str, BaseTool] = {}
 
@@ -65,14 +68,30 @@ def _family(family: str) -> list[BaseTool]:
 @cache
 def _discover() -> None:
     for folder in pkgutil.iter_modules([str(Path(__file__).parent)], "tools."):
-        if folder.ispkg and folder.name != "tools.images":
+        if folder.ispkg and folder.name not in NO_TOOLS:
             package = importlib.import_module(folder.name)
             for module in pkgutil.iter_modules(package.__path__, f"{folder.name}."):
                 importlib.import_module(module.name)
     for entry in entry_points(group=ENTRY_POINT_GROUP):
+        _enter(entry)
+
+
+def _enter(entry: EntryPoint) -> None:
+    named = f"{entry.name} = {entry.value!r}" + (f" of the package {entry.dist.name}" if entry.dist else "")
+    try:
         loaded: object = entry.load()
-        if isinstance(loaded, BaseTool):
-            register(loaded)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which cannot be loaded: {error}. Mend that package or "
+            "uninstall it."
+        ) from error
+    if isinstance(loaded, BaseTool):
+        register(loaded)
+    elif not isinstance(loaded, ModuleType):
+        raise ValueError(
+            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which is a {type(loaded).__name__}; expected a "
+            "LangChain tool, or a module with functions that are @medical_tool."
+        )
 
 
 def _home(tool: BaseTool) -> str:

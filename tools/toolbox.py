@@ -5,20 +5,24 @@ what it cannot as `failed`; anything else is a `bug`: logged with its traceback,
 """
 
 import asyncio
+import difflib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from langchain_core.tools import BaseTool, ToolException
 
 from tools.calls import Status, ToolCall, ToolResult
-from tools.deadline import DeadlinePassedError, in_loop, in_thread
 from tools.errors import ToolRetry
-from tools.evidence import Evidence
-from tools.execution import evidence, evidence_async, is_asynchronous, keep
-from tools.images.store import ImageStore, StoredImages
+from tools.images.limits import Limits
+from tools.images.store import ImageStore
 from tools.signature import prompt_line
-from tools.validation import find_tool, validated_arguments
+from tools.validation import arguments_model, find_tool, validated_arguments
+from tools.wrappers.contract import Invocation, Step, Wrapper, wrapped
+from tools.wrappers.deadline import Deadline
+from tools.wrappers.here import run_here
+from tools.wrappers.warm_up import WarmUp
 
 __all__ = ["ToolCall", "ToolResult", "Toolbox"]
 
@@ -26,17 +30,42 @@ _log = logging.getLogger(__name__)
 
 
 class Toolbox:
-    """The tools of one agent. Medical tools and any other LangChain tools; names must differ (ValueError)."""
+    """The tools of one agent: medical tools and any other LangChain tools, e.g. those of `load_tools`.
 
-    def __init__(self, tools: Sequence[BaseTool], deadline_s: float = 20.0, max_calls: int = 4) -> None:
+    `wrappers` go around every call, the first outermost; `only` puts one around some tools, and a tool may bring its
+    own (`@medical_tool(wrappers=...)`), which go inside these:
+
+        Toolbox(tools, wrappers=[Budget(8), Cache(), only("read_text", isolated())])
+
+    is at most eight calls an episode, of which repeated ones are answered from memory, and read_text in a process of
+    its own. The folder `tools/wrappers/` has them all and says how to write one. A deadline needs no wrapper: each call
+    has `deadline_s` seconds, or what its tool declares, from when the tool is ready.
+
+    Raises ValueError for two tools of one name, and for a wrapper that is meant for a tool that is not here.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[BaseTool],
+        deadline_s: float = 20.0,
+        max_calls: int = 4,
+        wrappers: Sequence[Wrapper] = (),
+        limits: Limits | None = None,
+    ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         if len(self._tools) != len(tools):
             raise ValueError(f"Got tools of the same name: {sorted(tool.name for tool in tools)}; expected each once.")
         self._prompt_section = "\n".join(prompt_line(tool) for tool in tools)
         self.deadline_s = deadline_s
-        """Seconds that a call may take."""
+        """Seconds that a call may take, where its tool declares no other number."""
         self.max_calls = max_calls
         """Calls of one turn that are run; the ones after are refused."""
+        self.limits = limits or Limits()
+        """Of the images that tools may return."""
+        for wrapper in wrappers:
+            _check_names(wrapper, self._tools)
+        self._steps = {tool.name: _around(tool, wrappers, deadline_s) for tool in tools}
+        self._models = {tool.name: arguments_model(tool) for tool in tools}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,57 +78,98 @@ class Toolbox:
 
     def validate(self, call: ToolCall, image_count: int) -> None:
         """Raises ToolRetry for an unknown tool, a wrong argument or an image number outside 1..image_count."""
-        validated_arguments(find_tool(call, self._tools), call, image_count)
+        self._arguments(call, image_count)
 
-    async def run(self, calls: Sequence[ToolCall], images: Sequence[str], store: ImageStore) -> list[ToolResult]:
+    async def run(
+        self,
+        calls: Sequence[ToolCall],
+        images: Sequence[str],
+        store: ImageStore,
+        spent: Mapping[str, int] | None = None,
+    ) -> list[ToolResult]:
         """The results of `calls`, in their order; all run at once. Raises nothing for what a tool does.
 
         `images` are the conversation's images as ids of `store`, number 1 first; what tools return is put there.
+        `spent` is how often each tool was called in earlier turns of this episode, for wrappers that ration.
         """
-        return list(await asyncio.gather(*(self._result(*each, images, store) for each in enumerate(calls, 1))))
+        turn: dict[object, Any] = {}
+        results = [self._result(*each, images, store, spent or {}, turn) for each in enumerate(calls, 1)]
+        return [await results[0]] if len(results) == 1 else list(await asyncio.gather(*results))
 
-    async def _result(self, place: int, call: ToolCall, images: Sequence[str], store: ImageStore) -> ToolResult:
+    async def _result(
+        self,
+        place: int,
+        call: ToolCall,
+        images: Sequence[str],
+        store: ImageStore,
+        spent: Mapping[str, int],
+        turn: dict[object, Any],
+    ) -> ToolResult:
         started = time.perf_counter()
-        version = getattr(self._tools.get(call.name), "version", "")
+        version = str(getattr(self._tools.get(call.name), "version", ""))
 
         def failure(status: Status, text: str) -> ToolResult:
             seconds = time.perf_counter() - started
-            return ToolResult(call=call, status=status, text=text, seconds=seconds, tool_version=str(version))
+            return ToolResult(call=call, status=status, text=text, seconds=seconds, tool_version=version)
 
         try:
             if place > self.max_calls:
                 raise ToolRetry(
                     f"Got call {place} of this turn, expected at most {self.max_calls}: repeat it in a later turn."
                 )
-            found, ids = await self._run(call, images, store)
+            tool, arguments = self._arguments(call, len(images))
+            found = await self._steps[call.name](
+                Invocation(tool, call, arguments, images, store, self.limits, run_here, spent, turn)
+            )
             return ToolResult(
                 call=call,
                 status="ok",
                 text=found.text,
-                images=ids,
-                regions=found.regions,
-                measurements=found.measurements,
+                images=tuple(store.put(image) for image in found.images),
+                regions=tuple(found.regions),
+                measurements=tuple(found.measurements),
                 seconds=time.perf_counter() - started,
-                tool_version=str(version),
+                tool_version=version,
             )
         except ToolRetry as error:
             return failure("retry", str(error))
         except ToolException as error:
             return failure("failed", str(error))
-        except DeadlinePassedError:
-            return failure("failed", f"{call.name} did not finish in {self.deadline_s:g} s and was given up.")
         except Exception:
             _log.exception("the tool %s has a bug", call.name)
             return failure("bug", f"{call.name} failed on our side, not because of your call. Go on without it.")
 
-    async def _run(self, call: ToolCall, images: Sequence[str], store: ImageStore) -> tuple[Evidence, tuple[str, ...]]:
+    def _arguments(self, call: ToolCall, image_count: int) -> tuple[BaseTool, dict[str, Any]]:
         tool = find_tool(call, self._tools)
-        arguments = validated_arguments(tool, call, len(images))
-        stored = StoredImages(images, store)
-        if not is_asynchronous(tool):
-            return await in_thread(
-                lambda: keep(evidence(tool, arguments, stored), tool, store), self.deadline_s, tool.name
+        return tool, validated_arguments(tool, call, image_count, self._models[call.name])
+
+
+def _around(tool: BaseTool, wrappers: Sequence[Wrapper], deadline_s: float) -> Step:
+    """The first step of a call of `tool`."""
+
+    async def innermost(call: Invocation) -> Any:
+        return await call.run(call)
+
+    own: Sequence[Wrapper] = getattr(tool, "wrappers", ())
+    chosen = [each for each in (*wrappers, *own) if tool.name in _names(each, [tool.name])]
+    chosen += [WarmUp(warm_up)] if (warm_up := getattr(tool, "warm_up", None)) is not None else []
+    chosen += [Deadline(getattr(tool, "deadline_s", None) or deadline_s)]
+    step: Step = innermost
+    for wrapper in reversed(chosen):
+        step = wrapped(step, wrapper)
+    return step
+
+
+def _names(wrapper: Wrapper, all_tools: Iterable[str]) -> Iterable[str]:
+    """The tools that `wrapper` is meant for."""
+    return getattr(wrapper, "names", ()) or all_tools
+
+
+def _check_names(wrapper: Wrapper, tools: Mapping[str, BaseTool]) -> None:
+    for name in _names(wrapper, tools):
+        if name not in tools:
+            near = difflib.get_close_matches(name, tools, n=3, cutoff=0.5)
+            raise ValueError(
+                f"Got a wrapper for the tool {name!r}, expected one of {', '.join(tools)}."
+                + (f" Did you mean {' or '.join(near)}?" if near else "")
             )
-        until = time.perf_counter() + self.deadline_s
-        found = await in_loop(evidence_async(tool, arguments, stored), self.deadline_s)
-        return await in_thread(lambda: keep(found, tool, store), until - time.perf_counter(), tool.name)

@@ -21,6 +21,7 @@ from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
+from tools.wrappers.budget import Budget
 
 ANSWER = "<think>I can see it.</think><answer>cystic</answer>"
 
@@ -66,6 +67,26 @@ def test_a_policy_is_asked_with_one_placeholder_an_image_the_pictures_and_the_ro
     ledger = Ledger.from_plain(update["ledger"])
     assert len(ledger.ids) - len(ids) == 16 + encoder.placeholders(encoder.grid(crop)) - 2 + 7
     assert ledger.loss_mask() == [0] * (len(ledger) - 7) + [1] * 7
+
+
+async def test_a_budget_counts_what_the_episodes_own_state_tells(encoder: Encoder, store: ImageStore) -> None:
+    @tool
+    def look(x: int) -> str:
+        """Look."""
+        return "seen"
+
+    toolbox = Toolbox([look], wrappers=[Budget(3)])
+    agent = replace(an_agent(encoder, store, Recorder(encoder)), toolbox=toolbox)
+    call = {"name": "look", "arguments": {"x": 1}}
+    past = [{"call": call, "status": status} for status in ("ok", "retry", "failed")]  # two of three are spent
+
+    async def execute(calls: list[dict[str, Any]]) -> list[str]:
+        state = cast(EpisodeState, {"images": [], "pending": [call, call], "calls": calls})
+        return [result["status"] for result in (await agent.execute(state))["results"]]
+
+    turns = await asyncio.gather(execute(past), execute([]), execute(past))  # episodes that share the toolbox
+    assert turns == [["ok", "retry"], ["ok", "ok"], ["ok", "retry"]]
+    assert await execute(past) == ["ok", "retry"]  # the same checkpoint, resumed again
 
 
 def test_a_policy_may_not_write_past_the_context(encoder: Encoder, store: ImageStore, scan: MedicalImage) -> None:

@@ -1,8 +1,9 @@
 """The registry: tools by name and family, third parties' tools, no two of one name."""
 
+import os
+import subprocess
 import sys
-import types
-from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 from langchain_core.tools import tool
@@ -13,6 +14,7 @@ from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 
+ROOT = Path(__file__).parents[2]
 OURS = ["mark_regions", "measure_distance", "window_level", "zoom_in"]
 
 
@@ -73,17 +75,61 @@ def test_a_tool_made_inside_a_function_is_not_for_all() -> None:
         load_tools(["secret"])
 
 
-def test_installed_packages_add_theirs_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    @tool
-    def their_tool(x: int) -> str:
-        """A plain LangChain tool of somebody else."""
-        return str(x)
+def installed(site: Path, entry_points: str) -> None:
+    """A distribution as pip leaves it: a module, and a folder of metadata with entry points."""
+    (site / "their_package.py").write_text(
+        "from langchain_core.tools import tool\n"
+        "from tools import Evidence, MedicalImage\n"
+        "from tools.medical_tool import medical_tool\n"
+        "@tool\n"
+        "def their_tool(x: int) -> str:\n"
+        "    'A plain LangChain tool of somebody else.'\n"
+        "    return str(x + 1)\n"
+        "@medical_tool(family='theirs')\n"
+        "def their_width(image: MedicalImage) -> Evidence:\n"
+        "    'Say how wide an image is.'\n"
+        "    return Evidence(f'{image.width} wide.')\n"
+        "answer = 42\n"
+    )
+    metadata = site / "their_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[medvista.tools]\n{entry_points}\n")
 
-    module = types.ModuleType("their_package")
-    module.their_tool = their_tool  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "their_package", module)
-    entry = EntryPoint("their_tool", "their_package:their_tool", "medvista.tools")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == "medvista.tools" else [])
-    registry._discover.cache_clear()
-    assert load_tools(["their_tool"]) == [their_tool]
-    assert their_tool in load_tools(["other"])
+
+def said(program: str, site: Path) -> str:
+    """What a program prints that finds the packages in `site`."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    return ended.stdout + ended.stderr.strip().rpartition("\n")[2]
+
+
+def test_installed_packages_add_theirs_by_entry_point(tmp_path: Path) -> None:
+    installed(tmp_path, "one = their_package:their_tool\nall = their_package")
+    program = """
+import asyncio, tempfile
+import numpy as np
+from tools import ImageStore, MedicalImage, Toolbox, ToolCall, load_tools
+box = Toolbox(load_tools(["their_tool", "theirs"]))
+store = ImageStore(tempfile.mkdtemp())
+image = store.put(MedicalImage(np.zeros((4, 6), np.uint8)))
+calls = [ToolCall(name="their_tool", arguments={"x": 1}), ToolCall(name="their_width", arguments={"image": 1})]
+print([each.text for each in asyncio.run(box.run(calls, [image], store))])
+"""
+    assert said(program, tmp_path) == "['2', '6 wide.']\n"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("one = their_package:nothing", "the package their-package (medvista.tools), which cannot be loaded"),
+        (
+            "one = their_package:answer",
+            "the package their-package (medvista.tools), which is a int; expected a LangChain",
+        ),
+    ],
+)
+def test_a_package_whose_entry_point_is_wrong_is_named(tmp_path: Path, entry: str, words: str) -> None:
+    installed(tmp_path, entry)
+    assert words in said("from tools import load_tools; load_tools()", tmp_path)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from langchain_core.tools import BaseTool, ToolException, tool
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence, Measurement, Region
 from tools.images.image import MedicalImage
+from tools.images.limits import Limits
 from tools.images.store import ImageStore
+from tools.images.volume import Volume
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 from tools.toolbox import Toolbox, ToolCall, ToolResult
+from tools.wrappers.contract import Invocation, Step, only
 
 
 def acts(function, name: str = "act") -> BaseTool:
@@ -43,7 +47,7 @@ async def test_a_good_call(store: ImageStore, noise: MedicalImage) -> None:
     images = [store.put(noise.crop((0, 0, 50, 50))), store.put(noise)]
     (result,) = await Toolbox(load_tools(["zoom_in"])).run([call], images, store)
     assert (result.call, result.status, result.text) == (call, "ok", "Closer view of image 2.")
-    assert result.tool_version == "1"
+    assert result.tool_version == "2"
     assert 0 < result.seconds < 5
     view = ImageStore(store.folder).get(result.images[0])
     assert (view.pixels == noise.pixels[166:320, 61:215]).all()
@@ -153,7 +157,7 @@ store = ImageStore(tempfile.mkdtemp())
 (result,) = asyncio.run(Toolbox([hang], deadline_s=0.2).run([ToolCall(name="hang", arguments={"x": 1})], [], store))
 print(result.status)
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=250, check=True)
     assert ended.stdout == "failed\n"
 
 
@@ -172,7 +176,21 @@ async def test_a_crash_is_a_bug_logged_with_its_traceback_and_not_shown(store: I
     assert "in crash" in caplog.text
 
 
-@pytest.mark.parametrize("returned", [None, "text", 42, Evidence(None), Evidence("x" * 20_001)])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        "text",
+        42,
+        Evidence(None),  # type: ignore[arg-type]
+        Evidence("x" * 20_001),
+        Evidence("x", images=None),  # type: ignore[arg-type]
+        Evidence("x", images=(np.zeros((4, 4)),)),  # type: ignore[arg-type]
+        Evidence("x", regions=("left lung",)),  # type: ignore[arg-type]
+        Evidence("x", measurements=({"name": "d"},)),  # type: ignore[arg-type]
+        Evidence("x", images=(MedicalImage(np.zeros((4, 4), np.uint8)),) * 65),
+    ],
+)
 async def test_garbage_is_a_failure(store: ImageStore, returned) -> None:
     result = await run_one(acts(lambda image: returned), store)
     assert result.status == "failed"
@@ -184,6 +202,25 @@ async def test_a_huge_image_is_a_failure(store: ImageStore) -> None:
     result = await run_one(acts(lambda image: Evidence("big", images=(MedicalImage(huge),))), store)
     assert result.status == "failed"
     assert "8000 x 8001" in result.text
+
+
+async def test_the_limits_of_images_are_the_callers(store: ImageStore, noise: MedicalImage) -> None:
+    volume = MedicalImage.of_volume(Volume(np.zeros((11, 10, 10), np.uint8)))
+    box = Toolbox(
+        [
+            acts(lambda image: Evidence("all", images=(image,))),
+            acts(lambda _: Evidence("v", images=(volume,)), "stack"),
+        ],
+        limits=Limits(pixels=512 * 512, voxels=1000),
+    )
+    calls = [ToolCall(name="act", arguments={"image": n}) for n in (1, 2)] + [
+        ToolCall(name="stack", arguments={"image": 1})
+    ]
+    larger = MedicalImage(np.zeros((512, 513), np.uint8))
+    results = await box.run(calls, [store.put(noise), store.put(larger)], store)
+    assert [each.status for each in results] == ["ok", "failed", "failed"]
+    assert "513 x 512 pixels, expected at most 262144" in results[1].text
+    assert "11 slices of 10 x 10 pixels, expected at most 1000 voxels" in results[2].text
 
 
 async def test_text_that_no_tokeniser_reads_is_mended(store: ImageStore) -> None:
@@ -250,6 +287,27 @@ async def test_plain_langchain_tools_work_too(store: ImageStore, noise: MedicalI
     )
 
 
+async def test_a_plain_tool_that_returns_what_it_should_not(store: ImageStore) -> None:
+    @tool
+    def nothing(a: int) -> None:
+        """Nothing."""
+
+    @tool(response_format="content_and_artifact")
+    def half(a: int) -> str:
+        """Promises a pair."""
+        return "no pair"
+
+    @tool
+    def much(a: int) -> str:
+        """Much."""
+        return "x" * 20_001
+
+    box = Toolbox([nothing, half, much])
+    results = await box.run([ToolCall(name=name, arguments={"a": 1}) for name in box.names], [], store)
+    assert [each.status for each in results] == ["ok", "bug", "failed"]
+    assert results[0].text == "null"
+
+
 async def test_async_tools_have_deadlines_and_bugs_as_well(store: ImageStore) -> None:
     @medical_tool
     async def hang(image: MedicalImage) -> Evidence:
@@ -301,3 +359,44 @@ async def test_a_cancelled_turn_cancels_its_async_tools(store: ImageStore) -> No
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="each once"):
         Toolbox(load_tools(["zoom_in"]) * 2)
+
+
+async def test_wrappers_are_anyones_functions_around_any_tool_the_first_outermost(
+    store: ImageStore, noise: MedicalImage
+) -> None:
+    order: list[str] = []
+
+    async def outer(call: Invocation, proceed: Step) -> Evidence:
+        order.append(f"outer {call.tool.name} {dict(call.arguments)}")
+        found = await proceed(call)
+        order.append("outer again")
+        return replace(found, text=found.text + "!")
+
+    async def inner(call: Invocation, proceed: Step) -> Evidence:
+        order.append("inner")
+        return await proceed(call)
+
+    async def own(call: Invocation, proceed: Step) -> Evidence:
+        order.append("own")
+        return await proceed(call)
+
+    @medical_tool(wrappers=[own])
+    def see(image: MedicalImage, side: int = 3) -> Evidence:
+        """See."""
+        order.append("tool")
+        return Evidence("seen")
+
+    @tool
+    def add(a: int) -> int:
+        """Add."""
+        return a + 1
+
+    box = Toolbox([see, add], wrappers=[outer, only("see", inner)])
+    (seen,) = await box.run([ToolCall(name="see", arguments={"image": 1})], [store.put(noise)], store)
+    assert seen.text == "seen!"
+    assert order == ["outer see {'image': 1, 'side': 3}", "inner", "own", "tool", "outer again"]
+    (added,) = await box.run([ToolCall(name="add", arguments={"a": 1})], [], store)
+    assert added.text == "2!"
+    assert "inner" not in order[5:]
+    with pytest.raises(ValueError, match=r"the tool 'saw', expected one of see, add"):
+        Toolbox([see, add], wrappers=[only(["see", "saw"], inner)])

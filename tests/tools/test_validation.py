@@ -1,6 +1,10 @@
 """What a policy reads after a wrong call: what was got, what is expected, how to mend it."""
 
+from typing import Annotated
+
 import pytest
+from langchain_core.tools import tool
+from pydantic import Field
 
 from tools.errors import ToolRetry
 from tools.registry import load_tools
@@ -43,12 +47,16 @@ def box() -> Toolbox:
             f"zoom_in: got box [0.5, 0, 9, 9], expected {BOX}. {ZOOM_EXAMPLE}",
         ),
         ("zoom_in", {"image": 1, "box": None}, f"zoom_in: got box null, expected {BOX}. {ZOOM_EXAMPLE}"),
-        ("zoom_in", {"image": "one", "box": [0, 0, 9, 9]}, f'zoom_in: got image "one", expected int. {ZOOM_EXAMPLE}'),
+        (
+            "zoom_in",
+            {"image": "one", "box": [0, 0, 9, 9]},
+            f'zoom_in: got image "one", expected int, at least 1. {ZOOM_EXAMPLE}',
+        ),
         (
             "zoom_in",
             {"image": 1, "bbox": [0, 0, 9, 9]},
-            f'zoom_in: argument box is missing, expected {BOX}; got an unknown argument "bbox", expected image, box. '
-            + ZOOM_EXAMPLE,
+            f'zoom_in: argument box is missing, expected {BOX}; got an unknown argument "bbox", expected image, box, '
+            f"margin, size. {ZOOM_EXAMPLE}",
         ),
         ("zoom_in", {"image": 3, "box": [0, 0, 9, 9]}, "zoom_in: got image 3, but the images are 1 to 2."),
         (
@@ -68,8 +76,35 @@ def test_messages(box: Toolbox, name: str, arguments: dict, said: str) -> None:
 def test_image_numbers_run_from_1(box: Toolbox) -> None:
     box.validate(ToolCall(name="zoom_in", arguments={"image": 2, "box": [0, 0, 9, 9]}), image_count=2)
     for number in (0, -1):
-        with pytest.raises(ToolRetry, match=f"got image {number}, expected int"):
+        with pytest.raises(ToolRetry, match=f"got image {number}, expected int, at least 1"):
             box.validate(ToolCall(name="zoom_in", arguments={"image": number, "box": [0, 0, 9, 9]}), image_count=2)
+
+
+@tool
+def plain(
+    count: Annotated[int, Field(ge=1, le=5)],
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    names: Annotated[list[str], Field(max_length=2)] = [],  # noqa: B006
+) -> str:
+    """A plain LangChain tool."""
+    return "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "argument count is missing, expected int, at least 1 and at most 5"),
+        ({"count": 6}, "got count 6, expected int, at least 1 and at most 5"),
+        ({"count": "few"}, 'got count "few", expected int, at least 1 and at most 5'),
+        ({"count": 1, "share": 1.0}, "got share 1.0, expected float, more than 0 and less than 1"),
+        ({"count": 1, "names": ["a", "b", "c"]}, 'got names ["a", "b", "c"], expected [str, ...], at most 2 entries'),
+        ({"count": 1, "cuont": 2}, 'got an unknown argument "cuont", expected count, share, names'),
+    ],
+)
+def test_a_plain_langchain_tool_is_validated_as_well(arguments: dict, said: str) -> None:
+    with pytest.raises(ToolRetry) as error:
+        Toolbox([plain]).validate(ToolCall(name="plain", arguments=arguments), image_count=0)
+    assert str(error.value) == f'plain: {said}. Example: {{"name": "plain", "arguments": {{"count": 1}}}}'
 
 
 def test_a_long_wrong_value_is_cut_short(box: Toolbox) -> None:

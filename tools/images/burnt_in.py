@@ -7,6 +7,7 @@ is first needed (it takes seconds) and used by one thread at a time, because it 
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -62,6 +63,12 @@ def find_text(picture: Image.Image, sureness: float = SURE, tallest: float = TAL
     ]
     possible = [line for line in lines if 0 < _height(line.box) <= tallest * min(picture.size)]
     return tuple(sorted(possible, key=lambda line: (line.box[1], line.box[0])))
+
+
+def load_reader() -> None:
+    """Makes the reader and has it read once, which takes seconds; later calls then do not. Nothing without RapidOCR."""
+    with suppress(ImageError):
+        find_text(Image.new("L", (64, 64)))
 
 
 def text_boxes(image: MedicalImage) -> tuple[IntBox, ...]:

@@ -5,12 +5,12 @@ What is written is not told: a name that was blanked must not come back as text.
 
 from tools.errors import ImageError, ToolFailed
 from tools.evidence import Evidence, region_of
-from tools.images.burnt_in import blanked, text_boxes
+from tools.images.burnt_in import blanked, load_reader, text_boxes
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 
 
-@medical_tool(family="read", version="1")
+@medical_tool(family="read", version="1", warm_up=load_reader)
 def blank_text(image: MedicalImage) -> Evidence:
     """Find the text that is burnt into an image and blank it."""
     shown = image if image.volume is None else image.crop((0, 0, image.width, image.height))

@@ -9,7 +9,7 @@ from PIL import ImageDraw
 from tools.errors import ImageError, ToolFailed, ToolRetry
 from tools.evidence import Evidence, region_of
 from tools.geometry import Box, box_from_pixels, box_to_pixels
-from tools.images.burnt_in import TextLine, find_text
+from tools.images.burnt_in import TextLine, find_text, load_reader
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 
@@ -18,7 +18,7 @@ MOST_CHARACTERS = 100
 """Of one line."""
 
 
-@medical_tool(family="read", version="1")
+@medical_tool(family="read", version="1", warm_up=load_reader)
 def read_text(image: MedicalImage, box: Box | None = None) -> Evidence:
     """Read the text that is written in an image, or in a box of it."""
     part = image if box is None else image.crop(_whole_pixels(box, image))

@@ -1,0 +1,85 @@
+"""What a wrapper is: a callable that gets a call and the next step, and returns the evidence.
+
+    async def timed(call: Invocation, proceed: Step) -> Evidence:
+        started = time.perf_counter()
+        found = await proceed(call)
+        log(call.tool.name, time.perf_counter() - started)
+        return found
+
+It may refuse the call (ToolRetry, ToolFailed), answer it itself, or change it on its way: where it runs is a field of
+the call. What a step returns is checked, and its images are in `call.store`. The deadline is the innermost step, so
+nobody's call is charged for what a wrapper prepares or waits for. A wrapper that has `names` is put around the tools of
+these names alone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from tools.calls import ToolCall
+from tools.evidence import Evidence
+from tools.images.limits import Limits
+from tools.images.store import ImageStore, StoredImages
+
+Step = Callable[["Invocation"], Awaitable[Evidence]]
+Wrapper = Callable[["Invocation", Step], Awaitable[Evidence]]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A validated call on its way to its tool."""
+
+    tool: BaseTool
+    call: ToolCall
+    """As the policy wrote it: JSON values, for another process to validate again."""
+
+    arguments: Mapping[str, Any]
+    """With their types and defaults."""
+
+    image_ids: Sequence[str]
+    """The conversation's images, number 1 first."""
+
+    store: ImageStore
+    limits: Limits
+    """Of the images that the tool may return."""
+
+    run: Step
+    """Where the tool runs: in this process, until a wrapper names another place."""
+
+    spent: Mapping[str, int]
+    """Calls of each tool that the episode made in earlier turns."""
+
+    turn: dict[object, Any]
+    """What wrappers note for the other calls of the same turn, each under a key of its own."""
+
+    @property
+    def images(self) -> StoredImages:
+        """The conversation's images, each read when it is looked at."""
+        return StoredImages(self.image_ids, self.store)
+
+
+@dataclass(frozen=True, eq=False)
+class Only:
+    """`wrapper` around the tools of these names alone."""
+
+    names: tuple[str, ...]
+    wrapper: Wrapper
+
+    async def __call__(self, call: Invocation, proceed: Step) -> Evidence:
+        return await self.wrapper(call, proceed)
+
+
+def only(names: str | Sequence[str], wrapper: Wrapper) -> Only:
+    """`wrapper` for the tools of these names alone: `only("read_text", isolated())`."""
+    return Only((names,) if isinstance(names, str) else tuple(names), wrapper)
+
+
+def wrapped(step: Step, wrapper: Wrapper) -> Step:
+    """`step` with `wrapper` around it."""
+
+    async def outer(call: Invocation) -> Evidence:
+        return await wrapper(call, step)
+
+    return outer

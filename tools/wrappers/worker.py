@@ -1,0 +1,85 @@
+"""The process in which an isolated tool runs: `python -m tools.wrappers.worker PIPE_FD MEMORY_BYTES`, for isolated.py.
+
+It answers requests from the pipe until the pipe closes. Its standard input is a pipe too, on which nothing ever comes:
+when the parent ends, however it does, that pipe closes, and the kernel kills this process and all that it started. No
+code of ours has to run for that, so it also ends a loop in C that would never let Python run again.
+"""
+
+import asyncio
+import faulthandler
+import fcntl
+import os
+import resource
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+from langchain_core.tools import BaseTool
+
+from tools.calls import ToolCall
+from tools.execution import evidence, evidence_async, is_asynchronous, keep
+from tools.images.store import ImageStore, StoredImages
+from tools.validation import validated_arguments
+from tools.wrappers.far import Outcome, Reference, attempt
+from tools.wrappers.isolated import Answer, Request
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process group when the other end of standard input closes."""
+    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def serve(pipe: Connection) -> None:
+    """Answers requests until the pipe closes."""
+    tools: dict[Reference, BaseTool] = {}
+    stores: dict[str, ImageStore] = {}
+
+    def answer(request: Request) -> Answer | None:
+        if request.call is None or request.store is None:
+            tools[request.tool] = loaded(request.tool)
+            return None
+        folder = str(request.store.folder)
+        if folder not in stores:  # the store of the last call has the images that were used last in memory
+            stores.clear()
+        store = stores.setdefault(folder, request.store)
+        return answered(tools[request.tool], request.call, request, store)
+
+    while True:
+        try:
+            request: Request = pipe.recv()
+        except EOFError:
+            return
+        outcome: Outcome[Answer | None] = attempt(lambda request=request: answer(request))
+        pipe.send(outcome)
+
+
+def loaded(reference: Reference) -> BaseTool:
+    """The tool, warmed up."""
+    tool = reference.find()
+    if (warm_up := getattr(tool, "warm_up", None)) is not None:
+        warm_up()
+    return tool
+
+
+def answered(tool: BaseTool, call: ToolCall, request: Request, store: ImageStore) -> Answer:
+    """What `tool` finds. Raises what it raises."""
+    images = StoredImages(request.image_ids, store)
+    arguments = validated_arguments(tool, call, len(images))
+    if is_asynchronous(tool):
+        found = asyncio.run(evidence_async(tool, arguments, images))
+    else:
+        found = evidence(tool, arguments, images)
+    found = keep(found, tool, store, request.limits)
+    return Answer(
+        found.text, tuple(image.id for image in found.images), tuple(found.regions), tuple(found.measurements)
+    )
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    faulthandler.enable()
+    memory_bytes = int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    serve(Connection(int(sys.argv[1])))
