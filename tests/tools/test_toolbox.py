@@ -15,6 +15,7 @@ from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence, Measurement, Region
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
+from tools.look.zoom_in import zoom_in
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 from tools.toolbox import Toolbox, ToolCall, ToolResult
@@ -43,7 +44,7 @@ async def test_a_good_call(store: ImageStore, noise: MedicalImage) -> None:
     images = [store.put(noise.crop((0, 0, 50, 50))), store.put(noise)]
     (result,) = await Toolbox(load_tools(["zoom_in"])).run([call], images, store)
     assert (result.call, result.status, result.text) == (call, "ok", "Closer view of image 2.")
-    assert result.tool_version == "1"
+    assert result.tool_version == zoom_in.version
     assert 0 < result.seconds < 5
     view = ImageStore(store.folder).get(result.images[0])
     assert (view.pixels == noise.pixels[166:320, 61:215]).all()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tools.drawing import GAP
 from tools.errors import ToolRetry
 from tools.images.image import MedicalImage
 from tools.look.compare_regions import compare_regions
+from tools.side_by_side import GAP
 
 
 def compare(first: MedicalImage, box: list[int], second: MedicalImage, other_box: list[int]):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tools.drawing import GAP
 from tools.errors import ToolFailed
 from tools.images.image import MedicalImage
 from tools.look.magnify_series import PANEL, magnify_series
+from tools.side_by_side import GAP
 
 
 def magnify(image: MedicalImage, point: list[int], steps: int = 2):

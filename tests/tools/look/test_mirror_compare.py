@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tools.drawing import GAP
 from tools.errors import ToolRetry
 from tools.evidence import Region
 from tools.images.image import MedicalImage
 from tools.look.mirror_compare import mirror_compare
+from tools.side_by_side import GAP
 
 
 def compare(image: MedicalImage, box: list[int], midline: int | None = None):

@@ -5,6 +5,7 @@ import pytest
 
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
+from tools.images.facts import CalibratedRegion, Facts
 from tools.images.image import MedicalImage
 from tools.measure.measure_distance import measure_distance
 
@@ -51,3 +52,14 @@ def test_a_view_measures_as_the_original_does() -> None:
 def test_one_point_twice_is_sent_back() -> None:
     with pytest.raises(ToolRetry, match="two different points"):
         measure(square(None), [5, 5], [5, 5])
+
+
+def test_ultrasound_is_measured_in_its_calibrated_region_and_nowhere_else() -> None:
+    # 0.1 mm down, 0.2 mm across: 300 px down are 30 mm, 200 px across 40 mm
+    regions = (CalibratedRegion((100, 100, 500, 500), (0.1, 0.2)),)
+    screen = MedicalImage(np.zeros((999, 999), np.uint8), facts=Facts("US", regions=regions))
+    found = measure(screen, [150, 150], [350, 450])
+    assert found.text == "Distance: 50.0 mm."
+    assert found.measurements[0].value == pytest.approx(50)
+    outside = measure(screen, [150, 150], [150, 650])
+    assert outside.text == "Distance: 500.0 pixels (a spacing is known only inside [100, 100, 500, 500], so no mm)."
