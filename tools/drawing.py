@@ -38,7 +38,9 @@ def outline(picture: Picture, mask: Mask, colour: Colour) -> None:
     import cv2
 
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, colour, line_width(picture))
+    drawn = picture.copy()
+    cv2.drawContours(drawn, contours, -1, colour, line_width(picture))
+    picture[mask] = drawn[mask]  # a line of two pixels lies on both sides of a border
 
 
 def outline_labels(picture: Picture, labels: NDArray[Any]) -> None:

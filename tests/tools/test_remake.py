@@ -16,6 +16,7 @@ from tools.images.provenance import Provenance
 from tools.images.store import ImageStore
 from tools.images.volume import Volume
 from tools.medical_tool import MedicalTool, medical_tool
+from tools.pixels import greys
 from tools.registry import load_tools, register
 from tools.remake import remake
 from tools.signature import example_call
@@ -81,7 +82,7 @@ async def test_another_version_of_a_tool_is_not_trusted(store: ImageStore, ct: M
 # Every registered tool at the end of a chain of others, made again from the originals alone.
 
 row, column = np.mgrid[0:120, 0:160]
-BLOBS = ((np.sin(row / 9.0) * np.cos(column / 11.0) > 0) * 120 + 60).astype(np.uint8)
+BLOBS = ((np.sin(row / 9.0) * np.cos(column / 11.0) > 0.3) * 120 + 60).astype(np.uint8)
 BLOBS = BLOBS + np.random.default_rng(0).integers(0, 12, BLOBS.shape, dtype=np.uint8)
 PICTURE = MedicalImage(np.dstack([BLOBS // 2, BLOBS // 4, BLOBS]))
 OTHER = MedicalImage(np.dstack([np.roll(BLOBS, 5, 0) // 3, BLOBS // 4, BLOBS]))
@@ -99,7 +100,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "overlay_mask": {"level": 1},
     "rotate_flip": {"degrees": 270, "flip": "left_right"},
     "reslice": {"slice": 3},
-    "segment_at": {"point": [443, 120]},
     "show_slice": {"slice": 2},
     "volume_of_region": {"first": 2, "last": 4, "low": 1000, "high": 3000},
     "window_level": {"centre": 100, "width": 100},
@@ -118,6 +118,13 @@ def applied(tool: MedicalTool, images: Sequence[MedicalImage], **arguments: Any)
     numbers = {name: min(number, len(images)) for number, name in enumerate(tool.image_parameters, 1)}
     call = call.model_copy(update={"arguments": call.arguments | numbers})
     return tool.apply(validated_arguments(tool, call, len(images)), images).images[0]
+
+
+def brightest(image: MedicalImage) -> list[int]:
+    """The point of its brightest pixel, as a policy writes it."""
+    values = greys(image)
+    row, column = divmod(int(values.argmax()), image.width)
+    return [round((column + 0.5) / image.width * 999), round((row + 0.5) / image.height * 999)]
 
 
 def a_tool(name: str) -> MedicalTool:
@@ -141,8 +148,9 @@ def starts(tool: MedicalTool, colour: bool) -> list[MedicalImage]:
 @pytest.mark.parametrize("tool", DRAWING_TOOLS, ids=lambda tool: tool.name)
 def test_every_tools_image_is_made_again_from_the_originals_alone(tool: MedicalTool, colour: bool) -> None:
     images = starts(tool, colour)
+    chosen = {"point": brightest(images[0])} if tool.name == "segment_at" else {}
     try:
-        made = applied(tool, images)
+        made = applied(tool, images, **chosen)
     except ToolFailed as error:
         assert "is grey" in str(error)
         return

@@ -22,7 +22,7 @@ MOST_UNLIKE_SHAPES = 1.2
 NAMED = dict(zip(("yellow", "blue", "pink", "green", "orange", "violet"), COLOURS, strict=True))
 
 
-@medical_tool(family="draw", version="1")
+@medical_tool(family="draw", version="2")
 def overlay_mask(
     image: MedicalImage,
     mask_image: MedicalImage,
