@@ -9,7 +9,7 @@ resume.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
 from agent.encoder import Encoder, EncodingError, Grid
@@ -57,7 +57,8 @@ class EpisodeState(Question):
     """What was wrong with a turn that could not be read; integrate tells the policy."""
     answer: str | None
     evidence: list[dict[str, Any]]
-    """Sub-images the answer rests on: image id, source id, box in source pixels, tool."""
+    """What the sub-images that the answer rests on show: image id, number, tool, source id, box in source pixels, of a
+    volume the section (plane, first, last). An image of several views has an entry for each, one of a plot none."""
     outcome: Outcome | None
 
 
@@ -192,8 +193,10 @@ class Agent:
         for number, image in enumerate(images, start=1):
             provenance = self.store.get(image).provenance
             if image in made_by and provenance is not None:
-                origin = {"source": provenance.source, "box": list(provenance.box)}
-                found.append({"image": image, "number": number, "tool": made_by[image], **origin})
+                made = {"image": image, "number": number, "tool": made_by[image]}
+                for panel in provenance.panels:
+                    section = panel.section and asdict(panel.section)
+                    found.append({**made, "source": panel.source, "box": list(panel.box), "section": section})
         return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.prompt import ABSTAIN, IMAGE
 from agent.turn import EpisodeState, Message
+from tools.images.panel import Section
 from tools.images.store import ImageStore
 
 NOTICE = "Research use only, not a medical device."
@@ -50,7 +51,8 @@ def tell_answer(state: EpisodeState, store: ImageStore) -> str:
     for item in state["evidence"]:
         box = ", ".join(f"{value:g}" for value in item["box"])
         source = state["images"].index(item["source"]) + 1 if item["source"] in state["images"] else "not shown"
-        where = f"box [{box}] in pixels of image {source}"
+        section = f"{Section(**item['section'])} of " if item["section"] else ""
+        where = f"box [{box}] in pixels of {section}image {source}"
         lines.append(f"Evidence: image {item['number']}, {where}, by {item['tool']}: {store.path(item['image'])}")
     return printable("\n".join([*lines, NOTICE]))
 

@@ -1,7 +1,6 @@
-"""How tools draw what they found: outlines, tints, numbers, and several pictures side by side.
+"""How tools draw what they found: outlines, tints, numbers.
 
-A picture of the image's own size keeps its coordinates, so the policy can go on from what it sees in it. A strip of
-panels does not: such a picture has no spacing, and its tool says that its coordinates are its own.
+A picture of the image's own size keeps its coordinates, so the policy can go on from what it sees in it.
 """
 
 from collections.abc import Sequence
@@ -28,9 +27,6 @@ COLOURS: tuple[Colour, ...] = (
 )
 """Those of mark_regions: bright, and told apart on grey and on stained tissue."""
 
-GAP = 4
-"""Pixels between two panels."""
-
 
 def line_width(picture: Picture) -> int:
     """Of outlines that can be seen and do not cover what they enclose."""
@@ -42,7 +38,9 @@ def outline(picture: Picture, mask: Mask, colour: Colour) -> None:
     import cv2
 
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, colour, line_width(picture))
+    drawn = picture.copy()
+    cv2.drawContours(drawn, contours, -1, colour, line_width(picture))
+    picture[mask] = drawn[mask]  # a line of two pixels lies on both sides of a border
 
 
 def outline_labels(picture: Picture, labels: NDArray[Any]) -> None:
@@ -96,25 +94,6 @@ def write(picture: Picture, words: Sequence[tuple[str, tuple[float, float]]], co
     return np.array(canvas_picture)
 
 
-def strip(panels: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The pictures (all grey or all colour) side by side at one height, on black, a white line between."""
-    height = max(panel.shape[0] for panel in panels)
-    parts: list[NDArray[np.uint8]] = []
-    for panel in panels:
-        if parts:
-            gap = np.zeros((height, GAP, *panel.shape[2:]), np.uint8)
-            gap[:, 1:-1] = 255
-            parts.append(gap)
-        below = np.zeros((height - panel.shape[0], *panel.shape[1:]), np.uint8)
-        parts.append(np.concatenate([panel, below]))
-    return np.concatenate(parts, axis=1)
-
-
 def shown_as(image: MedicalImage, picture: Picture) -> MedicalImage:
     """`picture`, drawn on the display of `image` and of its size, as an image."""
     return image.derived(picture, window=image.display_window)
-
-
-def composed(image: MedicalImage, picture: NDArray[np.uint8]) -> MedicalImage:
-    """`picture`, a composition that begins with (a part of) `image`, as an image without spacing."""
-    return MedicalImage(picture, provenance=image.origin().compose(image.size, window=image.display_window))

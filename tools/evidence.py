@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from tools.geometry import PixelBox
 from tools.images.image import MedicalImage
-from tools.images.provenance import Section
+from tools.images.panel import Section
 
 
 class Region(BaseModel):
@@ -50,10 +50,12 @@ class Evidence:
     measurements: tuple[Measurement, ...] = ()
 
 
-def region_of(image: MedicalImage, box: PixelBox, label: str | None = None) -> Region:
-    """The region for `box` (pixels of `image`), measured in the original that `image` comes from.
+def regions_of(image: MedicalImage, box: PixelBox, label: str | None = None) -> tuple[Region, ...]:
+    """What `box` (pixels of `image`) shows, each region measured in the original that it is a part of.
 
-    So the boxes of a crop of a crop, of a windowed copy and of the scan itself can be compared.
+    So the boxes of a crop of a crop, of a turned copy and of the scan itself can be compared. Usually there is one;
+    several where the box lies across pictures side by side, none where it lies on a plot or between them.
     """
-    source, box_in_source = image.in_source(box)
-    return Region(image=source, box=box_in_source, label=label, section=image.origin().section)
+    return tuple(
+        Region(image=panel.source, box=panel.box, label=label, section=panel.section) for panel in image.seen_in(box)
+    )

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, create_model
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
-from tools.images.provenance import Operation
+from tools.images.provenance import Operation, Provenance
 from tools.registry import register
 from tools.wrappers.contract import Wrapper
 
@@ -101,16 +101,17 @@ class MedicalTool(StructuredTool):
             return evidence
         ids = {name: image.id for name, image in inputs.items()}
         unchanged = {image.id: image for image in inputs.values()}
-        operation = Operation(self.name, self.version, {**arguments, **ids})
         first = next(iter(inputs.values()))
+        descents = [image.origin() for image in inputs.values()]
 
-        def stamp(image: MedicalImage) -> MedicalImage:
+        def stamp(output: int, image: MedicalImage) -> MedicalImage:
             if image.id in unchanged:
                 return unchanged[image.id]
-            origin = image.provenance or first.origin().compose(first.size)
-            return image.with_provenance(origin.with_operation(operation))
+            operation = Operation(self.name, self.version, {**arguments, **ids}, output)
+            descent = image.provenance or _descent(image, first)
+            return image.with_provenance(descent.made_by(operation, descents))
 
-        return replace(evidence, images=tuple(stamp(image) for image in evidence.images))
+        return replace(evidence, images=tuple(stamp(*each) for each in enumerate(evidence.images, 1)))
 
 
 @overload
@@ -137,8 +138,10 @@ def medical_tool(
     """Turns a typed function into a registered LangChain tool; its docstring is what the policy reads.
 
     Parameters annotated `MedicalImage` become image numbers; all others need annotations that JSON values fit (`Box`
-    and `Point` of tools.geometry for coordinates). `MedicalTool` says what the options mean. Raises TypeError for a
-    missing annotation or docstring. A function inside another one is not registered: pass the tool itself.
+    and `Point` of tools.geometry for coordinates). Images are best made by `crop`, `derived` and `turned` of an input:
+    these know what they show. One without provenance, of the first input's size, is taken to show the same.
+    `MedicalTool` says what the options mean. Raises TypeError for a missing annotation or docstring. A function inside
+    another one is not registered: pass the tool itself.
     """
     options: dict[str, Any] = {
         "family": family,
@@ -181,6 +184,12 @@ def _make(function: ToolFunction, options: Mapping[str, Any]) -> MedicalTool:
     if "<locals>" not in function.__qualname__:  # a tool made inside a function is its maker's own
         register(made)
     return made
+
+
+def _descent(image: MedicalImage, first: MedicalImage) -> Provenance:
+    """Of an image whose tool did not say it: of the first input's size, it shows the same; else nobody knows what."""
+    origin = first.origin()
+    return origin if image.size == first.size else replace(origin, panels=())
 
 
 def _all_images(images: Sequence[object]) -> bool:

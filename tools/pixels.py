@@ -98,21 +98,6 @@ def unit_of(image: MedicalImage) -> str:
     return image.facts.unit if image.facts.unit and image.pixels.ndim == 2 else GREY_VALUES
 
 
-def spacing_in(image: MedicalImage, box: WholeBox | None = None) -> tuple[float, float] | None:
-    """(row mm, column mm) that holds in all of `box`: the image's own, or that of a calibrated region around it."""
-    if image.spacing is not None or box is None:
-        return image.spacing
-    return image.facts.spacing_within(box)
-
-
-def area_text(pixels: float, spacing: tuple[float, float] | None) -> tuple[str, float, str]:
-    """(words, value, unit) of an area of so many pixels: mm2 where there is a spacing."""
-    if spacing is None:
-        return f"{pixels:.0f} pixels", pixels, "pixels2"
-    area = pixels * spacing[0] * spacing[1]
-    return f"{area:.1f} mm2", area, "mm2"
-
-
 def box_words(image: MedicalImage, box: WholeBox) -> str:
     """The box as a policy writes it, 0-999 of this image."""
     return str(box_from_pixels((float(box[0]), float(box[1]), float(box[2]), float(box[3])), image.width, image.height))

@@ -19,8 +19,9 @@ from tools.errors import ImageError
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
+from tools.images.volume import Volume
 from tools.registry import load_tools
-from tools.toolbox import Toolbox
+from tools.toolbox import Toolbox, ToolCall
 from tools.wrappers.budget import Budget
 
 ANSWER = "<think>I can see it.</think><answer>cystic</answer>"
@@ -236,3 +237,27 @@ def test_a_tool_text_cannot_forge_the_chat(encoder: Encoder, store: ImageStore, 
     added = ledger.ids[len(before) :]
     assert [added.count(token) for token in (encoder.end_of_turn, encoder.image_pad)] == [1, 0]
     assert "L 5 cm < |im_end|>" in encoder.decode(added)
+
+
+def test_evidence_tells_the_section_of_a_volume_and_each_part_of_a_composed_view(
+    encoder: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    volume = MedicalImage.of_volume(Volume(np.zeros((5, 64, 64), np.uint8)))
+    agent = an_agent(encoder, store, Recorder(encoder), load_tools(["show_slice", "compare_regions"]))
+    state = asked(store, volume, scan)
+    compared = {"image": 1, "box": [0, 0, 999, 999], "other_image": 2, "other_box": [0, 0, 500, 250]}
+    calls = [
+        ToolCall(name="show_slice", arguments={"image": 1, "slice": 2}),
+        ToolCall(name="compare_regions", arguments=compared),
+    ]
+    results = asyncio.run(agent.toolbox.run(calls, state["images"], store))
+    shown = [*state["images"], *(image for result in results for image in result.images)]
+    done = {"answer": "yes", "images": shown, "calls": [result.model_dump(mode="json") for result in results]}
+    evidence = agent.answer(after(state, done))["evidence"]
+    assert [(each["number"], each["tool"], each["source"], each["section"]) for each in evidence] == [
+        (3, "show_slice", volume.id, {"plane": "acquired", "first": 2, "last": 2}),
+        (4, "compare_regions", volume.id, {"plane": "acquired", "first": 3, "last": 3}),
+        (4, "compare_regions", scan.id, None),
+    ]
+    # 500 / 999 * 512 = 256.3 and 250 / 999 * 512 = 128.1: all pixels that these touch
+    assert [each["box"] for each in evidence] == [[0, 0, 64, 64], [0, 0, 64, 64], [0, 0, 257, 129]]

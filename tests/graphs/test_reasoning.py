@@ -78,7 +78,14 @@ async def test_an_episode_that_looks_and_answers(
     original, view = state["images"]
     assert np.array_equal(store.get(view).pixels, scan.pixels[256:512, 0:256])
     assert state["evidence"] == [
-        {"image": view, "number": 2, "tool": "zoom_in", "source": original, "box": [0.0, 256.0, 256.0, 512.0]}
+        {
+            "image": view,
+            "number": 2,
+            "tool": "zoom_in",
+            "source": original,
+            "box": [0.0, 256.0, 256.0, 512.0],
+            "section": None,
+        }
     ]
     assert [(message["role"], message["images"]) for message in state["transcript"]] == [
         ("user", [original]),

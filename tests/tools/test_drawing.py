@@ -1,8 +1,8 @@
-"""drawing: outlines inside what they outline, tints by hand, panels side by side."""
+"""drawing: outlines inside what they outline, tints by hand."""
 
 import numpy as np
 
-from tools.drawing import COLOURS, GAP, outline, outline_labels, rectangle, strip, tint, write
+from tools.drawing import COLOURS, outline, outline_labels, rectangle, tint, write
 
 
 def black(height: int = 100, width: int = 100) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_touching_objects_have_borders_of_their_own() -> None:
     assert tuple(picture[10, 10]) == COLOURS[2]
 
 
-def test_a_tint_a_rectangle_and_a_strip() -> None:
+def test_a_tint_and_a_rectangle() -> None:
     picture = np.full((10, 10, 3), 100, np.uint8)
     tint(picture, np.eye(10, dtype=bool), (200, 0, 100), 0.25)
     assert picture[3, 3].tolist() == [125, 75, 100]
@@ -39,10 +39,6 @@ def test_a_tint_a_rectangle_and_a_strip() -> None:
     framed = black(10, 10)
     rectangle(framed, (2, 3, 8, 9), COLOURS[0])
     assert framed.any(axis=2).sum() == 36 - 16
-    joined = strip([np.full((5, 4), 9, np.uint8), np.full((8, 6), 7, np.uint8)])
-    assert joined.shape == (8, 4 + GAP + 6)
-    assert (joined[5:, :4] == 0).all()
-    assert (joined[:, 4 + GAP :] == 7).all()
 
 
 def test_words_are_moved_inside() -> None:

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from tools.errors import ToolFailed, ToolRetry
+from tools.images.facts import Facts
 from tools.images.image import MedicalImage
 from tools.pixels import (
-    area_text,
     at_most,
     enlarged_labels,
     greys,
     large_enough,
     resized,
-    spacing_in,
     unit_of,
     whole_box,
     with_contrast,
@@ -59,18 +58,6 @@ def test_sizes() -> None:
     assert enlarged_labels(np.array([[0, 7]], np.int32), 4, 2).tolist() == [[0, 0, 7, 7]] * 2
 
 
-def test_words_of_areas() -> None:
-    assert area_text(100, None) == ("100 pixels", 100, "pixels2")
-    assert area_text(100, (0.5, 0.2)) == ("10.0 mm2", 10.0, "mm2")
+def test_the_unit_is_the_files() -> None:
     assert unit_of(SQUARE) == "grey values"
-    assert spacing_in(SQUARE, (0, 0, 9, 9)) is None
-
-
-def test_what_the_file_says_is_used() -> None:
-    from tools.images.facts import CalibratedRegion, Facts
-
-    facts = Facts(unit="HU", regions=(CalibratedRegion((0, 0, 500, 500), (0.1, 0.2)),))
-    image = MedicalImage(np.zeros((999, 999), np.int16), facts=facts)
-    assert unit_of(image) == "HU"
-    assert spacing_in(image, (10, 10, 20, 20)) == (0.1, 0.2)
-    assert spacing_in(image, (10, 10, 600, 20)) is None
+    assert unit_of(MedicalImage(np.zeros((9, 9), np.int16), facts=Facts(unit="HU"))) == "HU"

@@ -18,6 +18,7 @@ from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.images.volume import Volume
+from tools.look.zoom_in import zoom_in
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 from tools.toolbox import Toolbox, ToolCall, ToolResult
@@ -47,7 +48,7 @@ async def test_a_good_call(store: ImageStore, noise: MedicalImage) -> None:
     images = [store.put(noise.crop((0, 0, 50, 50))), store.put(noise)]
     (result,) = await Toolbox(load_tools(["zoom_in"])).run([call], images, store)
     assert (result.call, result.status, result.text) == (call, "ok", "Closer view of image 2.")
-    assert result.tool_version == "2"
+    assert result.tool_version == zoom_in.version
     assert 0 < result.seconds < 5
     view = ImageStore(store.folder).get(result.images[0])
     assert (view.pixels == noise.pixels[166:320, 61:215]).all()

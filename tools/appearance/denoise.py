@@ -7,6 +7,7 @@ that a policy knows whether it was worth it. Depth is kept.
 """
 
 import math
+from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -22,7 +23,7 @@ _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float64)
 """The difference of two Laplacians: blind to edges that are straight."""
 
 
-@medical_tool(family="appearance", version="1")
+@medical_tool(family="appearance", version="2")
 def denoise(
     image: MedicalImage,
     method: Literal["median", "edge_preserving"] = "edge_preserving",
@@ -40,7 +41,7 @@ def denoise(
     if image.pixels.dtype.kind != "f":
         pixels = np.rint(pixels)
     made = image.derived(pixels.astype(image.pixels.dtype))
-    shown = MedicalImage(made.pixels, made.spacing, made.provenance, image.display_window)
+    shown = replace(made, window=image.display_window)
     after = noise(greys(shown))
     return Evidence(
         text=f"Image {image.number} denoised ({method}, radius {radius}): noise {before:.2g}, now {after:.2g}.",

@@ -1,11 +1,13 @@
 """window_level: choose which values of an image become which greys.
 
 A CT holds some 4,000 values and a screen shows 256: lung, bone and brain are each seen in a window of their own. The
-named windows are in Hounsfield units, the customary ones of CT reporting, and so need an image that can hold them.
+named windows are in Hounsfield units, the customary ones of CT reporting: they are for images that are known to be in
+these units, and mean nothing elsewhere.
 """
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from tools.errors import ToolRetry
@@ -27,7 +29,7 @@ PRESETS: dict[Preset, Window] = {
 """Centre and width in HU."""
 
 
-@medical_tool(family="appearance", version="1")
+@medical_tool(family="appearance", version="2")
 def window_level(
     image: MedicalImage,
     centre: Annotated[float | None, Field(allow_inf_nan=False, examples=[40])] = None,
@@ -51,10 +53,10 @@ def _chosen(image: MedicalImage, centre: float | None, width: float | None, pres
         return centre, width
     if centre is not None or width is not None:
         raise ToolRetry(f"window_level: got preset {preset} and a centre or width; expected one or the other.")
-    if image.pixels.dtype.kind == "u":
-        low, high = int(image.pixels.min()), int(image.pixels.max())
+    if image.facts.unit != "HU":
+        low, high = float(np.nanmin(image.pixels)), float(np.nanmax(image.pixels))
         raise ToolRetry(
-            f"window_level: got preset {preset}, which needs Hounsfield units, but image {image.number} holds "
-            f"values {low} to {high} with no such calibration; give centre and width in those values."
+            f"window_level: got preset {preset}, which is a window of Hounsfield units, but image {image.number} has "
+            f"{image.facts.unit or 'no unit'}: its values go from {low:g} to {high:g}; give centre and width in those."
         )
     return PRESETS[preset]

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, Colour, Picture, line_width, shown_as, write
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -55,7 +55,11 @@ def annotate(
     return Evidence(
         text=f"Image {image.number} with {len(points)} {mark if len(points) == 1 else PLURALS[mark]} drawn.",
         images=(shown_as(image, picture),),
-        regions=tuple(region_of(image, (x, y, x, y), label) for (x, y), label in zip(places, labels, strict=True)),
+        regions=tuple(
+            region
+            for (x, y), label in zip(places, labels, strict=True)
+            for region in regions_of(image, (x, y, x, y), label)
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Box, PixelBox, box_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -41,7 +41,9 @@ def mark_regions(
     return Evidence(
         text=f"Image {image.number} with {len(boxes)} box{'es' if len(boxes) > 1 else ''} drawn.",
         images=(image.derived(np.asarray(picture), window=image.display_window),),
-        regions=tuple(region_of(image, box, label) for box, label in zip(pixel_boxes, labels, strict=True)),
+        regions=tuple(
+            region for box, label in zip(pixel_boxes, labels, strict=True) for region in regions_of(image, box, label)
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, outline, shown_as, tint
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import resized_mask, shown_colours, shown_greys
@@ -22,7 +22,7 @@ MOST_UNLIKE_SHAPES = 1.2
 NAMED = dict(zip(("yellow", "blue", "pink", "green", "orange", "violet"), COLOURS, strict=True))
 
 
-@medical_tool(family="draw", version="1")
+@medical_tool(family="draw", version="2")
 def overlay_mask(
     image: MedicalImage,
     mask_image: MedicalImage,
@@ -57,6 +57,6 @@ def overlay_mask(
     return Evidence(
         text=f"Image {image.number} with the bright parts of image {mask_image.number} in {colour}: {share:.1f} %.",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))),),
+        regions=regions_of(image, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))),
         measurements=(Measurement(name="share", value=share, unit="%"),),
     )

@@ -9,22 +9,21 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from tools.drawing import outline_labels, shown_as
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.find.objects import Kind, Labels, likely_kind, parted
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import (
-    area_text,
     at_most,
     enlarged_labels,
     greys,
     large_enough,
     shown_colours,
-    spacing_in,
     whole_box,
     with_contrast,
 )
+from tools.ruler import ruler_in
 
 Objects = Literal["auto", "bright", "dark", "dark_cores"]
 
@@ -36,7 +35,7 @@ MOST_REGIONS = 200
 """Boxes returned as data."""
 
 
-@medical_tool(family="find", version="1")
+@medical_tool(family="find", version="2")
 def count_objects(image: MedicalImage, objects: Objects = "auto", box: Box | None = None) -> Evidence:
     """Count the objects (nuclei, cells) of an image and outline each.
 
@@ -54,19 +53,20 @@ def count_objects(image: MedicalImage, objects: Objects = "auto", box: Box | Non
     count = int(labels.max())
     picture = shown_colours(image)
     outline_labels(picture[top:bottom, left:right], labels)
-    spacing = spacing_in(image, shown)
-    usual, area, unit = area_text(float(np.median(np.bincount(labels.ravel())[1:])) if count else 0.0, spacing)
+    scale = ruler_in(image, shown)
+    usual = scale.area(float(np.median(np.bincount(labels.ravel())[1:]))) if scale and count else None
     return Evidence(
         text=f"{count} {WORDS[kind]} object{'' if count == 1 else 's'} in {'the box of ' if box else ''}image "
-        f"{image.number}, outlined" + (f"; median area {usual}." if count else "."),
+        f"{image.number}, outlined" + (f"; median area {usual[0]}." if usual else "."),
         images=(shown_as(image, picture),),
         regions=tuple(
-            region_of(image, (x1 + left, y1 + top, x2 + left, y2 + top))
+            region
             for x1, y1, x2, y2 in boxes_of(labels)[:MOST_REGIONS]
+            for region in regions_of(image, (x1 + left, y1 + top, x2 + left, y2 + top))
         ),
         measurements=(
             Measurement(name="count", value=count, unit="objects"),
-            *([Measurement(name="median area", value=area, unit=unit)] if count else []),
+            *([Measurement(name="median area", value=usual[1], unit=usual[2])] if usual else []),
         ),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tools.drawing import shown_as
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import Floats, box_words, greys, large_enough, resized, shown_greys, shrunk, with_contrast
@@ -61,7 +61,7 @@ def difference_map(image: MedicalImage, other_image: MedicalImage, align: bool =
         + (f"Image {other_image.number} was shifted by {moved[1]:.1f}, {moved[0]:.1f} pixels. " if align else "")
         + f"Correlation {likeness:.3f}; most changed {box_words(image, box)}.",
         images=(shown_as(image, _coloured(shown_greys(image), change)),),
-        regions=(region_of(image, box, "most changed"),),
+        regions=regions_of(image, box, "most changed"),
         measurements=(Measurement(name="correlation", value=likeness, unit="1"),),
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.drawing import COLOURS, rectangle, shown_as, write
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import box_words, greys, large_enough, resized, shown_colours, shown_greys, with_contrast
@@ -93,7 +93,9 @@ def find_lungs(image: MedicalImage) -> Evidence:
     return Evidence(
         text=f"In image {image.number}, taken as a frontal chest x-ray: {', '.join(told)}.",
         images=(shown_as(image, write(picture, names)),),
-        regions=tuple(region_of(image, box, usual.label) for box, usual in zip(boxes, USUAL, strict=True)),
+        regions=tuple(
+            region for box, usual in zip(boxes, USUAL, strict=True) for region in regions_of(image, box, usual.label)
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, outline, rectangle, shown_as, write
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import SCALE
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -24,7 +24,6 @@ from tools.pixels import (
     Floats,
     Mask,
     WholeBox,
-    area_text,
     box_words,
     greys,
     large_enough,
@@ -32,9 +31,9 @@ from tools.pixels import (
     shown_colours,
     shown_greys,
     shrunk,
-    spacing_in,
     with_contrast,
 )
+from tools.ruler import ruler_in
 
 Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "bright", "dark"]
 Shape = Literal["any", "round", "long"]
@@ -76,7 +75,7 @@ class _Object:
     """In pixels of the searched copy."""
 
 
-@medical_tool(family="find", version="1")
+@medical_tool(family="find", version="2")
 def locate_objects(
     image: MedicalImage, colour: Colour, smallest: Size = 20, largest: Size = SCALE, shape: Shape = "any"
 ) -> Evidence:
@@ -99,7 +98,7 @@ def locate_objects(
     found = [each for each in _objects(strength, least, most) if _has_shape(each.mask, shape)][:MOST_FOUND]
     picture = shown_colours(image)
     boxes: list[WholeBox] = []
-    areas: list[tuple[str, float, str]] = []
+    areas: list[tuple[str, float, str] | None] = []
     names: list[tuple[str, tuple[float, float]]] = []
     across, down = image.width / strength.shape[1], image.height / strength.shape[0]
     for number, each in enumerate(found, 1):
@@ -108,10 +107,11 @@ def locate_objects(
         outline(picture, resized_mask(each.mask, image.width, image.height), COLOURS[1])
         rectangle(picture, box, COLOURS[0])
         boxes.append(box)
-        areas.append(area_text(float(each.mask.sum()) * across * down, spacing_in(image, box)))
+        scale = ruler_in(image, box)
+        areas.append(scale and scale.area(float(each.mask.sum()) * across * down))
         names.append((str(number), (box[0] + 3.0, box[1] + 2.0)))
     told = "; ".join(
-        f"{number} {box_words(image, box)} {area[0]}"
+        f"{number} {box_words(image, box)}" + (f" {area[0]}" if area else "")
         for number, (box, area) in enumerate(zip(boxes[:MOST_TOLD], areas, strict=False), 1)
     )
     kind = f"{colour}{'' if shape == 'any' else f', {shape}'}"
@@ -120,10 +120,10 @@ def locate_objects(
         text=f"{len(boxes)} object{'' if len(boxes) == 1 else 's'} ({kind}) in image {image.number}"
         + (f", largest first: {told}{more}." if boxes else "."),
         images=(shown_as(image, write(picture, names)),),
-        regions=tuple(region_of(image, box, str(number)) for number, box in enumerate(boxes, 1)),
+        regions=tuple(region for number, box in enumerate(boxes, 1) for region in regions_of(image, box, str(number))),
         measurements=(
             Measurement(name="count", value=len(boxes), unit="objects"),
-            *(Measurement(name=f"area {n}", value=area[1], unit=area[2]) for n, area in enumerate(areas, 1)),
+            *(Measurement(name=f"area {n}", value=area[1], unit=area[2]) for n, area in enumerate(areas, 1) if area),
         ),
     )
 

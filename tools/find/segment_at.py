@@ -12,11 +12,12 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, outline, shown_as, tint
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, Mask, area_text, greys, shown_colours, spacing_in, unit_of, with_contrast
+from tools.pixels import Floats, Mask, greys, shown_colours, unit_of, with_contrast
+from tools.ruler import ruler
 
 BLUR = 1.0
 """Pixels of the Gaussian before the flood."""
@@ -25,7 +26,7 @@ TOO_MUCH = 0.9
 """Share of the image from which a flood has found the background, not a region."""
 
 
-@medical_tool(family="find", version="1")
+@medical_tool(family="find", version="2")
 def segment_at(
     image: MedicalImage, point: Point, tolerance: Annotated[int, Field(ge=1, le=60, examples=[10])] = 10
 ) -> Evidence:
@@ -45,7 +46,7 @@ def segment_at(
         )
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    words, area, unit = area_text(float(mask.sum()), spacing_in(image, box))
+    words, area, unit = ruler(image, box, "segment_at").area(float(mask.sum()))
     mean, of = float(values[mask].mean()), unit_of(image)
     picture = shown_colours(image)
     tint(picture, mask, COLOURS[0], 0.25)
@@ -53,7 +54,7 @@ def segment_at(
     return Evidence(
         text=f"Region around {point} in image {image.number}: {words}, mean {mean:.4g} {of}; outlined.",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, box),),
+        regions=regions_of(image, box),
         measurements=(
             Measurement(name="area", value=area, unit=unit),
             Measurement(name="mean", value=mean, unit=of),

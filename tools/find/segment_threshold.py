@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, rectangle, shown_as, tint
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -48,7 +48,7 @@ def segment_threshold(
         text=f"Image {image.number}{' in the box' if box else ''} in {classes} classes, thresholds {told} {unit}; "
         f"from dark to bright they cover {', '.join(f'{share:.1f} %' for share in shares)}.",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, shown),) if box else (),
+        regions=regions_of(image, shown) if box else (),
         measurements=(
             *(Measurement(name=f"threshold {n}", value=value, unit=unit) for n, value in enumerate(thresholds, 1)),
             *(Measurement(name=f"share of class {n}", value=share, unit="%") for n, share in enumerate(shares, 1)),

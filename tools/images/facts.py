@@ -4,15 +4,20 @@ Only what helps to read or measure it, and only values from closed lists: nothin
 number of a person, whatever a file has in these places.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 from tools.errors import ImageError
+from tools.geometry import PixelBox
 
 _CODES = "CT MR US CR DX MG PT NM XA RF IO PX ES GM SM OP OPT OPV XC OT DG RG IVUS IVOCT BMD TG EM RTIMAGE RTDOSE SEG"
 MODALITIES = frozenset(_CODES.split())
 """DICOM's codes of the modalities that make pictures (PS3.3 C.7.3.1.1.1)."""
+
+OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "H": "F", "F": "H"}
+"""Sides of the patient."""
 
 UNITS = frozenset(("HU", "Gy", "Bq/ml", "g/ml", "counts"))
 
@@ -26,6 +31,21 @@ class CalibratedRegion:
 
     spacing: tuple[float, float]
     """(row mm, column mm)."""
+
+    def moved(self, right: int) -> "CalibratedRegion":
+        """In an image that begins so many pixels further to the left."""
+        x1, y1, x2, y2 = self.box
+        return CalibratedRegion((x1 + right, y1, x2 + right, y2), self.spacing)
+
+    def mirrored(self, width: int) -> "CalibratedRegion":
+        """In an image of this width that is mirrored left for right."""
+        x1, y1, x2, y2 = self.box
+        return CalibratedRegion((width - x2, y1, width - x1, y2), self.spacing)
+
+    def quarter_turned(self, height: int) -> "CalibratedRegion":
+        """In an image of this height that is turned clockwise by a quarter."""
+        x1, y1, x2, y2 = self.box
+        return CalibratedRegion((height - y2, x1, height - y1, x2), (self.spacing[1], self.spacing[0]))
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,7 @@ class Facts:
                 f"Got a modality or unit outside the lists of tools/images/facts.py; expected one of "
                 f"{', '.join(sorted(MODALITIES | UNITS))}, or nothing."
             )
-        if set(letters) - set("LRPAHF"):
+        if set(letters) - set(OPPOSITE):
             raise ImageError("Got an orientation of other letters, expected two of L, R, P, A, H, F or None.")
 
     def without_unit(self) -> "Facts":
@@ -75,7 +95,34 @@ class Facts:
                 kept.append(replace(region, box=(x1 - left, y1 - top, x2 - left, y2 - top)))
         return replace(self, regions=tuple(kept))
 
-    def spacing_within(self, box: tuple[int, int, int, int]) -> tuple[float, float] | None:
+    def scaled(self, across: float, down: float) -> "Facts":
+        """The same of an image enlarged so many times; of its regions the whole pixels that lie within."""
+        kept: list[CalibratedRegion] = []
+        for region in self.regions:
+            x1, y1, x2, y2 = region.box
+            box = _inside((x1 * across, y1 * down, x2 * across, y2 * down))
+            if box[0] < box[2] and box[1] < box[3]:
+                kept.append(CalibratedRegion(box, (region.spacing[0] / down, region.spacing[1] / across)))
+        detector = self.detector_spacing
+        return replace(
+            self, regions=tuple(kept), detector_spacing=detector and (detector[0] / down, detector[1] / across)
+        )
+
+    def turned(self, quarters: int, mirrored: bool, size: tuple[int, int]) -> "Facts":
+        """The same of an image of `size` (width, height), mirrored left for right and then turned clockwise."""
+        width, height = size
+        regions, orientation, detector = self.regions, self.orientation, self.detector_spacing
+        if mirrored:
+            regions = tuple(each.mirrored(width) for each in regions)
+            orientation = orientation and (OPPOSITE[orientation[0]], orientation[1])
+        for _ in range(quarters % 4):
+            regions = tuple(each.quarter_turned(height) for each in regions)
+            orientation = orientation and (OPPOSITE[orientation[1]], orientation[0])
+            detector = detector and (detector[1], detector[0])
+            width, height = height, width
+        return replace(self, regions=regions, orientation=orientation, detector_spacing=detector)
+
+    def spacing_within(self, box: PixelBox) -> tuple[float, float] | None:
         """The spacing that holds in all of `box`: that of a calibrated region around it."""
         for region in self.regions:
             x1, y1, x2, y2 = region.box
@@ -106,6 +153,12 @@ class Facts:
             for each in known.get("regions", ())
         )
         return cls(**known)
+
+
+def _inside(box: PixelBox) -> tuple[int, int, int, int]:
+    """The whole pixels that lie within, but for an error of arithmetic."""
+    x1, y1, x2, y2 = box
+    return math.ceil(x1 - 1e-6), math.ceil(y1 - 1e-6), math.floor(x2 + 1e-6), math.floor(y2 + 1e-6)
 
 
 NOTHING_KNOWN = Facts()

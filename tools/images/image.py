@@ -21,7 +21,8 @@ from PIL import Image
 from tools.errors import ImageError
 from tools.geometry import PixelBox
 from tools.images.facts import NOTHING_KNOWN, Facts
-from tools.images.provenance import Provenance, Section
+from tools.images.panel import Panel, Section
+from tools.images.provenance import Provenance
 from tools.images.volume import Volume
 from tools.images.windowing import Window, apply_window, percentile_window
 
@@ -143,7 +144,11 @@ class MedicalImage:
         if self.provenance is not None:
             return self.provenance
         shown = Section("acquired", self.volume.middle, self.volume.middle) if self.volume else None
-        return Provenance(self.id, (0.0, 0.0, float(self.width), float(self.height)), section=shown)
+        return Provenance.of(self.id, (0.0, 0.0, float(self.width), float(self.height)), shown)
+
+    def seen_in(self, box: PixelBox) -> tuple[Panel, ...]:
+        """What `box` (pixels of this image) shows: a part of an original, of several, or of none."""
+        return self.origin().cropped(self.size, box).panels
 
     def crop(self, box: tuple[int, int, int, int]) -> "MedicalImage":
         """Exactly the pixels of `box` (x1, y1, x2, y2, whole pixels inside the image), shown with the same window."""
@@ -155,7 +160,7 @@ class MedicalImage:
         return MedicalImage(
             self.pixels[top:bottom, left:right].copy(),
             spacing=self.spacing or self.facts.spacing_within(box),
-            provenance=self.origin().compose(self.size, (float(left), float(top), float(right), float(bottom))),
+            provenance=self.origin().cropped(self.size, box),
             window=self.display_window,
             facts=self.facts.within(box),
         )
@@ -172,14 +177,21 @@ class MedicalImage:
         return MedicalImage(
             pixels,
             spacing=self.spacing,
-            provenance=self.origin().compose(self.size, window=window),
+            provenance=self.origin().shown_in(window),
             facts=self.facts.without_unit(),
         )
 
-    def in_source(self, box: PixelBox) -> tuple[str, PixelBox]:
-        """The original's id, and `box` (pixels of this image) in the original's pixels."""
-        origin = self.origin()
-        return origin.source, origin.in_source(self.size, box)
+    def turned(self, quarters: int, mirrored: bool = False) -> "MedicalImage":
+        """The same values mirrored left for right (if `mirrored`), then turned clockwise by quarters."""
+        pixels = np.rot90(np.flip(self.pixels, axis=1) if mirrored else self.pixels, k=-quarters)
+        spacing = self.spacing
+        return MedicalImage(
+            pixels.copy(),
+            spacing=(spacing[1], spacing[0]) if spacing is not None and quarters % 2 else spacing,
+            provenance=self.origin().turned(quarters, mirrored),
+            window=self.display_window,
+            facts=self.facts.turned(quarters, mirrored, self.size),
+        )
 
     def numbered(self, number: int) -> "MedicalImage":
         """The same image under its number in a conversation (no pixel is copied, no hash computed again)."""

@@ -4,55 +4,44 @@ Sizes can only be compared at the same scale: millimetres where both images know
 only be compared in the same window: within one image it is that image's for both.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
-from tools.drawing import composed, strip
+import numpy as np
+
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
-from tools.pixels import WholeBox, resized, spacing_in, whole_box
+from tools.pixels import resized, whole_box
+from tools.side_by_side import Shown, side_by_side
 
 MOST_SIDE = 1024
 """Of one panel: two of them are looked at together."""
 
-Spacing = tuple[float, float]
 
-
-@medical_tool(family="look", version="1")
+@medical_tool(family="look", version="2")
 def compare_regions(image: MedicalImage, box: Box, other_image: MedicalImage, other_box: Box) -> Evidence:
     """Show two boxes side by side at the same scale."""
     first, second = whole_box(image, box, "compare_regions"), whole_box(other_image, other_box, "compare_regions")
-    parts = [_shown(image, first), _shown(other_image, second)]
-    if any(part.ndim == 3 for part in parts):
-        parts = [part if part.ndim == 3 else np.repeat(part[:, :, None], 3, axis=2) for part in parts]
-    spacings = spacing_in(image, first), spacing_in(other_image, second)
-    sizes, scale = _sizes(parts, spacings)
-    panels = [resized(part, *size) for part, size in zip(parts, sizes, strict=True)]
+    views = [image.crop(first), other_image.crop(second)]
+    sizes, scale = _sizes(views)
+    parts = [Shown(resized(np.asarray(view.display()), *size), view) for view, size in zip(views, sizes, strict=True)]
     return Evidence(
         text=f"Left: the box of image {image.number}. Right: that of image {other_image.number}. Same scale ({scale}).",
-        images=(composed(image, strip(panels)),),
-        regions=(region_of(image, first), region_of(other_image, second)),
+        images=(side_by_side(parts),),
+        regions=(*regions_of(image, first), *regions_of(other_image, second)),
     )
 
 
-def _shown(image: MedicalImage, box: WholeBox) -> NDArray[np.uint8]:
-    left, top, right, bottom = box
-    return np.asarray(image.display())[top:bottom, left:right]
-
-
-def _sizes(
-    parts: list[NDArray[np.uint8]], spacings: tuple[Spacing | None, Spacing | None]
-) -> tuple[list[tuple[int, int]], str]:
-    """(width, height) of each panel, and the words for their common scale."""
-    known = [each for each in spacings if each is not None]
+def _sizes(views: Sequence[MedicalImage]) -> tuple[list[tuple[int, int]], str]:
+    """(width, height) of each picture, and the words for their common scale."""
+    known = [view.spacing for view in views if view.spacing is not None]
     if len(known) == 2:
-        extents = [(part.shape[1] * each[1], part.shape[0] * each[0]) for part, each in zip(parts, known, strict=True)]
+        extents = [(view.width * across, view.height * down) for view, (down, across) in zip(views, known, strict=True)]
         pixel, scale = min(min(each) for each in known), "in mm"
     else:
-        extents = [(float(part.shape[1]), float(part.shape[0])) for part in parts]
+        extents = [(float(view.width), float(view.height)) for view in views]
         pixel, scale = 1.0, "in pixels; a spacing is missing, so not in mm"
     longest = max(max(each) for each in extents)
     pixel = max(pixel, longest / MOST_SIDE)

@@ -5,12 +5,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, composed, rectangle, strip
-from tools.evidence import Evidence, region_of
+from tools.drawing import COLOURS, rectangle
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import WholeBox, large_enough, resized, shown_colours
+from tools.side_by_side import Shown, side_by_side
 
 PANEL = 384
 """Longer side of a panel in pixels."""
@@ -19,7 +20,7 @@ STEP = 3
 """Each panel shows a third of the one before."""
 
 
-@medical_tool(family="look", version="1")
+@medical_tool(family="look", version="2")
 def magnify_series(image: MedicalImage, point: Point, steps: Annotated[int, Field(ge=1, le=3)] = 2) -> Evidence:
     """Show the surroundings of a point in steps, each three times closer.
 
@@ -31,11 +32,16 @@ def magnify_series(image: MedicalImage, point: Point, steps: Annotated[int, Fiel
     scale = PANEL / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     whole = shown_colours(image)
-    panels = [_panel(whole, box, inner, size) for box, inner in zip(boxes, [*boxes[1:], None], strict=True)]
+    parts = [
+        Shown(_panel(whole, box, inner, size), image.crop(box))
+        for box, inner in zip(boxes, [*boxes[1:], None], strict=True)
+    ]
     return Evidence(
         text=f"Image {image.number} around {point}: {', '.join(f'{STEP**step}x' for step in range(steps + 1))}.",
-        images=(composed(image, strip(panels)),),
-        regions=tuple(region_of(image, box, f"{STEP**step}x") for step, box in enumerate(boxes) if step),
+        images=(side_by_side(parts),),
+        regions=tuple(
+            region for step, box in enumerate(boxes) if step for region in regions_of(image, box, f"{STEP**step}x")
+        ),
     )
 
 

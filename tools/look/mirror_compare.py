@@ -6,16 +6,16 @@ is mirrored, so that a place in the left panel corresponds to the same place in 
 
 import numpy as np
 
-from tools.drawing import composed, strip
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import SCALE, Box, Coordinate
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import whole_box
+from tools.side_by_side import Shown, side_by_side
 
 
-@medical_tool(family="look", version="1")
+@medical_tool(family="look", version="2")
 def mirror_compare(image: MedicalImage, box: Box, midline: Coordinate | None = None) -> Evidence:
     """Show a box beside its mirrored counterpart on the other side of the body.
 
@@ -29,10 +29,12 @@ def mirror_compare(image: MedicalImage, box: Box, midline: Coordinate | None = N
             f"mirror_compare: got box {box} and midline {midline}, whose counterpart lies outside the image; "
             "choose a box nearer to the midline, or another midline."
         )
-    shown = np.asarray(image.display())
-    here, there = shown[top:bottom, left:right], shown[top:bottom, mirrored[0] : mirrored[2]][:, ::-1]
+    views = image.crop((left, top, right, bottom)), image.crop(mirrored).turned(0, mirrored=True)
     return Evidence(
         text=f"Left: the box of image {image.number}. Right: its counterpart across the midline, mirrored.",
-        images=(composed(image, strip([here, there])),),
-        regions=(region_of(image, (left, top, right, bottom), "box"), region_of(image, mirrored, "counterpart")),
+        images=(side_by_side([Shown(np.asarray(view.display()), view) for view in views]),),
+        regions=(
+            *regions_of(image, (left, top, right, bottom), "box"),
+            *regions_of(image, mirrored, "counterpart"),
+        ),
     )

@@ -6,8 +6,6 @@ swapped where rows become columns. Mirroring swaps the patient's sides, so the t
 
 from typing import Literal
 
-import numpy as np
-
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
@@ -16,7 +14,7 @@ from tools.medical_tool import medical_tool
 Flip = Literal["none", "left_right", "top_bottom"]
 
 
-@medical_tool(family="look", version="1")
+@medical_tool(family="look", version="2")
 def rotate_flip(image: MedicalImage, degrees: Literal[0, 90, 180, 270] = 0, flip: Flip = "none") -> Evidence:
     """Show an image turned clockwise, mirrored, or both.
 
@@ -24,16 +22,11 @@ def rotate_flip(image: MedicalImage, degrees: Literal[0, 90, 180, 270] = 0, flip
     """
     if degrees == 0 and flip == "none":
         raise ToolRetry("rotate_flip: got degrees 0 and flip none, which changes nothing; expected one of them.")
-    pixels = image.pixels
-    if flip != "none":
-        pixels = np.flip(pixels, axis=1 if flip == "left_right" else 0)
-    pixels = np.rot90(pixels, k=-degrees // 90)
-    spacing = image.spacing
-    if spacing is not None and degrees in (90, 270):
-        spacing = spacing[1], spacing[0]
-    view = MedicalImage(pixels, spacing, image.origin().compose(image.size), image.display_window)
+    half = 2 if flip == "top_bottom" else 0  # top for bottom is left for right and half a turn
+    view = image.turned(degrees // 90 + half, mirrored=flip != "none")
     done = [] if flip == "none" else [f"mirrored {flip.replace('_', '-')}, so the patient's sides are swapped"]
     done += [f"turned {degrees} degrees clockwise"] if degrees else []
     return Evidence(
-        text=f"Image {image.number} {' and '.join(done)}. Coordinates in this view are its own.", images=(view,)
+        text=f"Image {image.number} {' and '.join(done)}. Coordinates in this view are its own.",
+        images=(view,),
     )

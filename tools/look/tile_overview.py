@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, lines, shown_as, write
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import box_words, shown_colours
@@ -39,5 +39,7 @@ def tile_overview(image: MedicalImage, rows: Count = 3, columns: Count = 3) -> E
     return Evidence(
         text=f"Image {image.number} in {len(tiles)} tiles: {told}.",
         images=(shown_as(image, write(picture, numbers)),),
-        regions=tuple(region_of(image, tile, str(number)) for number, tile in enumerate(tiles, 1)),
+        regions=tuple(
+            region for number, tile in enumerate(tiles, 1) for region in regions_of(image, tile, str(number))
+        ),
     )

@@ -6,20 +6,19 @@ processor would show it as a few patches; its spacing follows. What a call shows
 views keep one aspect.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Box, box_to_pixels, zoom_box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import resized
 
 
-@medical_tool(family="look", version="2")
+@medical_tool(family="look", version="3")
 def zoom_in(
     image: MedicalImage,
     box: Box,
@@ -42,7 +41,7 @@ def zoom_in(
     return Evidence(
         text=f"Closer view of image {image.number}.",
         images=(view if size is None else _sized(view, size),),
-        regions=(region_of(image, shown),),
+        regions=regions_of(image, shown),
     )
 
 
@@ -51,5 +50,5 @@ def _sized(view: MedicalImage, size: int) -> MedicalImage:
     scale = size / max(view.size)
     width, height = max(1, round(view.width * scale)), max(1, round(view.height * scale))
     spacing = view.spacing and (view.spacing[0] * view.height / height, view.spacing[1] * view.width / width)
-    facts = replace(view.facts, regions=(), detector_spacing=None)  # both are told in the old pixels
+    facts = view.facts.scaled(width / view.width, height / view.height)
     return MedicalImage(resized(view.pixels, width, height), spacing, view.provenance, view.window, facts=facts)

@@ -5,7 +5,6 @@ is in mm only where the image has a spacing.
 """
 
 import io
-import math
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -13,19 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from tools.drawing import COLOURS, composed, lines, strip
+from tools.drawing import COLOURS, lines
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
-from tools.pixels import covered, greys, shown_colours, shrunk, spacing_in, unit_of
+from tools.pixels import greys, shown_colours, shrunk, unit_of
+from tools.ruler import ruler, why_no_mm
+from tools.side_by_side import Shown, side_by_side
 
 PANEL = 512
 """Sides of the plot, and the longer side of the image beside it, in pixels."""
 
 
-@medical_tool(family="measure", version="1")
+@medical_tool(family="measure", version="2")
 def intensity_profile(
     image: MedicalImage, start: Point, end: Point, width: Annotated[int, Field(ge=1, le=51)] = 1
 ) -> Evidence:
@@ -39,22 +40,22 @@ def intensity_profile(
         )
     first, last = (point_to_pixels(point, image.width, image.height) for point in (start, end))
     box = min(first[0], last[0]), min(first[1], last[1]), max(first[0], last[0]), max(first[1], last[1])
-    spacing = spacing_in(image, covered(box))
-    down, across = spacing or (1.0, 1.0)
-    length = math.hypot((last[0] - first[0]) * across, (last[1] - first[1]) * down)
+    scale = ruler(image, box, "intensity_profile")
+    length = scale.length(first, last)
     values = profile(image, first, last, width)
-    unit, length_unit = unit_of(image), "mm" if spacing else "pixels"
+    unit, length_unit = unit_of(image), scale.unit
     low, high = float(values.min()), float(values.max())
     step = int(np.argmax(np.abs(np.diff(values)))) if values.size > 1 else 0
     along = (step + 0.5) / max(1, values.size - 1) * length
-    picture = shown_colours(image)
+    picture, view = shown_colours(image), image.crop((0, 0, image.width, image.height))
     lines(picture, [first, last], COLOURS[0])
     plot = _plot(values, length, f"along the line ({length_unit})", unit)
     return Evidence(
         text=f"Along {length:.1f} {length_unit} of image {image.number}: least {low:.4g}, most {high:.4g}, mean "
         f"{float(values.mean()):.4g} {unit}; steepest step {along:.1f} {length_unit} from the start."
-        + ("" if spacing else " No spacing in the file, so no mm."),
-        images=(composed(image, strip([shrunk(picture, PANEL), plot])),),
+        + ("" if scale.unit == "mm" else f" ({why_no_mm(image).capitalize()}.)"),
+        images=(side_by_side([Shown(shrunk(picture, PANEL), view), Shown(plot, None)]),),
+        regions=regions_of(image, box),
         measurements=(
             Measurement(name="least", value=low, unit=unit),
             Measurement(name="most", value=high, unit=unit),

@@ -4,7 +4,6 @@ Area by the shoelace formula in the image's own coordinates, each direction by i
 cross has no area that anyone means, so it is sent back.
 """
 
-import math
 from itertools import combinations
 from typing import Annotated
 
@@ -13,16 +12,17 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, lines, shown_as
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
-from tools.pixels import area_text, covered, shown_colours, spacing_in
+from tools.pixels import shown_colours
+from tools.ruler import ruler, why_no_mm
 
 Corner = tuple[float, float]
 
 
-@medical_tool(family="measure", version="1")
+@medical_tool(family="measure", version="2")
 def measure_area(
     image: MedicalImage,
     points: Annotated[list[Point], Field(min_length=3, max_length=50, examples=[[[120, 340], [420, 340], [420, 610]]])],
@@ -39,24 +39,19 @@ def measure_area(
         raise ToolRetry("measure_area: got points that lie on one line and enclose nothing; spread them around it.")
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
     box = min(xs), min(ys), max(xs), max(ys)
-    spacing = spacing_in(image, covered(box))
-    words, area, unit = area_text(pixels, spacing)
-    down, across = spacing or (1.0, 1.0)
-    around = sum(
-        math.hypot((x2 - x1) * across, (y2 - y1) * down)
-        for (x1, y1), (x2, y2) in zip(corners, [*corners[1:], corners[0]], strict=True)
-    )
-    length = "mm" if spacing else "pixels"
+    scale = ruler(image, box, "measure_area")
+    words, area, unit = scale.area(pixels)
+    around = sum(scale.length(*side) for side in zip(corners, [*corners[1:], corners[0]], strict=True))
     picture = shown_colours(image)
     lines(picture, corners, COLOURS[0], closed=True)
     return Evidence(
-        text=f"Area: {words}, circumference {around:.1f} {length}"
-        + ("." if spacing else " (no spacing in the file, so no mm)."),
+        text=f"Area: {words}, circumference {around:.1f} {scale.unit}"
+        + ("." if scale.unit == "mm" else f" ({why_no_mm(image)})."),
         images=(shown_as(image, picture),),
-        regions=(region_of(image, box),),
+        regions=regions_of(image, box),
         measurements=(
             Measurement(name="area", value=area, unit=unit),
-            Measurement(name="circumference", value=around, unit=length),
+            Measurement(name="circumference", value=around, unit=scale.unit),
         ),
     )
 

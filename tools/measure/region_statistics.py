@@ -6,14 +6,15 @@ Computed on the values as measured, never on the 8-bit display. Of a colour imag
 import numpy as np
 
 from tools.drawing import COLOURS, rectangle, shown_as
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
-from tools.pixels import GREY_VALUES, area_text, greys, shown_colours, spacing_in, unit_of, whole_box
+from tools.pixels import GREY_VALUES, greys, shown_colours, unit_of, whole_box
+from tools.ruler import ruler
 
 
-@medical_tool(family="measure", version="1")
+@medical_tool(family="measure", version="2")
 def region_statistics(image: MedicalImage, box: Box) -> Evidence:
     """Measure mean, spread, range and median of the values in a box."""
     shown = left, top, right, bottom = whole_box(image, box, "region_statistics")
@@ -26,7 +27,7 @@ def region_statistics(image: MedicalImage, box: Box) -> Evidence:
         "median": float(np.median(values)),
         "most": float(values.max()),
     }
-    size, area, area_unit = area_text(values.size, spacing_in(image, shown))
+    size, area, area_unit = ruler(image, shown, "region_statistics").area(values.size)
     picture = shown_colours(image)
     rectangle(picture, shown, COLOURS[0])
     told = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
@@ -34,7 +35,7 @@ def region_statistics(image: MedicalImage, box: Box) -> Evidence:
     return Evidence(
         text=f"In the box of image {image.number}, {size}: {told} {unit}{note}.",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, shown),),
+        regions=regions_of(image, shown),
         measurements=(
             *(Measurement(name=name, value=value, unit=unit) for name, value in found.items()),
             Measurement(name="area", value=area, unit=area_unit),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tools.drawing import COLOURS, lines, rectangle, shown_as
 from tools.errors import ToolFailed, ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import SCALE, Coordinate
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
@@ -63,7 +63,7 @@ def symmetry_index(image: MedicalImage, midline: Coordinate | None = None) -> Ev
         text=f"Symmetry of image {image.number}: correlation {likeness:.3f} (1: mirror images), left brighter by "
         f"{100 * balance:.1f} %. Greatest difference: {box_words(image, here)} against {box_words(image, there)}.",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, here, "left"), region_of(image, there, "right")),
+        regions=(*regions_of(image, here, "left"), *regions_of(image, there, "right")),
         measurements=(
             Measurement(name="symmetry", value=likeness, unit="correlation"),
             Measurement(name="asymmetry of means", value=balance, unit="1"),

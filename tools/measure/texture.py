@@ -13,17 +13,18 @@ from pydantic import Field
 
 from tools.drawing import COLOURS, rectangle, shown_as
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, Measurement, region_of
+from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 from tools.pixels import Floats, greys, shown_colours, whole_box, with_contrast
+from tools.ruler import ruler
 
 LEVELS = 16
 FEATURES = ("contrast", "homogeneity", "energy", "correlation", "entropy")
 
 
-@medical_tool(family="measure", version="1")
+@medical_tool(family="measure", version="2")
 def texture(image: MedicalImage, box: Box, distance: Annotated[int, Field(ge=1, le=20)] = 1) -> Evidence:
     """Measure the texture of a box: contrast, homogeneity, energy, correlation, entropy.
 
@@ -35,6 +36,7 @@ def texture(image: MedicalImage, box: Box, distance: Annotated[int, Field(ge=1, 
             f"texture: got box {box} of {right - left} x {bottom - top} pixels and distance {distance}; expected a box "
             "with sides longer than the distance."
         )
+    ruler(image, shown, "texture")  # the grain of several views together is none
     values = with_contrast(greys(image)[top:bottom, left:right], image, "texture", box)
     found = haralick(values, distance)
     picture = shown_colours(image)
@@ -44,7 +46,7 @@ def texture(image: MedicalImage, box: Box, distance: Annotated[int, Field(ge=1, 
         + ", ".join(f"{name} {value:.3g}" for name, value in found.items())
         + f" ({LEVELS} greys).",
         images=(shown_as(image, picture),),
-        regions=(region_of(image, shown),),
+        regions=regions_of(image, shown),
         measurements=tuple(Measurement(name=name, value=value, unit="1") for name, value in found.items()),
     )
 

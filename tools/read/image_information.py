@@ -14,7 +14,7 @@ from tools.medical_tool import medical_tool
 SIDES = {"L": "left", "R": "right", "P": "back", "A": "front", "H": "head", "F": "feet"}
 
 
-@medical_tool(family="read", version="1")
+@medical_tool(family="read", version="2")
 def image_information(image: MedicalImage) -> Evidence:
     """Tell an image's modality, size, values, orientation and spacing, and if it is calibrated for mm."""
     text = " ".join((_kind(image), _values(image), *_orientation(image), _calibration(image), *_burnt_in(image)))
@@ -56,7 +56,7 @@ def _calibration(image: MedicalImage) -> str:
     regions = image.facts.regions
     if regions:
         boxes = ", ".join(str(box_from_pixels(each.box, image.width, image.height)) for each in regions)
-        return f"Calibrated only inside {boxes}: a closer view within measures in mm."
+        return f"Calibrated only inside {boxes}: what lies within one of them is measured in mm."
     if image.facts.detector_spacing is not None:
         row, column = image.facts.detector_spacing
         return (

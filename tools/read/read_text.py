@@ -7,7 +7,7 @@ loaded with `blank_burnt_in_text=True`, so that it never comes this far.
 from PIL import ImageDraw
 
 from tools.errors import ImageError, ToolFailed, ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.geometry import Box, box_from_pixels, box_to_pixels
 from tools.images.burnt_in import TextLine, find_text, load_reader
 from tools.images.image import MedicalImage
@@ -35,7 +35,7 @@ def read_text(image: MedicalImage, box: Box | None = None) -> Evidence:
     return Evidence(
         text=f"Text in {where}: {'; '.join(told)}.{more}",
         images=(_outlined(part, lines),),
-        regions=tuple(region_of(part, line.box) for line in lines),
+        regions=tuple(region for line in lines for region in regions_of(part, line.box)),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from tools.errors import ToolRetry
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.images.image import MedicalImage
 from tools.images.volume import Plane, slab
 from tools.medical_tool import medical_tool
@@ -44,4 +44,4 @@ def maximum_intensity_projection(
         f"{numbers[1]} of {count} of image {image.number}.{oblique(how)}"
     )
     box = (0.0, 0.0, float(shown.width), float(shown.height))
-    return Evidence(text=text, images=(shown,), regions=(region_of(shown, box),))
+    return Evidence(text=text, images=(shown,), regions=regions_of(shown, box))

@@ -69,10 +69,8 @@ def picture_of(
         spacing=spacing,
         window=image.display_window,
         facts=facts if plane is None else type(facts)(facts.modality, facts.unit, EDGES[plane]),
-        provenance=Provenance(
-            image.id,
-            (0.0, 0.0, float(across), float(down)),
-            section=Section(plane or "acquired", *numbers),
+        provenance=Provenance.of(
+            image.id, (0.0, 0.0, float(across), float(down)), Section(plane or "acquired", *numbers)
         ),
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.images.image import MedicalImage
 from tools.images.volume import Plane, slab
 from tools.medical_tool import medical_tool
@@ -31,4 +31,4 @@ def reslice(image: MedicalImage, plane: Plane, slice: Annotated[int | None, Fiel
     shown = picture_of(image, plane, how, (number, number), values)
     text = f"{plane.capitalize()} slice {number} of {count} of image {image.number}.{oblique(how)}"
     box = (0.0, 0.0, float(shown.width), float(shown.height))
-    return Evidence(text=text, images=(shown,), regions=(region_of(shown, box),))
+    return Evidence(text=text, images=(shown,), regions=regions_of(shown, box))

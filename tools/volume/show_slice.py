@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.evidence import Evidence, region_of
+from tools.evidence import Evidence, regions_of
 from tools.images.image import MedicalImage
 from tools.images.volume import ACQUIRED
 from tools.medical_tool import medical_tool
@@ -20,5 +20,5 @@ def show_slice(image: MedicalImage, slice: Annotated[int, Field(examples=[12])])
     return Evidence(
         text=f"Slice {slice} of {volume.count} of image {image.number}.",
         images=(shown,),
-        regions=(region_of(shown, (0.0, 0.0, float(shown.width), float(shown.height))),),
+        regions=regions_of(shown, (0.0, 0.0, float(shown.width), float(shown.height))),
     )

@@ -1,6 +1,7 @@
 """colour_channel: one pixel's channels by hand."""
 
 import colorsys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -30,3 +31,14 @@ def test_lightness_of_black_and_white() -> None:
 def test_a_grey_image_has_none() -> None:
     with pytest.raises(ToolFailed, match="is grey"):
         channel(MedicalImage(np.zeros((2, 2), np.uint8)), "red")
+
+
+def test_a_real_stained_section_against_colorsys(from_skimage: Callable[[str], MedicalImage]) -> None:
+    section = from_skimage("ihc.png")
+    for name, place in (("red", 0), ("green", 1), ("blue", 2)):
+        (view,) = colour_channel.apply({"image": 1, "channel": name}, [section]).images
+        assert (view.pixels == section.pixels[:, :, place]).all()
+    (saturation,) = colour_channel.apply({"image": 1, "channel": "saturation"}, [section]).images
+    for row, column in ((10, 20), (250, 250), (500, 100)):
+        red, green, blue = section.pixels[row, column] / 255
+        assert saturation.pixels[row, column] == pytest.approx(colorsys.rgb_to_hsv(red, green, blue)[1] * 255, abs=1)

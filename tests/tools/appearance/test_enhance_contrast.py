@@ -1,5 +1,6 @@
 """enhance_contrast: more local contrast, order of grey kept within a tile, depth used, colours kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,10 @@ def test_two_pixels_work_and_none_that_differ_are_told() -> None:
     assert enhance(MedicalImage(np.array([[0, 255]], np.uint8))).size == (2, 1)
     with pytest.raises(ToolFailed, match="is 7 everywhere"):
         enhance(MedicalImage(np.full((5, 5), 7, np.uint8)))
+
+
+def test_a_real_ultrasound_against_opencv(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    import cv2
+
+    image = from_pydicom("image_dfl.dcm")
+    assert (enhance(image, 3).pixels == cv2.createCLAHE(3, (8, 8)).apply(image.pixels)).all()

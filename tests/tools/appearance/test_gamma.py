@@ -1,5 +1,8 @@
 """gamma: powers by hand, from the measured values."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -30,3 +33,13 @@ def test_colour_nan_and_one() -> None:
     assert show(MedicalImage(np.array([[np.nan, 1.0]], np.float32), window=(0.5, 1)), 0.5).pixels.tolist() == [[0, 255]]
     with pytest.raises(ToolRetry, match="changes nothing"):
         show(MedicalImage(np.zeros((3, 4), np.uint8)), 1)
+
+
+def test_a_real_ct_by_hand(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    ct = from_pydicom("CT_small.dcm")
+    (view,) = (show(ct, 0.5),)
+    assert ct.display_window is not None
+    centre, width = ct.display_window
+    for row, column in ((64, 64), (20, 100), (100, 30)):
+        share = min(1.0, max(0.0, (float(ct.pixels[row, column]) - (centre - width / 2)) / width))
+        assert view.pixels[row, column] == pytest.approx(255 * math.sqrt(share), abs=0.6)

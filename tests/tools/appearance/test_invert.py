@@ -1,6 +1,9 @@
 """invert: 255 minus the grey that is shown; twice is once."""
 
+from collections.abc import Callable
+
 import numpy as np
+from PIL import ImageOps
 
 from tools.appearance.invert import invert
 from tools.images.image import MedicalImage
@@ -23,3 +26,9 @@ def test_by_hand() -> None:
 def test_colour_and_twice() -> None:
     colour = MedicalImage(np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8))
     assert (inverted(inverted(colour)).pixels == colour.pixels).all()
+
+
+def test_a_real_ct_and_a_real_ultrasound_against_pillow(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    for name in ("CT_small.dcm", "examples_rgb_color.dcm"):
+        image = from_pydicom(name)
+        assert (inverted(image).pixels == np.asarray(ImageOps.invert(image.display()))).all()

@@ -1,5 +1,7 @@
 """sharpen: the amount by hand, at a pixel whose blur is known; flat parts stay."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -27,3 +29,12 @@ def test_a_step_gets_rims_of_the_right_height() -> None:
 def test_any_shape_and_a_constant_stay_as_they_are(shape: tuple[int, ...]) -> None:
     assert (sharp(MedicalImage(np.full(shape, 90, np.uint8))).pixels == 90).all()
     assert sharp(MedicalImage(np.full(shape, 90, np.uint16))).pixels.dtype == np.uint8
+
+
+def test_a_real_ct_against_scipy(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    from scipy import ndimage
+
+    ct = from_pydicom("CT_small.dcm")
+    shown = np.asarray(ct.display(), np.float64)
+    theirs = shown + 1.5 * (shown - ndimage.gaussian_filter(shown, 2))
+    assert sharp(ct, 2, 1.5).pixels == pytest.approx(np.clip(theirs, 0, 255), abs=0.6)

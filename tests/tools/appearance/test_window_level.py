@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from pydicom.data import get_testdata_file
 
 from tools.appearance.window_level import PRESETS, window_level
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
+from tools.images.facts import Facts
 from tools.images.image import MedicalImage
 from tools.images.load import load_image
 
@@ -17,7 +19,8 @@ def show(image: MedicalImage, **arguments: object) -> Evidence:
     return window_level.apply({"centre": None, "width": None, "preset": None, "image": 1, **arguments}, [image])
 
 
-HU = MedicalImage(np.array([[-1000, -160, -60, 40, 140, 240, 3000]], np.int16), spacing=(1.0, 1.0))
+VALUES = np.array([[-1000, -160, -60, 40, 140, 240, 3000]], np.int16)
+HU = MedicalImage(VALUES, spacing=(1.0, 1.0), facts=Facts("CT", "HU"))
 
 
 def test_centre_and_width() -> None:
@@ -44,8 +47,21 @@ def test_a_width_below_1_works_on_shares() -> None:
 
 
 def test_a_preset_needs_hounsfield_units(noise: MedicalImage) -> None:
-    with pytest.raises(ToolRetry, match="holds values 0 to 255 with no such calibration; give centre and width"):
+    with pytest.raises(ToolRetry, match="has no unit: its values go from 0 to 255; give centre and width in those"):
         show(noise, preset="lung")
+    # signed values that no file calls Hounsfield units, and those of another unit
+    with pytest.raises(ToolRetry, match="has no unit: its values go from -1000 to 3000"):
+        show(MedicalImage(VALUES), preset="lung")
+    with pytest.raises(ToolRetry, match="has Bq/ml"):
+        show(MedicalImage(VALUES, facts=Facts("PT", "Bq/ml")), preset="lung")
+
+
+def test_a_real_ct_is_shown_in_the_window_of_soft_tissue() -> None:
+    ct = load_image(get_testdata_file("CT_small.dcm", download=False))
+    (view,) = show(ct, preset="soft_tissue").images
+    # 50 / 400: black up to -150 HU, white from 250 HU
+    assert ((view.pixels == 0) == (ct.pixels <= -150 + 400 / 510)).all()
+    assert ((view.pixels == 255) == (ct.pixels >= 250 - 400 / 510)).all()
 
 
 @pytest.mark.parametrize("arguments", [{}, {"centre": 40.0}, {"width": 1.0}, {"preset": "lung", "width": 1.0}])

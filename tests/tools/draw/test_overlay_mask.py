@@ -1,5 +1,7 @@
 """overlay_mask: a tint by hand, exactly where the mask is; a smaller mask covers the same view."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,15 @@ def test_what_cannot_be_laid_over_is_sent_back() -> None:
         overlay(image, image)
     with pytest.raises(ToolRetry, match="two of the same view"):
         overlay(image, MedicalImage(np.zeros((100, 200), np.uint8)))
+
+
+def test_a_real_segmentation_on_a_real_ct(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    ct, liver = from_pydicom("693_J2KI.dcm"), from_pydicom("liver_1frame.dcm")  # both 512 x 512
+    found = overlay(ct, liver, level=1)
+    inside = liver.pixels > 0
+    assert found.measurements[0].value == pytest.approx(100 * inside.mean())
+    rows, columns = np.nonzero(inside)
+    assert found.regions[0].box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    grey = np.repeat(np.asarray(ct.display())[:, :, None], 3, axis=2)
+    assert (found.images[0].pixels != grey).any(axis=2)[inside].mean() > 0.99
+    assert (found.images[0].pixels == grey)[~inside].all()

@@ -1,5 +1,6 @@
 """detect_edges: the outline of a square and nothing else."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,14 @@ def test_nothing_to_find_is_said() -> None:
         edges(MedicalImage(np.zeros((9, 9), np.uint8)))
     with pytest.raises(ToolFailed, match="at least 4 a side"):
         edges(MedicalImage(np.array([[0, 1]], np.uint8)))
+
+
+def test_the_edge_of_a_real_body_against_a_threshold(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    from scipy import ndimage
+
+    ct = from_pydicom("CT_small.dcm")
+    body = ndimage.binary_opening(ct.pixels > -300, iterations=2)  # all but air
+    border = body ^ ndimage.binary_erosion(body, border_value=1)
+    near = ndimage.binary_dilation(edges(ct, 1.5) == 255, iterations=3)
+    assert near[border].mean() > 0.9
+    assert near.mean() < 0.75

@@ -1,5 +1,7 @@
 """difference_map: a spot that appeared is red where it is; a shift is found; another exposure is no change."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,14 @@ def test_what_cannot_be_compared_is_said(tissue: np.ndarray) -> None:
         compare(MedicalImage(tissue), MedicalImage(tissue[:100]))
     with pytest.raises(ToolFailed, match="is 0 everywhere"):
         compare(MedicalImage(tissue), MedicalImage(np.zeros((260, 260), np.uint8)))
+
+
+def test_a_real_mr_that_was_moved(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    scan = from_pydicom("examples_overlay.dcm")
+    # the second one begins 6 rows lower and 4 columns further right: it is to be moved as much to lie on the first
+    first, second = scan.crop((40, 40, 400, 240)), scan.crop((44, 46, 404, 246))
+    assert "Image 2 was shifted by 4.0, 6.0 pixels" in compare(first, second).text
+    correlation = np.corrcoef(first.pixels[6:, 4:].ravel(), second.pixels[:-6, :-4].ravel())[0, 1]
+    assert correlation == pytest.approx(1)
+    assert compare(first, second).measurements[0].value > 0.98
+    assert compare(first, second, align=False).measurements[0].value < 0.9

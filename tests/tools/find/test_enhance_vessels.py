@@ -1,5 +1,7 @@
 """enhance_vessels: a line is shown, a disk and the wrong brightness are not."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,16 @@ def test_wrong_widths_and_tiny_images() -> None:
         enhance(MedicalImage(np.array([[0, 1]], np.uint8)))
     with pytest.raises(ToolFailed, match="everywhere"):
         enhance(MedicalImage(np.zeros((20, 20), np.uint8)))
+
+
+def test_a_real_retina_against_a_black_hat(from_skimage: Callable[[str], MedicalImage]) -> None:
+    import cv2
+
+    retina = from_skimage("retina.jpg").crop((400, 400, 1000, 1000))
+    green = np.ascontiguousarray(retina.pixels[:, :, 1])
+    # what a disk of 15 pixels closes is dark and narrow: another way to find vessels
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15))
+    hat = cv2.GaussianBlur(cv2.morphologyEx(green, cv2.MORPH_BLACKHAT, disk), (0, 0), 1.5)
+    vessels = hat >= np.quantile(hat, 0.95)
+    answer = enhance(retina, "dark", 3, 12).astype(float)
+    assert answer[vessels].mean() > 3 * answer[~vessels].mean()

@@ -1,5 +1,7 @@
 """segment_threshold: two and three greys by hand, thresholds between them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,15 @@ def test_a_box_and_what_cannot_be_parted() -> None:
         part(flat)
     with pytest.raises(ToolRetry, match="fewer classes"):
         part(MedicalImage(np.array([[0, 1]], np.uint8)), 3)
+
+
+def test_real_greys_against_simpleitk(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    import SimpleITK
+
+    image = from_pydicom("image_dfl.dcm")
+    otsu = SimpleITK.OtsuThresholdImageFilter()
+    otsu.SetNumberOfHistogramBins(256)
+    theirs = SimpleITK.GetArrayFromImage(otsu.Execute(SimpleITK.GetImageFromArray(image.pixels)))
+    found = numbers(part(image))
+    assert found["threshold 1"] == pytest.approx(otsu.GetThreshold(), abs=1)
+    assert found["share of class 2"] == pytest.approx(100 * float((theirs == 0).mean()), abs=0.5)

@@ -56,7 +56,7 @@ def test_provenance_is_kept_and_file_names_are_not(store: ImageStore, noise: Med
 
     Image.fromarray(noise.pixels).save(tmp_path / "DOE_JOHN.png")
     view = load_image(tmp_path / "DOE_JOHN.png").crop((10, 20, 60, 70))
-    view = view.with_provenance(view.origin().with_operation(Operation("zoom_in", "1", {"box": [1, 2, 3, 4]})))
+    view = view.with_provenance(view.origin().made_by(Operation("zoom_in", "1", {"box": [1, 2, 3, 4]}), ()))
     again = reread(store).get(store.put(view))
     assert again.provenance == view.provenance
     assert all(b"DOE" not in path.read_bytes() for path in store.folder.rglob("*.*"))
@@ -112,7 +112,7 @@ def test_a_changed_fact_is_found(store: ImageStore, ct: MedicalImage, fact: str)
     image_id = store.put(ct.crop((0, 0, 40, 40)))
     path = store.path(image_id).with_suffix(".json")
     facts = json.loads(path.read_text())
-    (facts["provenance"]["box"] if fact == "box" else facts["spacing"])[0] = 7.0
+    (facts["provenance"]["panels"][0]["box"] if fact == "box" else facts["spacing"])[0] = 7.0
     path.write_text(json.dumps(facts))
     with pytest.raises(ImageError, match="damaged"):
         reread(store).get(image_id)

@@ -1,12 +1,14 @@
 """compare_regions: panels of the right size and content, in mm only where both images have a spacing."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from tools.drawing import GAP
 from tools.errors import ToolRetry
 from tools.images.image import MedicalImage
 from tools.look.compare_regions import compare_regions
+from tools.side_by_side import GAP
 
 
 def compare(first: MedicalImage, box: list[int], second: MedicalImage, other_box: list[int]):
@@ -47,3 +49,13 @@ def test_grey_beside_colour_is_colour(noise: MedicalImage) -> None:
 def test_a_box_that_would_vanish_is_sent_back() -> None:
     with pytest.raises(ToolRetry, match="vanish"):
         compare(square((50.0, 50.0)), [0, 0, 999, 999], square((0.01, 0.01)), [0, 0, 9, 9])
+
+
+def test_two_real_cts_at_one_scale(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    small, large = from_pydicom("CT_small.dcm"), from_pydicom("693_J2KI.dcm")
+    found = compare(small, [0, 0, 999, 999], large, [0, 0, 999, 999])
+    # 128 px of 0.661468 mm are 84.67 mm, 512 px of 0.478516 mm are 245 mm; at 0.478516 mm a pixel: 176.9 and 512
+    assert found.images[0].size == (177 + GAP + 512, 512)
+    assert "(in mm)" in found.text
+    assert (found.images[0].pixels[:, 177 + GAP :] == np.asarray(large.display())).all()
+    assert [round(each.spacing[0], 3) for each in found.images[0].facts.regions] == [0.478, 0.479]

@@ -1,12 +1,15 @@
 """magnify_series: each panel is a third of the one before, around the point."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from tools.drawing import GAP
 from tools.errors import ToolFailed
 from tools.images.image import MedicalImage
 from tools.look.magnify_series import PANEL, magnify_series
+from tools.side_by_side import GAP
 
 
 def magnify(image: MedicalImage, point: list[int], steps: int = 2):
@@ -32,3 +35,14 @@ def test_the_last_panel_shows_the_point() -> None:
 def test_a_tiny_image_says_so() -> None:
     with pytest.raises(ToolFailed, match="at least 18 a side"):
         magnify(MedicalImage(np.zeros((17, 40), np.uint8)), [0, 0])
+
+
+def test_a_real_mr_against_pillow(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    scan = from_pydicom("examples_overlay.dcm")  # 484 x 300
+    found = magnify(scan, [500, 500])
+    # a ninth of it, 54 x 33, around (242.2, 150.2)
+    assert found.regions[1].box == (215.0, 134.0, 269.0, 167.0)
+    (view,) = found.images
+    size = (PANEL, view.height)
+    theirs = scan.display().crop((215, 134, 269, 167)).resize(size, Image.Resampling.BICUBIC)
+    assert np.abs(view.pixels[:, -PANEL:, 0].astype(int) - np.asarray(theirs)).mean() < 3

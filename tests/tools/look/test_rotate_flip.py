@@ -1,7 +1,10 @@
 """rotate_flip: six pixels turned by hand, spacing turned with them, nothing resampled."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tools.errors import ToolRetry
 from tools.images.image import MedicalImage
@@ -43,3 +46,30 @@ def test_four_quarters_are_none_and_colour_works() -> None:
 def test_nothing_to_do_is_sent_back() -> None:
     with pytest.raises(ToolRetry, match="changes nothing"):
         turn()
+
+
+@pytest.mark.parametrize(
+    ("degrees", "flip", "theirs"),
+    [
+        (90, "none", Image.Transpose.ROTATE_270),  # Pillow turns the other way
+        (180, "none", Image.Transpose.ROTATE_180),
+        (0, "left_right", Image.Transpose.FLIP_LEFT_RIGHT),
+        (0, "top_bottom", Image.Transpose.FLIP_TOP_BOTTOM),
+        (270, "left_right", Image.Transpose.TRANSPOSE),
+        (90, "left_right", Image.Transpose.TRANSVERSE),
+    ],
+)
+def test_a_real_ct_against_pillow(
+    from_pydicom: Callable[[str], MedicalImage], degrees: int, flip: str, theirs: Image.Transpose
+) -> None:
+    ct = from_pydicom("CT_small.dcm")
+    view = turn(degrees, flip, ct)
+    assert (np.asarray(view.display()) == np.asarray(ct.display().transpose(theirs))).all()
+    assert view.facts.unit == "HU"
+
+
+def test_the_sides_of_the_patient_turn_with_a_real_ct(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    # the right edge is the patient's left, the lower edge the back
+    ct = from_pydicom("CT_small.dcm")
+    assert turn(90, image=ct).facts.orientation == ("A", "L")
+    assert turn(0, "left_right", ct).facts.orientation == ("R", "P")

@@ -1,5 +1,7 @@
 """tile_overview: the tiles cover the image once, and their boxes are told."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,17 @@ def test_no_grid_is_sent_back() -> None:
         overview(MedicalImage(np.zeros((9, 9), np.uint8)), 1, 1)
     with pytest.raises(ToolRetry, match="a pixel for each"):
         overview(MedicalImage(np.zeros((1, 9), np.uint8)), 2, 2)
+
+
+def test_a_real_ultrasound(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    frame = from_pydicom("examples_rgb_color.dcm")  # 320 x 240
+    found = overview(frame, 2, 2)
+    assert [region.box for region in found.regions] == [
+        (0.0, 0.0, 160.0, 120.0),
+        (160.0, 0.0, 320.0, 120.0),
+        (0.0, 120.0, 160.0, 240.0),
+        (160.0, 120.0, 320.0, 240.0),
+    ]
+    untouched = (found.images[0].pixels == frame.pixels).all(axis=2)
+    assert untouched[130:, 200:].all()  # within tile 4, beside its number
+    assert not untouched[:, 160].any()

@@ -1,5 +1,8 @@
 """intensity_profile: a ramp and a step by hand; the plot is drawn; the length is in mm."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -48,3 +51,20 @@ def test_any_image_gives_a_plot(shape: tuple[int, ...]) -> None:
 def test_one_point_twice_is_sent_back(noise: MedicalImage) -> None:
     with pytest.raises(ToolRetry, match="two different points"):
         plot(noise, [5, 5], [5, 5])
+
+
+def test_a_line_through_a_real_ct_against_scipy(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    from scipy import ndimage
+
+    ct = from_pydicom("CT_small.dcm")
+    found = plot(ct, [100, 200], [900, 700])
+    x1, y1, x2, y2 = (each / 999 * 128 - 0.5 for each in (100, 200, 900, 700))
+    count = math.ceil(math.hypot(x2 - x1, y2 - y1) + 1)
+    places = [np.linspace(y1, y2, count), np.linspace(x1, x2, count)]
+    theirs = ndimage.map_coordinates(ct.pixels.astype(float), places, order=1)
+    numbers = {each.name: each.value for each in found.measurements}
+    assert numbers["mean"] == pytest.approx(theirs.mean(), abs=1)
+    assert (numbers["least"], numbers["most"]) == pytest.approx((theirs.min(), theirs.max()), abs=1)
+    # 0.661468 mm a pixel: (800 / 999 * 128, 500 / 999 * 128) = 102.5 x 64.1 px = 67.8 x 42.4 mm
+    assert found.text.startswith("Along 80.0 mm of image 1")
+    assert found.measurements[0].unit == "HU"

@@ -1,5 +1,7 @@
 """measure_angle: right and other angles by hand, in mm where rows and columns differ."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -31,3 +33,12 @@ def test_millimetres_count_not_pixels() -> None:
 def test_two_points_are_no_angle() -> None:
     with pytest.raises(ToolRetry, match="three different points"):
         angle(None, [5, 5], [5, 5], [9, 9])
+
+
+def test_a_real_ct_against_the_dot_product(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    ct = from_pydicom("CT_small.dcm")
+    found = measure_angle.apply({"image": 1, "start": [800, 300], "corner": [200, 400], "end": [500, 900]}, [ct])
+    first, second = np.array([600, -100]), np.array([300, 500])
+    cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+    assert found.measurements[0].value == pytest.approx(np.degrees(np.arccos(cosine)))
+    assert found.text.endswith("degrees.")

@@ -1,5 +1,7 @@
 """measure_area: a triangle and a rectangle by hand, mm2 only with a spacing."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,27 @@ def test_a_crossed_line_and_no_area_are_sent_back() -> None:
         measure(square(None), [0, 0], [100, 100], [100, 0], [0, 100])
     with pytest.raises(ToolRetry, match="enclose nothing"):
         measure(square(None), [0, 0], [0, 100], [0, 50])
+
+
+def test_a_real_ct_against_opencv(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    import cv2
+
+    ct = from_pydicom("CT_small.dcm")
+    points = [[200, 300], [600, 250], [800, 600], [500, 800], [250, 700]]
+    outline = np.array(points, np.float32) / 999 * 128 * 0.661468
+    found = {each.name: each.value for each in measure(ct, *points).measurements}
+    assert found["area"] == pytest.approx(cv2.contourArea(outline), rel=1e-5)
+    assert found["circumference"] == pytest.approx(cv2.arcLength(outline, closed=True), rel=1e-5)
+
+
+def test_a_real_ultrasound_screen_is_calibrated_in_a_part(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    # 800 x 350; of 0.26228787661969977 mm in x 120..800, y 60..350: 80.08 x 35.04 px are 193.0 mm2
+    screen = from_pydicom("examples_palette.dcm")
+    within = measure(screen, [300, 300], [400, 300], [400, 400], [300, 400]).measurements[0]
+    assert (within.value, within.unit) == (
+        pytest.approx(100 / 999 * 800 * 100 / 999 * 350 * 0.26228787661969977**2),
+        "mm2",
+    )
+    outside = measure(screen, [0, 0], [100, 0], [100, 100], [0, 100])
+    assert outside.measurements[0].unit == "pixels2"
+    assert "a spacing is known only inside" in outside.text

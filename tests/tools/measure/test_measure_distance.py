@@ -1,10 +1,13 @@
 """measure_distance: Pythagoras by hand, millimetres only with a spacing."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
+from tools.images.facts import CalibratedRegion, Facts
 from tools.images.image import MedicalImage
 from tools.measure.measure_distance import measure_distance
 
@@ -51,3 +54,28 @@ def test_a_view_measures_as_the_original_does() -> None:
 def test_one_point_twice_is_sent_back() -> None:
     with pytest.raises(ToolRetry, match="two different points"):
         measure(square(None), [5, 5], [5, 5])
+
+
+def test_ultrasound_is_measured_in_its_calibrated_region_and_nowhere_else() -> None:
+    # 0.1 mm down, 0.2 mm across: 300 px down are 30 mm, 200 px across 40 mm
+    regions = (CalibratedRegion((100, 100, 500, 500), (0.1, 0.2)),)
+    screen = MedicalImage(np.zeros((999, 999), np.uint8), facts=Facts("US", regions=regions))
+    found = measure(screen, [150, 150], [350, 450])
+    assert found.text == "Distance: 50.0 mm."
+    assert found.measurements[0].value == pytest.approx(50)
+    outside = measure(screen, [150, 150], [150, 650])
+    assert outside.text == "Distance: 500.0 pixels (a spacing is known only inside [100, 100, 500, 500], so no mm)."
+
+
+def test_a_real_ultrasound_by_hand(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    # 320 x 240; of 0.5104970559477806 mm in x 84..320, y 31..240: 300 / 999 * 240 = 72.07 px are 36.8 mm
+    heart = from_pydicom("examples_ybr_color.dcm")
+    assert measure(heart, [500, 500], [500, 800]).text == "Distance: 36.8 mm."
+    assert measure(heart, [100, 500], [100, 800]).text.startswith("Distance: 72.1 pixels (a spacing is known only")
+
+
+def test_a_real_ct_by_hand(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    # 128 px of 0.661468 mm each way: 84.668 mm, and its diagonal 119.7
+    ct = from_pydicom("CT_small.dcm")
+    assert measure(ct, [0, 0], [999, 0]).measurements[0].value == pytest.approx(84.667904)
+    assert measure(ct, [0, 0], [999, 999]).text == "Distance: 119.7 mm."

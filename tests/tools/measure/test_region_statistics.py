@@ -1,5 +1,6 @@
 """region_statistics: numbers by hand, on measured values, with the unit that the image has."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,18 @@ def test_a_real_x_ray_against_numpy(data: Path) -> None:
     grey = np.asarray(x_ray.display().convert("L"), float)
     assert found["mean"] == pytest.approx(grey.mean(), abs=0.5)
     assert found["standard deviation"] == pytest.approx(grey.std(), abs=0.5)
+
+
+def test_a_real_ct_in_hounsfield_units_against_simpleitk(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    import SimpleITK
+
+    ct = from_pydicom("CT_small.dcm")
+    found = measure(ct, [250, 250, 500, 500])
+    # 250 / 999 * 128 = 32.03 and 500 / 999 * 128 = 64.06: pixels 32 to 64
+    theirs = SimpleITK.StatisticsImageFilter()
+    theirs.Execute(SimpleITK.GetImageFromArray(ct.pixels[32:65, 32:65].astype(np.float64)))
+    assert values(found)["mean"] == pytest.approx(theirs.GetMean())
+    assert values(found)["least"] == theirs.GetMinimum()
+    assert values(found)["standard deviation"] == pytest.approx(theirs.GetSigma() * (1 - 1 / 33**2) ** 0.5)
+    assert values(found)["area"] == pytest.approx(33**2 * 0.661468**2)
+    assert found.measurements[0].unit == "HU"

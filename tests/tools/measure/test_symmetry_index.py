@@ -1,5 +1,6 @@
 """symmetry_index: 1 for mirror images, -1 for a negative, the odd spot found; real chests are fairly symmetric."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,14 @@ def test_what_cannot_be_compared_is_said() -> None:
 def test_real_chests_are_more_alike_than_not(data: Path) -> None:
     files = sorted((data / "cxr_lungs" / "images").iterdir())[:10]
     assert np.median([measure(load_image(file)).measurements[0].value for file in files]) > 0.5
+
+
+def test_a_real_mr_against_numpy(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    from scipy import ndimage
+
+    scan = from_pydicom("examples_overlay.dcm")  # 484 x 300
+    shown = ndimage.gaussian_filter(np.asarray(scan.display(), np.float64), 4.84)
+    left, right = shown[:, :242], shown[:, 242:][:, ::-1]
+    found = measure(scan).measurements
+    assert found[0].value == pytest.approx(np.corrcoef(left.ravel(), right.ravel())[0, 1], abs=1e-3)
+    assert found[1].value == pytest.approx(2 * (left.mean() - right.mean()) / (left.mean() + right.mean()), abs=1e-3)

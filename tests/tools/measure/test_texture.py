@@ -1,5 +1,7 @@
 """texture: Haralick's features of a chessboard and of stripes by hand, of noise by theory."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,18 @@ def test_sixteen_bits_colour_and_what_cannot_be_measured(noise: MedicalImage) ->
         texture.apply({**box, "box": [0, 0, 1, 1]}, [noise])
     with pytest.raises(ToolRetry, match="is 3 everywhere; choose one with some contrast"):
         texture.apply(box, [MedicalImage(np.full((9, 9), 3, np.uint8))])
+
+
+def test_a_real_ct_against_counting_pairs(from_pydicom: Callable[[str], MedicalImage]) -> None:
+    ct = from_pydicom("CT_small.dcm")
+    found = texture.apply({"image": 1, "box": [250, 250, 500, 500], "distance": 1}, [ct]).measurements
+    part = ct.pixels[32:65, 32:65].astype(float)
+    levels = np.minimum((part - part.min()) / (part.max() - part.min()) * LEVELS, LEVELS - 1).astype(int)
+    neighbours = [
+        (levels[:, :-1], levels[:, 1:]),
+        (levels[:-1], levels[1:]),
+        (levels[:-1, :-1], levels[1:, 1:]),
+        (levels[:-1, 1:], levels[1:, :-1]),
+    ]
+    contrast = np.mean([((first - second) ** 2).mean() for first, second in neighbours])
+    assert {each.name: each.value for each in found}["contrast"] == pytest.approx(contrast)

@@ -53,7 +53,7 @@ def test_the_middle_one_without_a_number_and_its_place(numbered_voxels: MedicalI
     assert view.origin().section == Section("coronal", 2, 2)
     assert view.origin().box == (0.0, 0.0, 4.0, 5.0)  # in voxels: 4 columns, 5 slices
     # the lower half of what is shown is the lower half of the slices
-    assert view.in_source((0, 10, 4, 20)) == (numbered_voxels.id, (0.0, 2.5, 4.0, 5.0))
+    assert view.seen_in((0, 10, 4, 20))[0].box == (0.0, 2.5, 4.0, 5.0)
 
 
 @pytest.mark.parametrize(("plane", "count"), [("axial", 5), ("coronal", 3), ("sagittal", 4)])
