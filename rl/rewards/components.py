@@ -11,7 +11,7 @@ Component = Callable[[Task, EpisodeState], float]
 
 def answer(task: Task, state: EpisodeState) -> float:
     """1 for the right answer."""
-    return grade(task.grader, state.get("answer"), task.answer)
+    return grade(task.grader, state.get("answer"), task.answer, task.rules)
 
 
 def format(task: Task, state: EpisodeState) -> float:
