@@ -15,17 +15,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rl.graders import grade, graders
+from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
 from tools.errors import ImageError
 from tools.geometry import PixelBox
 from tools.images.load import load_image
 from tools.images.store import ImageStore
 
+__all__ = ["TaskFileError", "load"]
 SPLITS = ("train", "validation", "test")
-
-
-class TaskFileError(ValueError):
-    """A task file that cannot be used; names the file and line, what was got and what is expected."""
 
 
 class Row(BaseModel):

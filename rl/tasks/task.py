@@ -1,8 +1,8 @@
 """A task: one question about images, with what grading, rewarding and evaluating it needs.
 
 Frozen plain data. Images are ids in the run's image store. `regions` (where the answer lies) and `expert` (what an
-expert does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a config
-says so.
+expert does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a
+config says so.
 """
 
 from collections.abc import Mapping
