@@ -134,7 +134,10 @@ def _corners(size: tuple[int, int], regions: Sequence[PixelBox], scale: float) -
 def _enlarged(picture: Image.Image, box: PixelBox) -> Image.Image:
     side = max(16.0, 1.6 * max(box[2] - box[0], box[3] - box[1]))
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    area = (round(x - side / 2), round(y - side / 2), round(x + side / 2), round(y + side / 2))
+    side = min(side, picture.width, picture.height)
+    left = min(max(0, round(x - side / 2)), picture.width - round(side))
+    top = min(max(0, round(y - side / 2)), picture.height - round(side))
+    area = (left, top, left + round(side), top + round(side))
     inset = picture.crop(area).resize((INSET, INSET), Image.Resampling.BICUBIC)
     ImageDraw.Draw(inset).rectangle((0, 0, INSET - 1, INSET - 1), outline=AMBER, width=2)
     return inset
