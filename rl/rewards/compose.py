@@ -1,9 +1,9 @@
 """A reward: a weighted sum of named components, every one of them logged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.turn import EpisodeState
-from rl.rewards.components import COMPONENTS
+from rl.rewards.registry import components, group_components
 from rl.tasks.task import Task
 
 
@@ -11,18 +11,32 @@ class UnscoredError(ValueError):
     """An episode that must not be scored: a bug of ours was in it. It is refused, never given 0."""
 
 
-def score(task: Task, state: EpisodeState, weights: Mapping[str, float]) -> tuple[float, dict[str, float]]:
-    """(reward, components by name). The answer is always among the components, also where its weight is 0.
+Scored = tuple[float, dict[str, float]]
+"""(reward, components by name)."""
 
-    Raises UnscoredError for an episode in which a tool had a bug, KeyError for an unknown component.
+
+def score(task: Task, state: EpisodeState, weights: Mapping[str, float]) -> Scored:
+    """The reward of one episode by itself, a group of one. As `score_group`."""
+    return score_group(task, [state], weights)[0]
+
+
+def score_group(task: Task, states: Sequence[EpisodeState], weights: Mapping[str, float]) -> list[Scored]:
+    """The rewards of a group's episodes, in order. The answer is always among the components, also at weight 0.
+
+    Raises UnscoredError where a tool had a bug in one of the episodes, KeyError for an unknown component.
     """
-    bugs = [call["call"]["name"] for call in state.get("calls", []) if call["status"] == "bug"]
-    if bugs:
-        raise UnscoredError(
-            f"Got an episode of {task.id} in which {', '.join(bugs)} had a bug; see the log and mend it."
-        )
-    unknown = set(weights) - set(COMPONENTS)
-    if unknown:
-        raise KeyError(f"Got reward components {sorted(unknown)}, expected some of {sorted(COMPONENTS)}.")
-    components = {name: COMPONENTS[name](task, state) for name in dict.fromkeys(["answer", *weights])}
-    return sum(weight * components[name] for name, weight in weights.items()), components
+    for state in states:
+        bugs = [call["call"]["name"] for call in state.get("calls", []) if call["status"] == "bug"]
+        if bugs:
+            raise UnscoredError(
+                f"Got an episode of {task.id} in which {', '.join(bugs)} had a bug; see the log and mend it."
+            )
+    alone, together = components(), group_components()
+    if unknown := set(weights) - {*alone, *together}:
+        raise KeyError(f"Got reward components {sorted(unknown)}, expected some of {sorted({*alone, *together})}.")
+    columns = {
+        name: together[name](task, states) if name in together else [alone[name](task, state) for state in states]
+        for name in dict.fromkeys(["answer", *weights])
+    }
+    rows = [{name: values[index] for name, values in columns.items()} for index in range(len(states))]
+    return [(sum(weight * row[name] for name, weight in weights.items()), row) for row in rows]

@@ -1,5 +1,6 @@
 """Where the files of a set lie, and a clear word where they do not."""
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -40,6 +41,17 @@ def read_json(path: Path) -> Any:
         raise MissingData(f"Got no {path}, expected a JSON file there.") from error
     except (OSError, ValueError) as error:
         raise TaskFileError(f"Got {path}, which cannot be read as JSON: {error}") from error
+
+
+def content_of(path: Path) -> str:
+    """Sha-256, in hex, of a file's bytes: cheaper than decoding, for who only asks which split an image belongs to.
+
+    Raises MissingData.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise MissingData(f"Got no {path} that can be read, expected an image there.") from error
 
 
 def read_image(source: Path | bytes, where: str) -> MedicalImage:

@@ -12,7 +12,7 @@ SHARES: dict[Split, float] = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
 
 def split_of(key: str, salt: str = "") -> Split:
-    """The split of the image with this content id; `salt` (a set's name) makes sets independent of each other."""
+    """The split of the image with this content; `salt` (a set's name) makes sets independent of each other."""
     share = share_of(key, salt)
     if share < SHARES["train"]:
         return "train"

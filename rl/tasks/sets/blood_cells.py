@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from rl.tasks.files import data_folder, read_image, read_json
+from rl.tasks.files import content_of, data_folder, read_image, read_json
 from rl.tasks.registry import Wanted, task_set
 from rl.tasks.sets._stain import bears_out
 from rl.tasks.splits import share_of, split_of
@@ -43,8 +43,8 @@ def blood_cells(wanted: Wanted) -> Iterable[Task]:
     """Real blood smears (BCCD): white cells present, counted, located; platelets counted."""
     folder = data_folder(wanted.root, "bccd", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):
-        image = read_image(folder / record["file"], f"bccd record {number}")
-        if split_of(image.id, "blood_cells") == wanted.split:
+        if split_of(content_of(folder / record["file"]), "blood_cells") == wanted.split:
+            image = read_image(folder / record["file"], f"bccd record {number}")
             kept = wanted.store.put(image)
             for kind, fields in questions(record["objects"], image):
                 yield Task(id=f"blood_cells/{image.id[:16]}/{kind}", kind=kind, images=(kept,), **fields)

@@ -9,7 +9,7 @@ lie a quarter of the width apart. The view (PA, or AP lying) is the source's own
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rl.tasks.files import data_folder, read_image, read_json
+from rl.tasks.files import content_of, data_folder, read_image, read_json
 from rl.tasks.registry import Wanted, task_set
 from rl.tasks.splits import share_of, split_of
 from rl.tasks.task import Task
@@ -29,8 +29,8 @@ def chest_xrays(wanted: Wanted) -> Iterable[Task]:
     """Real chest x-rays: a lung's box, the patient's side, the view."""
     folder = data_folder(wanted.root, "cxr_lungs", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):
-        image = read_image(folder / record["file"], f"cxr_lungs record {number}")
-        if split_of(image.id, "chest_xrays") == wanted.split:
+        if split_of(content_of(folder / record["file"]), "chest_xrays") == wanted.split:
+            image = read_image(folder / record["file"], f"cxr_lungs record {number}")
             kept = wanted.store.put(image)
             for kind, fields in questions(record["boxes"], record["view"], image.size, image.id):
                 yield Task(id=f"chest_xrays/{image.id[:16]}/{kind}", kind=kind, images=(kept,), **fields)

@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rl.tasks.files import data_folder, read_image, read_json
+from rl.tasks.files import content_of, data_folder, read_image, read_json
 from rl.tasks.registry import Wanted, task_set
 from rl.tasks.splits import split_of
 from rl.tasks.task import Task
@@ -76,8 +76,8 @@ def nuclei(wanted: Wanted) -> Iterable[Task]:
     folder = data_folder(wanted.root, "dsb2018", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):
         where = f"dsb2018 record {number}"
-        image = read_image(folder / record["file"], where)
-        if split_of(image.id, "nuclei") == wanted.split:
+        if split_of(content_of(folder / record["file"]), "nuclei") == wanted.split:
+            image = read_image(folder / record["file"], where)
             kept = wanted.store.put(image)
             labels = read_image(folder / record["labels"], where).pixels
             for kind, fields in questions(nuclei_in(labels)):
