@@ -6,10 +6,12 @@ OpenRLHF knows is not repeated: `rl.openrlhf` holds its own flags by their own n
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from rl.rewards.presets import weights_of
 
 ROOT = Path(__file__).resolve().parent.parent
 LAPTOP = ROOT / "configs" / "laptop.yaml"
@@ -50,7 +52,9 @@ class Tasks(Section):
     """How many tasks each split has."""
 
     set: str = "phantoms"
-    """`phantoms`, or a folder with your own questions (rl/tasks/folder.py)."""
+    """A name that `python -m rl.tasks list` tells, or a folder with your own questions (rl/tasks/folder.py)."""
+    options: dict[str, Any] = {}
+    """The set's own options, and `root`, the folder with its files."""
     train: int = 2000
     validation: int = 200
     test: int = 400
@@ -80,6 +84,12 @@ class Regrounding(Section):
     alternatives: int = Field(default=10, ge=2, le=20)
 
 
+Rewards = Annotated[
+    dict[str, float], BeforeValidator(lambda value: weights_of(value) if isinstance(value, str) else value)
+]
+"""Weights by component, or the name of a preset (rl/rewards/presets.py)."""
+
+
 class Rl(Section):
     """Reinforcement learning through OpenRLHF."""
 
@@ -91,7 +101,7 @@ class Rl(Section):
     """Tokens less probable than this share of the likeliest one are not sampled: a small policy's tail is noise."""
     learning_rate: float = 1e-4
     save_steps: int = 10
-    rewards: dict[str, float] = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
+    rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
     regrounding: Regrounding = Regrounding()
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""

@@ -116,7 +116,8 @@ class Stages:
             if split == "train":  # no more than will be asked
                 wanted = min(wanted, self.config.rl.steps * self.config.rl.prompts_per_step)
             seed = self.config.seed if split == "train" else HELD_OUT_SEED
-            drawn = load_tasks(self.config.tasks.set, self.parts().store, split, wanted, seed)
+            options = self.config.tasks.options
+            drawn = load_tasks(self.config.tasks.set, self.parts().store, split, wanted, seed, **options)
             bar = tqdm(drawn, desc=f"{split} tasks", total=wanted, unit="task")
             lines = "\n".join(json.dumps(task.to_plain()) for task in bar)
             write_whole(path, lines.encode())

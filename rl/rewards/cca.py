@@ -10,11 +10,15 @@ agree with it (1.0, the IoU of two empty masks being 1) and those who looked do 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.turn import EpisodeState
+from rl.rewards.answer import answer
+from rl.rewards.region import looked_at
+from rl.rewards.registry import group_component
+from rl.tasks.task import Task
 from tools.geometry import PixelBox
 
 Looks = Mapping[str, Sequence[PixelBox]]
@@ -22,13 +26,10 @@ Looks = Mapping[str, Sequence[PixelBox]]
 AGREE = 0.5
 
 
-def looks_of(calls: Sequence[Mapping[str, Any]]) -> Looks:
-    """Where an episode's calls looked; `calls` as its state holds them."""
-    looks: dict[str, list[PixelBox]] = {}
-    for region in (region for call in calls if call["status"] == "ok" for region in call["regions"]):
-        x1, y1, x2, y2 = region["box"]
-        looks.setdefault(region["image"], []).append((x1, y1, x2, y2))
-    return looks
+@group_component
+def cca(task: Task, states: Sequence[EpisodeState]) -> list[float]:
+    """1.0, 0.5 or 0.0 for each episode of a task's group; an episode by itself is its own consensus."""
+    return credits([looked_at(state) for state in states], [answer(task, state) == 1.0 for state in states])
 
 
 def credits(looks: Sequence[Looks], right: Sequence[bool]) -> list[float]:

@@ -1,29 +1,29 @@
 """Your own questions: a folder with `train.jsonl`, `validation.jsonl`, `test.jsonl` and the images they name.
 
-One question a line: `{"image": "scans/1.png", "question": "...", "answer": "..."}`, with, where wanted, `kind` (results
-are reported per kind), `grader` (a name of rl/graders.py), `spacing` ([row, column] mm per pixel), `needs_tool`, and
-`regions` (boxes in pixels, [x1, y1, x2, y2], for evaluation only). Images are read into the run's store; file names go
-nowhere. Splits that share an image are refused: a policy would be measured on what it was trained on.
+One question a line: `{"image": "scans/1.png", "question": "...", "answer": "..."}`, with, where wanted, `kind`
+(results are reported per kind), `grader` (a name of rl/graders/) with its `rules`, `spacing` ([row, column] mm per
+pixel), `needs_tool`, and `regions` (boxes in pixels, [x1, y1, x2, y2], for evaluation only). Images are read into the
+run's store; file names go nowhere. Splits that share an image are refused: a policy would be measured on what it was
+trained on.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rl.graders import GRADERS, grade
+from rl.graders import grade, graders
+from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
 from tools.errors import ImageError
 from tools.geometry import PixelBox
 from tools.images.load import load_image
 from tools.images.store import ImageStore
 
+__all__ = ["TaskFileError", "load"]
 SPLITS = ("train", "validation", "test")
-
-
-class TaskFileError(ValueError):
-    """A task file that cannot be used; names the file and line, what was got and what is expected."""
 
 
 class Row(BaseModel):
@@ -36,6 +36,7 @@ class Row(BaseModel):
     answer: str
     kind: str = "question"
     grader: str = "exact"
+    rules: dict[str, Any] = {}
     spacing: tuple[float, float] | None = None
     needs_tool: bool | None = None
     regions: tuple[PixelBox, ...] = ()
@@ -71,6 +72,7 @@ def _rows(folder: Path, split: str, store: ImageStore) -> Iterator[Task]:
             images=(image,),
             answer=row.answer,
             grader=row.grader,
+            rules=row.rules,
             needs_tool=row.needs_tool,
             regions=tuple((1, box) for box in row.regions),
         )
@@ -78,7 +80,7 @@ def _rows(folder: Path, split: str, store: ImageStore) -> Iterator[Task]:
 
 def _takes_its_gold(row: Row) -> bool:
     try:
-        return row.grader in GRADERS and grade(row.grader, row.answer, row.answer) == 1.0
+        return row.grader in graders() and grade(row.grader, row.answer, row.answer, row.rules) == 1.0
     except ValueError:
         return False
 

@@ -1,12 +1,12 @@
 """A task: one question about images, with what grading, rewarding and evaluating it needs.
 
 Frozen plain data. Images are ids in the run's image store. `regions` (where the answer lies) and `expert` (what an
-expert does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a config
-says so.
+expert does) are for evaluation and for warm-up; a policy never sees them and no reward reads `regions` unless a
+config says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tools.geometry import PixelBox
@@ -26,7 +26,7 @@ class Task:
     answer: str
     """The gold answer."""
     grader: str
-    """Name of the rule that compares an answer with it (rl/graders.py)."""
+    """Name of the rule that compares an answer with it (rl/graders/)."""
     needs_tool: bool | None = None
     """Whether it can only be answered with a tool; None where nobody knows."""
     regions: tuple[tuple[int, PixelBox], ...] = ()
@@ -35,6 +35,8 @@ class Task:
     """The calls of an expert's one turn of looking, as {"name", "arguments"}."""
     reading: str = ""
     """The expert's thought after it has looked."""
+    rules: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the grader must know beside the gold answer: options, tolerance, unit ..."""
 
     def to_plain(self) -> dict[str, Any]:
         """JSON values only."""

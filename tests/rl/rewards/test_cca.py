@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rl.rewards.cca import credits, looks_of
+from rl.rewards.cca import credits
 
 A, B, FAR = (0.0, 0.0, 4.0, 4.0), (1.0, 0.0, 5.0, 4.0), (10.0, 10.0, 12.0, 12.0)
 
@@ -50,12 +50,6 @@ def test_boxes_of_one_episode_are_a_union_and_images_are_told_apart() -> None:
     # A and B together are 0..5 x 0..4; counted once where they overlap
     assert credits([looked(A, B), looked((0.0, 0.0, 5.0, 4.0))], [True, True]) == [1.0, 1.0]
     assert credits([looked(A), looked(A, image="other"), looked(A)], [True] * 3) == [1.0, 0.5, 1.0]
-
-
-def test_looks_are_the_regions_of_calls_that_ran() -> None:
-    ran = {"status": "ok", "regions": [{"image": "scan", "box": [0, 1, 2, 3]}]}
-    failed = {"status": "failed", "regions": [{"image": "scan", "box": [4, 5, 6, 7]}]}
-    assert looks_of([ran, failed, ran]) == {"scan": [(0, 1, 2, 3), (0, 1, 2, 3)]}
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -1,0 +1,54 @@
+"""What a reward is made of: named components, one a file, each a small function of a task and a finished episode.
+
+A component returns what it counts, mostly 0 to 1; its weight in the config says what that is worth, also below 0. One
+kind sees an episode alone; the other (`group_component`) sees all episodes of a task's group at once, as credit by
+consensus must. A component that has nothing to go by returns 0: it is then the same for the whole group and moves
+nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from agent.turn import EpisodeState
+from rl.discovery import import_all
+from rl.tasks.task import Task
+
+Component = Callable[[Task, EpisodeState], float]
+GroupComponent = Callable[[Task, Sequence[EpisodeState]], list[float]]
+"""(task, the episodes of its group) -> one value an episode, in order. A group may be one episode."""
+
+ENTRY_POINT_GROUP = "medvista.rewards"
+
+_components: dict[str, Component] = {}
+_group_components: dict[str, GroupComponent] = {}
+
+
+def component(function: Component) -> Component:
+    """Registers a component of one episode under the function's name."""
+    _components[_free_name(function)] = function
+    return function
+
+
+def group_component(function: GroupComponent) -> GroupComponent:
+    """Registers a component of a group of episodes under the function's name."""
+    _group_components[_free_name(function)] = function
+    return function
+
+
+def components() -> Mapping[str, Component]:
+    """Those of one episode, by name."""
+    import_all("rl.rewards", ENTRY_POINT_GROUP)
+    return _components
+
+
+def group_components() -> Mapping[str, GroupComponent]:
+    """Those of a group, by name."""
+    import_all("rl.rewards", ENTRY_POINT_GROUP)
+    return _group_components
+
+
+def _free_name(function: Component | GroupComponent) -> str:
+    name = getattr(function, "__name__", "")
+    for taken in (_components.get(name), _group_components.get(name)):
+        if taken is not None and taken.__module__ != function.__module__:
+            raise ValueError(f"Got a second reward component named {name!r}, from {function.__module__}; rename it.")
+    return name

@@ -1,0 +1,13 @@
+"""The first phantoms, which the embedded base policy was taught on; rl/tasks/phantoms/ draws them."""
+
+from collections.abc import Iterable
+
+from rl.tasks.phantoms import tasks
+from rl.tasks.registry import SPLITS, Wanted, task_set
+from rl.tasks.task import Task
+
+
+@task_set(splits=(*SPLITS, "warmup"), drawn=True)
+def phantoms(wanted: Wanted) -> Iterable[Task]:
+    """Procedural chest phantoms: a thumbnail shows where a lesion is, and only a zoom what it is."""
+    return tasks.load(wanted.store, wanted.split, wanted.count or 0, wanted.seed)

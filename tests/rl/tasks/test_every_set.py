@@ -1,0 +1,33 @@
+"""Every registered task set proves itself, whatever it is."""
+
+from pathlib import Path
+
+import pytest
+
+from rl.tasks.loading import load
+from rl.tasks.proof import faults_of_splits
+from rl.tasks.registry import task_sets
+from tools.images.store import ImageStore
+
+REAL = {"blood_cells": "bccd", "nuclei": "dsb2018", "chest_xrays": "cxr_lungs"}
+MANY = 20
+"""Tasks of a split that a test looks at; `python -m rl.tasks check NAME` looks at all."""
+
+
+def root_of(name: str, request: pytest.FixtureRequest) -> Path | None:
+    """Where the set's files lie."""
+    if name in REAL:
+        return Path(request.getfixturevalue("real_images")) / REAL[name]
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", sorted(task_sets()))
+def test_gold_is_right_and_nothing_else(name: str, store: ImageStore, request: pytest.FixtureRequest) -> None:
+    found, root = task_sets()[name], root_of(name, request)
+    splits = {split: load(name, split, root, store=store, count=MANY) for split in found.splits}
+    assert faults_of_splits(splits, store) == []
+    assert any(splits.values())
+    again = load(name, found.splits[0], root, store=store, count=3)
+    assert again == splits[found.splits[0]][:3]  # the same for the same seed, in the same order
