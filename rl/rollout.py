@@ -15,11 +15,13 @@ from uuid import uuid4
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
+from graphs import reasoning
 from graphs.reasoning import ReasoningGraph, compile_reasoning, recursion_limit
 from rl.config import Config, Episode, load_config
 from rl.rewards.compose import score
 from rl.tasks.task import Task
-from rl.trajectories.record import Trajectory, record
+from rl.trajectories.origin import Origin, origin_of
+from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
@@ -46,6 +48,7 @@ class RunParts:
     store: ImageStore
     limits: Limits
     graph: ReasoningGraph
+    origin: Origin = UNKNOWN
 
     async def ask(self, task: Task, overrides: Overrides) -> EpisodeState:
         """The final state of one episode of `task`."""
@@ -75,15 +78,16 @@ def open_run(run: Path, policy: Policy | None = None, tools: bool = True) -> Run
     encoder = Encoder.from_checkpoint(run / "checkpoints" / "base")
     store = ImageStore(run / IMAGES)
     limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
+    held = load_tools(list(config.episode.tools)) if tools else []
     agent = Agent(
         policy=policy or NoPolicy(),  # pyright: ignore[reportArgumentType]
         encoder=encoder,
-        toolbox=toolbox(config) if tools else Toolbox([]),
+        toolbox=Toolbox(held, deadline_s=config.episode.deadline_s),
         store=store,
         limits=limits,
         sampling=Sampling(temperature=0.0),
     )
-    return RunParts(config, encoder, store, limits, compile_reasoning(agent))
+    return RunParts(config, encoder, store, limits, compile_reasoning(agent), origin_of(reasoning, held))
 
 
 async def episodes(
@@ -102,7 +106,8 @@ async def episodes(
             started = time.perf_counter()
             state = await parts.ask(task, Overrides(policy_for(task), sampling))
             reward, components = score(task, state, parts.config.rl.rewards)
-            return record(uuid4().hex, stage, task, state, components, reward, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            return record(uuid4().hex, stage, task, state, components, reward, seconds, origin=parts.origin)
 
     running = [asyncio.create_task(one(task)) for task in tasks]
     try:

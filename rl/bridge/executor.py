@@ -76,7 +76,8 @@ class AgentExecutor(AgentExecutorBase):
         reward, components = score(task, state, self.run.config.rl.rewards)
         row = training_row(Ledger.from_plain(state["ledger"]), self.run.encoder, self.run.store)
         seconds = time.perf_counter() - started
-        return record(uuid4().hex, "rl", task, state, components, reward, seconds), row
+        origin = self.run.origin
+        return record(uuid4().hex, "rl", task, state, components, reward, seconds, origin=origin), row
 
     def _note(self, task: Task, reason: ValueError | PolicyError) -> None:
         self.refusals.parent.mkdir(parents=True, exist_ok=True)

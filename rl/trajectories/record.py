@@ -5,11 +5,14 @@ store, so an episode can be trained on, replayed and shown again exactly.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from agent.turn import EpisodeState
 from rl.tasks.task import Task
+from rl.trajectories.origin import Origin
+
+UNKNOWN = Origin()
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Trajectory:
     transcript: list[dict[str, Any]]
     """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
     calls: list[dict[str, Any]]
-    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, measurements, ..."""
+    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, seconds, version, ..."""
     turns: int
     faults: int
     """Turns that the protocol could not read."""
@@ -41,6 +44,13 @@ class Trajectory:
     seed: int | None = None
     versions: list[str] = field(default_factory=list[str])
     """Policy versions that sampled it, in order."""
+    sample: int = 0
+    """Which of several episodes of its task it is, from 0."""
+    graph: str = ""
+    graph_version: str = ""
+    """See rl/trajectories/origin.py."""
+    tools: dict[str, str] = field(default_factory=dict[str, str])
+    """Version by name of every tool in the prompt."""
 
     @property
     def correct(self) -> bool:
@@ -48,8 +58,8 @@ class Trajectory:
         return self.rewards["answer"] == 1.0
 
     def to_plain(self) -> dict[str, Any]:
-        """JSON values only."""
-        return asdict(self)
+        """JSON values only, shared with the trajectory: copy before changing any."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Trajectory":
@@ -66,6 +76,8 @@ def record(
     reward: float,
     seconds: float,
     seed: int | None = None,
+    origin: Origin = UNKNOWN,
+    sample: int = 0,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]
@@ -87,4 +99,8 @@ def record(
         seconds=seconds,
         seed=seed,
         versions=list(dict.fromkeys(versions)),
+        sample=sample,
+        graph=origin.graph,
+        graph_version=origin.graph_version,
+        tools=dict(origin.tools),
     )
