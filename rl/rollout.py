@@ -8,14 +8,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
+
+from langchain_core.tools import BaseTool
 
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
 from graphs import reasoning
+from graphs.catalogue import graphs
 from graphs.reasoning import ReasoningGraph, compile_reasoning, recursion_limit
 from rl.config import Config, Episode, load_config
 from rl.rewards.compose import score
@@ -88,6 +92,29 @@ def open_run(run: Path, policy: Policy | None = None, tools: bool = True) -> Run
         sampling=Sampling(temperature=0.0),
     )
     return RunParts(config, encoder, store, limits, compile_reasoning(agent), origin_of(reasoning, held))
+
+
+def compiled_graph(
+    name: str,
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits,
+    sampling: Sampling | None = None,
+) -> tuple[ReasoningGraph, Origin]:
+    """A graph of the catalogue, compiled, and what its episodes are made by; limits and sampling where it takes them.
+
+    Raises LookupError for an unknown name.
+    """
+    known = graphs()
+    if name not in known:
+        raise LookupError(f"Got the graph {name!r}, expected one of {', '.join(known)}.")
+    build = known[name].build
+    optional = {"limits": limits, "sampling": sampling or Sampling(temperature=0.0)}
+    taken = {key: value for key, value in optional.items() if key in signature(build).parameters}
+    return build(policy, tools, encoder=encoder, store=store, **taken), origin_of(known[name], tools)
 
 
 async def episodes(

@@ -8,6 +8,7 @@ drawn by a seed, so an export can be made again.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -54,11 +55,15 @@ def choose(trajectories: Iterable[Trajectory], choice: Choice) -> Chosen:
             passed += 1
             good.setdefault(_said(trajectory), trajectory)
     rng = np.random.default_rng([choice.seed, 41])
-    kinds = _by_kind([list(good.values())[place] for place in rng.permutation(len(good))], choice.per_task)
+    kinds = _by_kind(_shuffled(list(good.values()), rng), choice.per_task)
     most = choice.per_kind or min((len(episodes) for episodes in kinds.values()), default=0)
     taken = [episode for _, episodes in sorted(kinds.items()) for episode in episodes[:most]]
-    shuffled = [taken[place] for place in rng.permutation(len(taken))]
-    return Chosen(shuffled, read, read - passed, passed - len(good), len(good) - len(taken))
+    return Chosen(_shuffled(taken, rng), read, read - passed, passed - len(good), len(good) - len(taken))
+
+
+def _shuffled(episodes: Sequence[Trajectory], rng: np.random.Generator) -> list[Trajectory]:
+    order = cast("list[int]", rng.permutation(len(episodes)).tolist())
+    return [episodes[place] for place in order]
 
 
 def _earned(trajectory: Trajectory, choice: Choice) -> bool:
