@@ -52,7 +52,12 @@ class _Waiting:
         if isinstance(turn, Completion):
             return turn
         text = plain(turn)
-        return await ScriptedPolicy(lambda *_: text, self.encoder).generate(token_ids, images, sampling)
+
+        def script(turns: int, last: str) -> str:
+            del turns, last
+            return text
+
+        return await ScriptedPolicy(script, self.encoder).generate(token_ids, images, sampling)
 
 
 class Dialogue:

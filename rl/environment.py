@@ -234,4 +234,4 @@ def _pixels(picture: Any) -> Picture:
 
 
 if ID not in gymnasium.registry:
-    gymnasium.register(id=ID, entry_point=f"{__name__}:VQAEnvironment")
+    cast(Any, gymnasium).register(id=ID, entry_point=f"{__name__}:VQAEnvironment")

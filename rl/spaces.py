@@ -6,7 +6,7 @@ asynchronous one needs `shared_memory=False`.
 """
 
 import string
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -48,7 +48,7 @@ class Pictures(spaces.Space[tuple[Picture, ...]]):
 
     def contains(self, x: Any) -> bool:
         """Whether `x` is a tuple of such pictures."""
-        return isinstance(x, tuple) and all(_is_picture(each) for each in x)  # pyright: ignore[reportUnknownVariableType]
+        return isinstance(x, tuple) and all(map(_is_picture, cast("tuple[object, ...]", x)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pictures)
@@ -60,4 +60,7 @@ class Pictures(spaces.Space[tuple[Picture, ...]]):
 
 
 def _is_picture(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3
+    if not isinstance(value, np.ndarray):
+        return False
+    pixels = cast("NDArray[Any]", value)
+    return pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
