@@ -29,4 +29,5 @@ async def evaluate(
             kept.add(trajectory)
             done[trajectory.task["id"]] = trajectory
             bar.update()
+    kept.seal()
     return [done[task.id] for task in tasks]

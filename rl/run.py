@@ -199,18 +199,12 @@ class _Progress:
     """A bar over the episodes that training has sampled, read from their store."""
 
     def __init__(self, run: Path, total: int) -> None:
-        self.folder = run / "trajectories" / "rl"
+        self.store = TrajectoryStore(run / "trajectories" / "rl")
         self.bar = tqdm(total=total, desc="reinforcement learning", unit="episode")
-        self.sizes: dict[Path, int] = {}
 
     def tick(self) -> None:
-        """Counts the lines that were added."""
-        for path in self.folder.glob("*.jsonl"):
-            with path.open("rb") as file:
-                file.seek(self.sizes.get(path, 0))
-                added = file.read()
-            self.sizes[path] = self.sizes.get(path, 0) + len(added)
-            self.bar.update(added.count(b"\n"))
+        """Counts the episodes that were added."""
+        self.bar.update(self.store.count() - int(self.bar.n))
 
     def __enter__(self) -> "_Progress":
         return self
@@ -218,6 +212,7 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         self.tick()
         self.bar.close()
+        self.store.seal()
 
 
 def _repeated(tasks: Sequence[Task], count: int) -> list[Task]:

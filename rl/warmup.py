@@ -55,6 +55,7 @@ async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
                         shown.append(trajectory)
                         store.add(trajectory)
                         bar.update()
+    store.seal()
     return shown
 
 
@@ -62,7 +63,8 @@ async def _episode(parts: RunParts, task: Task, looks: bool, rng: np.random.Gene
     policy = ScriptedPolicy(demonstration(task, looks, rng), parts.encoder, version="demonstrator")
     state = await parts.ask(task, Overrides(policy))
     reward, components = score(task, state, parts.config.rl.rewards)
-    return record(f"warmup/{task.id}", "warmup", task, state, components, reward, 0.0, parts.config.seed)
+    seed, origin = parts.config.seed, parts.origin
+    return record(f"warmup/{task.id}", "warmup", task, state, components, reward, 0.0, seed, origin)
 
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:

@@ -87,7 +87,16 @@ class AgentExecutor(AgentExecutorBase):
         for attempt, (reward, components) in zip(attempted, scores, strict=True):
             episode = attempt.episode
             trajectory = record(
-                uuid4().hex, "rl", task, episode.state, components, reward, attempt.seconds, own_from=episode.own_from
+                uuid4().hex,
+                "rl",
+                task,
+                episode.state,
+                components,
+                reward,
+                attempt.seconds,
+                origin=self.run.origin,
+                sample=len(samples),
+                own_from=episode.own_from,
             )
             self.trajectories.add(trajectory)
             samples.append(Sample(trajectory, attempt.row))

@@ -5,11 +5,14 @@ store, so an episode can be trained on, replayed and shown again exactly.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from agent.turn import EpisodeState
 from rl.tasks.task import Task
+from rl.trajectories.origin import Origin
+
+UNKNOWN = Origin()
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Trajectory:
     transcript: list[dict[str, Any]]
     """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
     calls: list[dict[str, Any]]
-    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, measurements, ..."""
+    """ToolResult of every call as JSON: call {name, arguments}, status, text, images, regions, seconds, version, ..."""
     turns: int
     faults: int
     """Turns that the protocol could not read."""
@@ -43,6 +46,13 @@ class Trajectory:
     """Policy versions that sampled it, in order."""
     own_from: int = 0
     """The first id of the ledger that is its own: what was sampled before is another episode's, and trained there."""
+    sample: int = 0
+    """Which of several episodes of its task it is, from 0."""
+    graph: str = ""
+    graph_version: str = ""
+    """See rl/trajectories/origin.py."""
+    tools: dict[str, str] = field(default_factory=dict[str, str])
+    """Version by name of every tool in the prompt."""
 
     @property
     def correct(self) -> bool:
@@ -50,8 +60,8 @@ class Trajectory:
         return self.rewards["answer"] == 1.0
 
     def to_plain(self) -> dict[str, Any]:
-        """JSON values only."""
-        return asdict(self)
+        """JSON values only, shared with the trajectory: copy before changing any."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Trajectory":
@@ -69,6 +79,8 @@ def record(
     seconds: float,
     seed: int | None = None,
     own_from: int = 0,
+    origin: Origin = UNKNOWN,
+    sample: int = 0,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]
@@ -91,4 +103,8 @@ def record(
         seed=seed,
         versions=list(dict.fromkeys(versions)),
         own_from=own_from,
+        sample=sample,
+        graph=origin.graph,
+        graph_version=origin.graph_version,
+        tools=dict(origin.tools),
     )

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from rl.rewards.cca import credits
+from rl.rewards.compose import score_group
+from tests.rl.rewards.test_components import call, ended, task
 
 A, B, FAR = (0.0, 0.0, 4.0, 4.0), (1.0, 0.0, 5.0, 4.0), (10.0, 10.0, 12.0, 12.0)
 
@@ -55,3 +57,19 @@ def test_boxes_of_one_episode_are_a_union_and_images_are_told_apart() -> None:
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_box_without_area_is_no_look(size: int) -> None:
     assert credits([looked((3.0, 3.0, 3.0, 9.0))] * size, [True] * size) == [1.0] * size
+
+
+def test_as_a_reward_it_reads_the_looks_of_right_answers() -> None:
+    where = (0.0, 0.0, 10.0, 10.0)
+    states = [
+        ended("solid", call(box=where)),
+        ended("solid", call(box=where)),
+        ended("solid"),
+        ended("solid", call("failed", box=where)),
+        ended("solid", call(box=where)),
+        ended("cystic", call(box=where)),
+    ]
+    # three of five right ones looked there: a majority; a call that failed showed nothing
+    rewards = score_group(task(), states, {"answer": 1.0, "cca": 0.5})
+    assert [components["cca"] for _, components in rewards] == [1.0, 1.0, 0.5, 0.5, 1.0, 0.0]
+    assert [reward for reward, _ in rewards] == [1.5, 1.5, 1.25, 1.25, 1.5, 0.0]

@@ -11,10 +11,7 @@ from rl.rewards.presets import PRESETS, weights_of
 from rl.rewards.registry import components, group_components
 from tests.rl.rewards.test_components import call, ended, task
 
-LATER = {"cca"}
-"""Group components that a preset may name before they are there."""
-USABLE = [name for name, weights in PRESETS.items() if set(weights) <= {*components(), *group_components()}]
-PAYS_FOR_LOOKING = [name for name in USABLE if "tool_use" in PRESETS[name]]
+PAYS_FOR_LOOKING = [name for name in PRESETS if "tool_use" in PRESETS[name]]
 
 
 def earns(weights: dict[str, float], state: Any, needs_tool: bool | None = True) -> float:
@@ -34,11 +31,11 @@ ABSTAINED = ended(None)
 
 def test_presets_name_components_that_there_are() -> None:
     for weights in PRESETS.values():
-        assert set(weights) <= {*components(), *group_components(), *LATER}
+        assert set(weights) <= {*components(), *group_components()}
         assert max(weights, key=lambda name: weights[name]) == "answer"
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", PRESETS)
 def test_under_every_preset_no_trick_beats_a_right_answer(name: str) -> None:
     weights = weights_of(name)
     assert earns(weights, LOOKED) >= earns(weights, LUCKY) > earns(weights, GUESSED_WRONG)

@@ -1,0 +1,110 @@
+"""Reads a stage's trajectories back and checks each one, as training would: what is there, and what must not train.
+
+Beyond the trajectory check (tokens, masks, pixels), the transcript must say what the sampled ids say, a call must have
+been shown, and every image must be in the store with the content that its id names.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from rl.trajectories.check import RefusedError, training_row
+from rl.trajectories.journal import SUFFIX as UNSEALED
+from rl.trajectories.record import Trajectory
+from rl.trajectories.shards import SUFFIX as SEALED
+from rl.trajectories.shards import ShardError
+from rl.trajectories.store import TrajectoryStore
+from tools.errors import ImageError
+from tools.images.store import ImageStore
+
+MOST_TOLD = 20
+"""Faults that are kept with their words; all are counted."""
+
+
+@dataclass
+class Audit:
+    """What was found in one stage."""
+
+    stage: str
+    shards: int = 0
+    journals: int = 0
+    """Files that are not sealed yet."""
+    episodes: int = 0
+    imitation_only: int = 0
+    """Sound, but without log-probabilities (chat models): warm-up may use them, RL must not."""
+    refused: int = 0
+    damaged: int = 0
+    """Shards that cannot be read."""
+    by_kind: Counter[str] = field(default_factory=Counter[str])
+    faults: list[str] = field(default_factory=list[str])
+    """The first refusals, in words."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was refused or damaged."""
+        return not self.refused and not self.damaged
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {**vars(self), "by_kind": dict(sorted(self.by_kind.items()))}
+
+    def note(self, words: str) -> None:
+        """Keeps a fault's words, while there is room."""
+        if len(self.faults) < MOST_TOLD:
+            self.faults.append(words)
+
+
+def audit(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Iterator[Audit]:
+    """The same Audit after every episode, so that a caller can show how far it is; the last one is the result."""
+    files = store.files()
+    found = Audit(store.folder.name)
+    found.shards = sum(path.suffix == SEALED for path in files)
+    found.journals = sum(path.suffix == UNSEALED for path in files)
+    yield found
+    for trajectory in _readable(store, found):
+        found.episodes += 1
+        found.by_kind[str(trajectory.task["kind"])] += 1
+        try:
+            found.imitation_only += not check(trajectory, images, encoder)
+        except (RefusedError, ImageError) as error:
+            found.refused += 1
+            found.note(f"{trajectory.id}: {error}")
+        yield found
+
+
+def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
+    """Each episode once; a shard that cannot be read is noted, and the others are read."""
+    seen: set[str] = set()
+    for name in store.names():
+        try:
+            for trajectory in store.read(name):
+                if trajectory.id not in seen:
+                    seen.add(trajectory.id)
+                    yield trajectory
+        except ShardError as error:
+            found.damaged += 1
+            found.note(str(error))
+
+
+def check(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
+    """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError."""
+    ledger = Ledger.from_plain(trajectory.ledger)
+    scored = not any(math.isnan(value) for turn in ledger.sampled for value in turn.logprobs)
+    training_row(ledger, encoder, images, scored=scored)
+    said = [message["text"] for message in trajectory.transcript if message["role"] == "policy"]
+    sampled = [encoder.decode_turn(ledger.ids[turn.start : turn.end]) for turn in ledger.sampled]
+    faults: list[str] = []
+    if said != sampled:
+        faults.append("its transcript says other turns than its sampled ids")
+    if [placed.image for placed in ledger.images] != trajectory.images:
+        faults.append("its images are others than its ledger's")
+    shown = {image for call in trajectory.calls for image in call["images"]}
+    if not shown <= set(trajectory.images) and trajectory.outcome != "context_full":
+        faults.append("a call returned an image that was never shown")
+    if faults:
+        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
+    return scored
