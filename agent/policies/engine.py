@@ -36,6 +36,12 @@ class EnginePolicy:
         params.min_tokens = 1
         params.min_p = sampling.min_p
         params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
+        if sampling.stop:
+            params.stop = list(sampling.stop)
+        if sampling.structure is not None:
+            from vllm.sampling_params import StructuredOutputsParams
+
+            params.structured_outputs = StructuredOutputsParams(structural_tag=sampling.structure)
         if params.logprobs is None:
             params.logprobs = 0
         before = self._version()
