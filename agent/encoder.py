@@ -59,16 +59,8 @@ class Encoder:
 
     @classmethod
     def from_checkpoint(cls, folder: Path) -> "Encoder":
-        """Loads the processor that lies in a checkpoint's folder. Raises EncodingError where there is none."""
-        from agent.serving.cpu import torchvision_operators
-
-        torchvision_operators.prepare()  # a CUDA build of torchvision under a CPU torch; nothing on a GPU machine
-        from transformers import AutoProcessor
-
-        if not (folder / "preprocessor_config.json").exists() and not (folder / "processor_config.json").exists():
-            raise EncodingError(f"Got {folder} without an image processor's files; publish the checkpoint with them.")
-        load = cast(Callable[[Path], Any], AutoProcessor.from_pretrained)  # pyright: ignore[reportUnknownMemberType]
-        return cls(load(folder))
+        """The encoder of the processor that lies in a checkpoint's folder. Raises EncodingError where there is none."""
+        return cls(load_processor(folder))
 
     def _id(self, token: str) -> int:
         return int(self.tokenizer.convert_tokens_to_ids(token))
@@ -143,3 +135,16 @@ class Encoder:
         """The text of a sampled turn without the token that ends it."""
         ends = len(ids) > 0 and ids[-1] == self.end_of_turn
         return self.decode(ids[:-1] if ends else ids)
+
+
+def load_processor(folder: Path) -> Any:
+    """The processor that lies in a checkpoint's folder. Raises EncodingError where there is none."""
+    from agent.serving.cpu import torchvision_operators
+
+    torchvision_operators.prepare()  # a CUDA build of torchvision under a CPU torch; nothing on a GPU machine
+    from transformers import AutoProcessor
+
+    if not (folder / "preprocessor_config.json").exists() and not (folder / "processor_config.json").exists():
+        raise EncodingError(f"Got {folder} without an image processor's files; publish the checkpoint with them.")
+    load = cast(Callable[[Path], Any], AutoProcessor.from_pretrained)  # pyright: ignore[reportUnknownMemberType]
+    return load(folder)

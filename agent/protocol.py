@@ -66,7 +66,7 @@ def _read_calls(act: str) -> tuple[ToolCall, ...]:
     calls: list[ToolCall] = []
     position = 0
     while match := _CALL.match(act, position):
-        calls.append(_read_call(match["call"]))
+        calls.append(read_call(match["call"]))
         position = match.end()
     if act[position:].strip() or not calls:
         got = act[position:].strip()[:80] or "nothing after the thought"
@@ -74,7 +74,8 @@ def _read_calls(act: str) -> tuple[ToolCall, ...]:
     return tuple(calls)
 
 
-def _read_call(text: str) -> ToolCall:
+def read_call(text: str) -> ToolCall:
+    """Reads what stands in a tool call's tags. Raises MalformedTurn."""
     try:
         value: object = json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # escapes can spell half a surrogate pair, which is no text

@@ -183,21 +183,23 @@ class Agent:
         abstains = answer.strip().rstrip(".").lower() == ABSTAIN
         return {
             "answer": None if abstains else answer,
-            "evidence": self._evidence(state["images"], state["calls"]),
+            "evidence": cited(state["images"], state["calls"], self.store),
             "outcome": "abstained" if abstains else "answered",
         }
 
-    def _evidence(self, images: Sequence[str], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        made_by = {image: call["call"]["name"] for call in calls for image in call["images"]}
-        found: list[dict[str, Any]] = []
-        for number, image in enumerate(images, start=1):
-            provenance = self.store.get(image).provenance
-            if image in made_by and provenance is not None:
-                made = {"image": image, "number": number, "tool": made_by[image]}
-                for panel in provenance.panels:
-                    section = panel.section and asdict(panel.section)
-                    found.append({**made, "source": panel.source, "box": list(panel.box), "section": section})
-        return found
+
+def cited(images: Sequence[str], calls: Sequence[Mapping[str, Any]], store: ImageStore) -> list[dict[str, Any]]:
+    """What an answer rests on: of an episode's images those that its tool calls made, and what each shows of a source."""
+    made_by = {image: call["call"]["name"] for call in calls for image in call["images"]}
+    found: list[dict[str, Any]] = []
+    for number, image in enumerate(images, start=1):
+        provenance = store.get(image).provenance
+        if image in made_by and provenance is not None:
+            made = {"image": image, "number": number, "tool": made_by[image]}
+            for panel in provenance.panels:
+                section = panel.section and asdict(panel.section)
+                found.append({**made, "source": panel.source, "box": list(panel.box), "section": section})
+    return found
 
 
 def _goes_on(state: EpisodeState) -> bool:

@@ -33,13 +33,17 @@ def arguments_schema(tool: BaseTool) -> Schema:
 
 def prompt_line(tool: BaseTool) -> str:
     """`- invert(image: int, box: [x1, y1, x2, y2] = null): What it does.`"""
-    schema = arguments_schema(tool)
+    return signature_line(tool.name, tool.description, arguments_schema(tool))
+
+
+def signature_line(name: str, description: str, schema: Schema) -> str:
+    """The line of `prompt_line`, for a tool of which only these are known."""
     required: list[str] = schema.get("required", [])
     parameters = [
-        f"{name}: {type_name(each, schema)}" + ("" if name in required else f" = {json.dumps(each.get('default'))}")
-        for name, each in _properties(schema).items()
+        f"{each}: {type_name(of, schema)}" + ("" if each in required else f" = {json.dumps(of.get('default'))}")
+        for each, of in _properties(schema).items()
     ]
-    return f"- {tool.name}({', '.join(parameters)}): {first_sentence(tool.description)}"
+    return f"- {name}({', '.join(parameters)}): {first_sentence(description)}"
 
 
 def first_sentence(text: str) -> str:

@@ -37,6 +37,12 @@ class EnginePolicy:
         params.min_p = sampling.min_p
         params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
         params.logprobs = max(params.logprobs or 0, sampling.alternatives)
+        if sampling.stop:
+            params.stop = list(sampling.stop)
+        if sampling.structure is not None:
+            from vllm.sampling_params import StructuredOutputsParams
+
+            params.structured_outputs = StructuredOutputsParams(structural_tag=sampling.structure)
         before = self._version()
         pictures = {"image": [image.convert("RGB") for image in images]} if images else None
         output = await self._engine.generate(list(token_ids), params, multi_modal_data=pictures)

@@ -8,7 +8,7 @@ the prompt encoder, and nothing here tokenises.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -37,6 +37,13 @@ class Sampling:
     """Tokens less probable than this share of the likeliest one are not sampled (min-p, arXiv 2407.01082)."""
     alternatives: int = 0
     """How many of the likeliest tokens' log-probabilities to look at; with some, a completion says its entropies."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the completion where they are sampled; their ids are part of it. A policy may ignore them."""
+    structure: str | None = None
+    """A grammar that holds the sampling: an xgrammar structural tag, as JSON. A policy without grammars ignores it.
+
+    The log-probabilities are then those of the distribution that the grammar leaves.
+    """
 
 
 @dataclass(frozen=True)
@@ -74,4 +81,14 @@ class Policy(Protocol):
         `token_ids` hold ONE `<|image_pad|>` placeholder for each image, in the order of `images`; engines expand it.
         Raises PolicyError where no complete answer can be had.
         """
+        ...
+
+
+class StreamingPolicy(Policy, Protocol):
+    """A policy that gives its ids as they are sampled."""
+
+    def stream(
+        self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
+    ) -> AsyncIterator[Sequence[int] | Completion]:
+        """As `generate`: sampled ids as they come, and at the end the Completion with all of them."""
         ...

@@ -8,7 +8,7 @@ saw, for the ledger to compare. Nothing is retried: a request that failed is a P
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 from weakref import WeakKeyDictionary
@@ -17,9 +17,11 @@ import httpx
 from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
+from agent.policies.gathered import Gathered
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
 
+GENERATE = "/inference/v1/generate"
 BAN = -100.0
 """The logit bias that bans an id: the lowest that the OpenAI and vLLM protocols allow."""
 NO_LOGPROB = -9999.0
@@ -66,6 +68,33 @@ class ServedPolicy:
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Sample one completion (see `Policy.generate`). Raises PolicyError; ContextFull for a prompt too long."""
+        body = self._request(token_ids, images, sampling)
+        first_version = len(self.versions.history()) - 1
+        response = await self._post(GENERATE, body)
+        if not response.is_success:
+            raise _refusal(response, len(token_ids))
+        return _completion(response.content, self._versions_since(first_version), sampling)
+
+    async def stream(
+        self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
+    ) -> AsyncIterator[Sequence[int] | Completion]:
+        """As `generate`: sampled ids as the server sends them, and at the end the Completion with all of them."""
+        body = self._request(token_ids, images, sampling) | {"stream": True, "stream_options": {"include_usage": True}}
+        first_version = len(self.versions.history()) - 1
+        gathered = Gathered()
+        try:
+            async with self._client().stream("POST", GENERATE, json=body) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _refusal(response, len(token_ids))
+                async for line in response.aiter_lines():
+                    if new := gathered.add(line):
+                        yield new
+        except httpx.TransportError as error:
+            raise self._lost(error) from error
+        yield _completion(gathered.as_answer(), self._versions_since(first_version), sampling)
+
+    def _request(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.model,
             "token_ids": list(token_ids),
@@ -75,12 +104,10 @@ class ServedPolicy:
             body["priority"] = self.priority
         if images:
             body["content_parts"] = [{"type": "image_url", "url": self._urls.of(image)} for image in images]
-        first_version = len(self.versions.history()) - 1
-        response = await self._post("/inference/v1/generate", body)
-        versions = tuple(dict.fromkeys(self.versions.history()[first_version:]))
-        if not response.is_success:
-            raise _refusal(response, len(token_ids))
-        return _completion(response.content, versions, sampling)
+        return body
+
+    def _versions_since(self, first: int) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.versions.history()[first:]))
 
     async def aclose(self) -> None:
         """Close this event loop's connections; the policy can be used again afterwards."""
@@ -99,16 +126,19 @@ class ServedPolicy:
     async def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         try:
             return await self._client().post(path, json=body)
-        except httpx.TimeoutException as error:
-            raise PolicyError(
+        except httpx.TransportError as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: httpx.TransportError) -> PolicyError:
+        if isinstance(error, httpx.TimeoutException):
+            return PolicyError(
                 f"got no answer from {self.base_url} in {self.timeout_s:g} s, expected a completion; "
                 "if the server is only busy, lower the concurrency or raise timeout_s"
-            ) from error
-        except httpx.TransportError as error:
-            raise PolicyError(
-                f"got {type(error).__name__} ({error or 'connection lost'}) from {self.base_url}, expected a running "
-                "vLLM server; see the server's log for why it stopped, then start it again"
-            ) from error
+            )
+        return PolicyError(
+            f"got {type(error).__name__} ({error or 'connection lost'}) from {self.base_url}, expected a running "
+            "vLLM server; see the server's log for why it stopped, then start it again"
+        )
 
     def _client(self) -> httpx.AsyncClient:
         """One client for each event loop: kept-alive connections belong to the loop that opened them."""
@@ -165,6 +195,10 @@ def _sampling_params(sampling: Sampling) -> dict[str, Any]:
     }
     if sampling.seed is not None:
         params["seed"] = sampling.seed
+    if sampling.stop:
+        params |= {"stop": list(sampling.stop), "detokenize": True}
+    if sampling.structure is not None:
+        params["structured_outputs"] = {"structural_tag": sampling.structure}
     if sampling.banned:
         params["logit_bias"] = {str(token): BAN for token in sampling.banned}
     return params

@@ -1,0 +1,216 @@
+"""An episode's record: which tokens a conversation is made of, and which of them the policy sampled.
+
+The record is a tree. From a position, messages that no policy of ours sampled lead to the next (rendered once; the same
+messages lead to the same position ever after), and each sample leads to one. A history is found again by what its
+messages say and, for turns, by the id of their sample; so it may be copied, stored, replayed, forked, cut or
+summarised. A turn that says something else than was sampled, or that cannot be told from its like, is rendered as a
+prompt: it is never trained. A turn that is quoted behind another history keeps its ids, masked.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
+from uuid import uuid4
+
+from agent.chat_model.calls import Pick, PolicyCall, unguided
+from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
+from agent.chat_model.positions import Position, Turn
+from agent.chat_model.rows import Row, ledger, row
+from agent.chat_model.said import SAMPLE_PREFIX, Said
+from agent.encoder import Sized
+from agent.ledger import Ledger
+from agent.policies.policy import Completion, Policy, Sampling
+
+CONFIG_KEY = "episode"
+"""Where `config["configurable"]` may carry an episode."""
+
+
+class Episode:
+    """Records the calls of one episode; use it as a context manager around a graph's run.
+
+    `policy` and `sampling` take the place of the chat model's own in this episode. `keep` bounds how many turns are
+    remembered (for a server that runs for long); what is forgotten is rendered as a prompt when it comes again.
+    """
+
+    def __init__(self, policy: Policy | None = None, sampling: Sampling | None = None, keep: int | None = None) -> None:
+        self.policy = policy
+        self.sampling = sampling
+        self.keep = keep
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that the episode runs in, for policies that belong to one."""
+        self._lock = threading.RLock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._root = Position(0, None, Tokens((), ()), (), NOTHING)
+        self._count = 0
+        self._positions: dict[object, Position] = {}
+        self._turns: dict[str, Turn] = {}
+        self._alike: dict[tuple[int, Said], list[Turn]] = {}
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    @contextmanager
+    def recording(self) -> Generator["Episode"]:
+        """Records every call of the chat model in this context: its tasks and LangGraph's threads included."""
+        with suppress(RuntimeError):
+            self.loop = asyncio.get_running_loop()
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
+
+    def locate(
+        self,
+        history: Sequence[tuple[Said, str | None]],
+        family: Family,
+        tools: Sequence[Tool],
+        image: Callable[[str], Sized],
+    ) -> Position:
+        """The position behind a history of (what was said, id of the sample it carries), ready for the next turn.
+
+        `image` gives an image by its id. Raises EncodingError for an image that cannot be shown, TemplateError for
+        messages that the family's template refuses.
+        """
+        at, waiting = self._root, list[Said]()
+        described = repr(tools)
+        for said, sample in history:
+            turn = self._turn_of(said, sample, at, waiting, described) if said.role == "assistant" else None
+            if turn is None:
+                waiting.append(said)
+                continue
+            if waiting or at.parent is None or at.turn is not None:
+                at = self._rendered(at, waiting, described, family, tools, image)
+            at, waiting = self._taken(at, turn), []
+        return self._rendered(at, waiting, described, family, tools, image)
+
+    def record(self, at: Position, completion: Completion, said: Said, call: PolicyCall) -> None:
+        """Notes what was sampled at a position.
+
+        Raises LedgerError if the policy counted another prompt than stands here, or gave no log-probability for an id.
+        """
+        Ledger(ids=(0,) * at.length).sample(completion)
+        turn = Turn(call, said, completion, at)
+        with self._lock:
+            if self.keep is not None and len(self._turns) >= self.keep:
+                self._forget()
+            self._turns[call.sample] = turn
+            self._alike.setdefault((at.number, said), []).append(turn)
+
+    def ledger(self, at: Position) -> Ledger:
+        """Everything up to a position."""
+        return ledger(at.path(), [each for each in at.path() if each.sampled])
+
+    def prompt(self, at: Position) -> tuple[list[int], list[str]]:
+        """The ids up to a position as engines take them, and the ids of their images."""
+        path = at.path()
+        ids = [token for position in path for token in position.tokens.prompt]
+        return ids, [image for position in path for image in position.images]
+
+    def rows(self, pick: Pick = unguided) -> list[Row]:
+        """The rows of the picked calls, in the order in which their last calls were made."""
+        turns = list(self._turns.values())
+        behind = {turn.call.sample for turn in turns for turn in _sampled_before(turn)}
+        rows: list[Row] = []
+        picked = {turn.call.sample for turn in turns if pick(turn.call)}
+        for turn in turns:
+            if turn.call.sample in behind:
+                continue
+            made = row(self._taken(turn.context, turn), picked)
+            if made is not None:
+                picked -= {call.sample for call in made.calls}
+                rows.append(made)
+        return rows
+
+    def _turn_of(
+        self, said: Said, sample: str | None, at: Position, waiting: Sequence[Said], tools: str
+    ) -> Turn | None:
+        """The turn that a message is, if it is certain."""
+        if sample is not None:
+            turn = self._turns.get(sample)
+            return turn if turn is not None and turn.said == said else None
+        if waiting or at.parent is None or at.turn is not None:
+            found = self._positions.get(_key(at, waiting, tools))
+            if found is None:
+                return None
+            at = found
+        alike = self._alike.get((at.number, said), [])
+        return alike[0] if len(alike) == 1 else None
+
+    def _taken(self, at: Position, turn: Turn) -> Position:
+        """The position behind a turn that stands at `at`."""
+        key = (at.number, turn.call.sample)
+        found = self._positions.get(key)
+        if found is None:
+            ids = tuple(turn.completion.token_ids)
+            found = self._add(key, at, Tokens(ids, ids), (), after(at.before, turn.said), turn)
+        return found
+
+    def _rendered(
+        self,
+        at: Position,
+        group: Sequence[Said],
+        described: str,
+        family: Family,
+        tools: Sequence[Tool],
+        image: Callable[[str], Sized],
+    ) -> Position:
+        """The position behind messages that nobody sampled, with the beginning of the policy's turn."""
+        key = _key(at, group, described)
+        found = self._positions.get(key)
+        if found is not None:
+            return found
+        text = family.opening(group, tools) if at.parent is None else family.continuation(group, at.before)
+        images = tuple(each for said in group for each in said.images)
+        tokens = family.tokens(text, [image(each) for each in images])
+        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.encoder.end_of_turn,):
+            tokens = tokens.without_first()
+        before = at.before
+        for said in group:
+            before = after(before, said)
+        return self._add(key, at, tokens, images, before, None)
+
+    def _add(
+        self, key: object, parent: Position, tokens: Tokens, images: tuple[str, ...], before: Before, turn: Turn | None
+    ) -> Position:
+        with self._lock:
+            self._count += 1
+            length = parent.length + len(tokens.ids)
+            made = Position(self._count, parent, tokens, images, before, turn, length)
+            return self._positions.setdefault(key, made)
+
+
+_current: ContextVar[Episode | None] = ContextVar("medvista_episode", default=None)
+
+
+def current_episode(configurable: Mapping[str, Any], otherwise: Episode) -> Episode:
+    """The episode that records here: that of the context, else that of the config, else `otherwise`."""
+    episode = _current.get()
+    if episode is not None:
+        return episode
+    configured: object = configurable.get(CONFIG_KEY)
+    return configured if isinstance(configured, Episode) else otherwise
+
+
+def new_sample() -> str:
+    """An id for what is about to be sampled."""
+    return f"{SAMPLE_PREFIX}{uuid4().hex}"
+
+
+def _key(at: Position, group: Sequence[Said], tools: str) -> object:
+    """Tools are described where a conversation begins, and nowhere else."""
+    return at.number, tuple(group), tools if at.parent is None else ""
+
+
+def _sampled_before(turn: Turn) -> Iterator[Turn]:
+    """The turns that were sampled in the history that `turn` was sampled behind."""
+    at: Position | None = turn.context
+    while at is not None:
+        if at.turn is not None and at.sampled:
+            yield at.turn
+        at = at.parent

@@ -1,0 +1,111 @@
+"""The embedded policy, and any other that was taught the turn format of agent/protocol.py.
+
+A turn is `<think>...</think>` and then calls or `<answer>...</answer>`. Every character is that of agent/prompt.py, so
+a graph on the chat model gives such a policy the very tokens that the reasoning graph gives it. Its template is known
+by having one line: role, content, end.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from agent.chat_model.families.family import Before, Family, Tool, after, json_format, parameters, render, sequence
+from agent.chat_model.said import Picture, Said
+from agent.prompt import END_OF_TURN, IMAGE, plain, system_prompt
+from tools.signature import signature_line
+
+TEMPLATE = f"<|im_start|>user\nU{END_OF_TURN}\n<|im_start|>tool\nT{END_OF_TURN}\n<|im_start|>assistant\n"
+"""What a template without any rules of its own makes of a user's U and a tool's T."""
+SHORTEST = {"type": "any_text", "max_chars": 200}
+"""A thought in guided turns: long enough for what the policy was taught."""
+
+
+class MedVista(Family):
+    """The rules of our own turn format."""
+
+    name: ClassVar[str] = "medvista"
+
+    @classmethod
+    def fits(cls, processor: Any) -> int:
+        """Known by a template that has no rules of its own."""
+        if "<|image_pad|>" not in processor.tokenizer.get_vocab():
+            return 0
+        probe = [{"role": "user", "content": "U"}, {"role": "tool", "content": "T"}]
+        return 2 if render(processor, probe, None) == TEMPLATE else 0
+
+    def plain(self, text: str) -> str:
+        """As agent/prompt.py makes text plain."""
+        return plain(text)
+
+    def messages(
+        self, group: Sequence[Said], before: Before, tools: Sequence[Tool] = (), opens: bool = False
+    ) -> list[dict[str, Any]]:
+        """System prompt, question and observations in the words of agent/prompt.py."""
+        shown: list[dict[str, Any]] = []
+        rest = list(group)
+        if opens:
+            named = [rest.pop(0).text] if rest and rest[0].role == "system" else []
+            section = "\n".join(tool_line(tool) for tool in tools)
+            shown.append({"role": "system", "content": "\n".join([system_prompt(section), *map(plain, named)])})
+        lines: list[str] = []
+        for number, said in enumerate(rest):
+            if said.role == "tool":
+                lines.append(_observed(said, before))
+            else:
+                shown.append({"role": said.role, "content": self._said(said, before)})
+            before = after(before, said)
+            if lines and (number + 1 == len(rest) or rest[number + 1].role != "tool"):
+                question = [plain(before.question)] if number + 1 == len(rest) and before.question else []
+                shown.append({"role": "user", "content": "\n".join([*lines, *question])})
+                lines = []
+        return shown
+
+    def _said(self, said: Said, before: Before) -> str:
+        if said.role == "assistant":
+            return plain(self.turn_text(said))
+        number = before.images
+        text = ""
+        for part in said.parts:
+            if isinstance(part, Picture):
+                number += 1
+                text += f"Image {number}: {IMAGE}\n"
+            else:
+                text += plain(part)
+        return text
+
+    def turn_text(self, said: Said) -> str:
+        """A turn that no policy of ours sampled, as this family would write it."""
+        calls = [f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}' for call in said.calls]
+        act = "".join(f"<tool_call>{call}</tool_call>" for call in (*calls, *said.malformed))
+        return f"<think>{said.thought}</think>" + (act or f"<answer>{said.text}</answer>")
+
+    def forced_calls(self, tools: Sequence[Tool], parallel: bool) -> dict[str, Any]:
+        """A thought, then calls."""
+        tags = [_call_tag(tool) for tool in tools]
+        calls = {"type": "tags_with_separator", "tags": tags, "separator": "", "at_least_one": True}
+        return sequence(_THOUGHT, {**calls, "stop_after_first": not parallel})
+
+    def guided_json(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """A thought, then an answer that is JSON."""
+        answer = {"type": "tag", "begin": "<answer>", "content": json_format(schema), "end": "</answer>"}
+        return sequence(_THOUGHT, answer)
+
+
+_THOUGHT = {"type": "tag", "begin": "<think>", "content": SHORTEST, "end": "</think>"}
+
+
+def tool_line(tool: Tool) -> str:
+    """A tool's line in the system prompt, as `Toolbox.prompt_section` writes it."""
+    function = tool["function"]
+    return plain(signature_line(function["name"], function.get("description", ""), parameters(tool)))
+
+
+def _call_tag(tool: Tool) -> dict[str, Any]:
+    begin = f'<tool_call>{{"name": {json.dumps(tool["function"]["name"])}, "arguments": '
+    return {"type": "tag", "begin": begin, "content": json_format(parameters(tool)), "end": "}</tool_call>"}
+
+
+def _observed(said: Said, before: Before) -> str:
+    """One call's sub-images, numbered on, and its text."""
+    shown = "".join(f"Image {before.images + place}: {IMAGE} " for place in range(1, len(said.images) + 1))
+    return shown + plain(said.text)

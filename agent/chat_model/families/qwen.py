@@ -1,0 +1,20 @@
+"""Qwen2.5-VL and Qwen3-VL: ChatML, `<|image_pad|>` for an image, Hermes-style calls, `<think>` in the thinking models.
+
+Their template drops the thoughts of turns before the last question; here a turn stands as it was sampled, thoughts
+included, because a policy is trained on what it saw.
+"""
+
+from typing import Any, ClassVar
+
+from agent.chat_model.families.hermes import Hermes
+
+
+class Qwen(Hermes):
+    """The rules of Qwen2.5-VL and Qwen3-VL."""
+
+    name: ClassVar[str] = "qwen"
+
+    @classmethod
+    def fits(cls, processor: Any) -> int:
+        """Known by the placeholder of an image."""
+        return 1 if "<|image_pad|>" in processor.tokenizer.get_vocab() else 0

@@ -1,0 +1,310 @@
+"""Any of our policies as a LangChain chat model: what `create_agent` and graphs of one's own run on and are trained by.
+
+The model holds no conversation. Each call finds its place in the episode that records here
+(agent/chat_model/episode.py), renders only what is new, and adds what was sampled. Outside an episode the model
+remembers its latest turns, so a server stays token-exact too.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.runnables.config import ensure_config
+from langchain_core.tools import BaseTool
+from PIL.Image import Image
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from agent.chat_model import waiting
+from agent.chat_model.calls import PolicyCall
+from agent.chat_model.episode import Episode, current_episode, new_sample
+from agent.chat_model.families.family import Family
+from agent.chat_model.guiding import described, response_format, structure
+from agent.chat_model.opening import family_in, served_at
+from agent.chat_model.pictures import Pictures
+from agent.chat_model.positions import Position
+from agent.chat_model.reply import Reply, whole
+from agent.chat_model.said import MessageError, said, sample_of
+from agent.chat_model.structured import parsed
+from agent.policies.policy import Completion, Policy, Sampling
+from agent.policies.served import ContextFull
+from tools.images.store import ImageStore
+
+REMEMBERED_TURNS = 4096
+"""Turns that a model remembers outside an episode."""
+SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
+KNOWN_OPTIONS = {*SAMPLING_OPTIONS, "tools", "tool_choice", "response_format", "parallel_tool_calls"}
+HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", "stream_usage"}
+"""What LangChain itself passes along, and nothing depends on here."""
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of the policy, ready to be made."""
+
+    episode: Episode
+    at: Position
+    policy: Policy
+    ids: list[int]
+    images: list[Image]
+    sampling: Sampling
+    stops: tuple[str, ...]
+    call: PolicyCall
+
+
+class PolicyChatModel(BaseChatModel):
+    """A policy as a chat model.
+
+    From parts: `PolicyChatModel(policy=..., family=family_of(processor), store=ImageStore(...))`. From names:
+    `PolicyChatModel(checkpoint="folder", base_url="http://127.0.0.1:8000", images="folder")`, a vLLM server that
+    holds the checkpoint.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+
+    policy: Any = Field(default=None, exclude=True, repr=False)
+    """A `Policy`; None: the server at `base_url`, or an episode's own."""
+    family: Any = Field(default=None, exclude=True, repr=False)
+    """A `Family`; None: that of the checkpoint."""
+    store: Any = Field(default=None, exclude=True, repr=False)
+    """An `ImageStore`; None: in the folder `images`."""
+    checkpoint: str | None = None
+    base_url: str | None = None
+    images: str | None = None
+    """A folder; None: a temporary one, gone with the model."""
+    model_name: str = Field(default="policy", alias="model")
+    """What the server calls the policy."""
+    temperature: float = 0.0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    max_tokens: int = 256
+    """The most ids of one turn."""
+    context: int = 2048
+    """The most ids of a conversation and its next turn."""
+    seed: int | None = None
+    stop_sequences: list[str] | None = Field(default=None, alias="stop")
+
+    _remembered: Episode = PrivateAttr(default_factory=lambda: Episode(keep=REMEMBERED_TURNS))
+    _pictures: Pictures = PrivateAttr()
+    _temporary: tempfile.TemporaryDirectory[str] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if self.family is None:
+            if self.checkpoint is None:
+                raise ValueError("Got neither family nor checkpoint, expected one of them: it says how to speak.")
+            self.family = family_in(Path(self.checkpoint))
+        if self.policy is None and self.base_url is not None:
+            checkpoint = Path(self.checkpoint) if self.checkpoint else None
+            self.policy = served_at(self.base_url, checkpoint, self.model_name)
+        if self.store is None:
+            if self.images is None:
+                self._temporary = tempfile.TemporaryDirectory(prefix="medvista-images-")
+            self.store = ImageStore(self.images or cast("Any", self._temporary).name)
+        self._pictures = Pictures(self.store)
+        return self
+
+    @property
+    def _llm_type(self) -> str:
+        return "medvista-policy"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.model_name, **{name: getattr(self, name) for name in SAMPLING_OPTIONS}}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params |= {"ls_provider": "medvista", "ls_model_name": kwargs.get("model", self.model_name)}
+        if stops := stop or self.stop_sequences:
+            params["ls_stop"] = stops
+        return params
+
+    # what a caller asks for
+
+    def bind_tools(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | bool | None = None,
+        parallel_tool_calls: bool = True,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model with tools in its prompt.
+
+        `tool_choice` "any" or a tool's name forces a call by a grammar; such calls are not trained by default.
+        """
+        options: dict[str, Any] = {**kwargs, "tools": [described(tool) for tool in tools]}
+        if tool_choice is not None:
+            options["tool_choice"] = tool_choice
+        if not parallel_tool_calls:
+            options["parallel_tool_calls"] = False
+        return cast("Runnable[LanguageModelInput, AIMessage]", self.bind(**options))
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, method: Method = "json_schema", **kwargs: Any
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """The model held by a grammar to answer with JSON of `schema`, parsed.
+
+        `method`: "json_schema" (the answer is JSON), "function_calling" (a forced call of a tool of that schema) or
+        "json_mode" (any JSON object, then checked).
+        """
+        if method == "function_calling":
+            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)  # pyright: ignore[reportArgumentType]
+        asked = {"type": "json_object"} if method == "json_mode" else response_format(schema)
+        held = self.bind(
+            response_format=asked, ls_structured_output_format={"kwargs": {"method": method}, "schema": asked}
+        )
+        return parsed(held, schema, include_raw)
+
+    # one call
+
+    def _request(
+        self,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+        options: Mapping[str, Any],
+    ) -> Request:
+        if unknown := set(options) - KNOWN_OPTIONS - HARMLESS_OPTIONS:
+            raise TypeError(f"Got the options {sorted(unknown)}, expected some of {sorted(KNOWN_OPTIONS)}.")
+        if not messages:
+            raise MessageError("Got no message, expected at least one.")
+        family = cast(Family, self.family)
+        store = cast(ImageStore, self.store)
+        episode = current_episode(ensure_config().get("configurable", {}), self._remembered)
+        policy = cast("Policy | None", episode.policy or self.policy)
+        if policy is None:
+            raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
+        choice = options.get("tool_choice")
+        tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
+        history = [(said(message, self._pictures), sample_of(message)) for message in messages]
+        at = episode.locate(history, family, tools, store.get)
+        ids, images = episode.prompt(at)
+        stops = tuple(stop or self.stop_sequences or ())
+        held = structure(
+            family, tools, choice, options.get("response_format"), options.get("parallel_tool_calls", True)
+        )
+        sampling = replace(
+            self._sampling(episode, options, self.context - at.length),
+            banned=family.encoder.banned,
+            stop=stops,
+            structure=held,
+        )
+        call = _call(manager, held is not None)
+        pictures = [store.get(image).display() for image in images]
+        return Request(episode, at, policy, ids, pictures, sampling, stops, call)
+
+    def _sampling(self, episode: Episode, options: Mapping[str, Any], room: int) -> Sampling:
+        """How to sample: the episode's way, else the model's; what this very call asks for goes first."""
+        if room < 1:
+            raise ContextFull(
+                f"got a conversation of {self.context - room} ids, expected fewer than the context's {self.context}: "
+                "summarise or drop messages, or raise `context`."
+            )
+        own = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed, min_p=self.min_p)
+        asked = {name: options[name] for name in SAMPLING_OPTIONS if options.get(name) is not None}
+        sampling = replace(episode.sampling or own, **asked)
+        return replace(sampling, max_tokens=min(sampling.max_tokens, room))
+
+    def _done(self, request: Request, completion: Completion, reply: Reply, chunks: list[AIMessageChunk]) -> AIMessage:
+        """Ends a turn: its last chunks, and its place in the record."""
+        chunks.extend(reply.close(completion, request.at.length, self.model_name))
+        message = whole(chunks)
+        request.episode.record(request.at, completion, said(message, self._pictures), request.call)
+        return message
+
+    async def _answer(self, request: Request) -> ChatResult:
+        completion = await request.policy.generate(request.ids, request.images, request.sampling)
+        reply = Reply(request.call.sample, self.family, request.stops)
+        message = self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
+        reply = Reply(request.call.sample, self.family, request.stops)
+        chunks: list[AIMessageChunk] = []
+        given = 0
+        async for item in _streamed(request):
+            if isinstance(item, Completion):
+                self._done(request, item, reply, chunks)
+            else:
+                chunks.extend(reply.feed(item))
+            for chunk in chunks[given:]:
+                yield ChatGenerationChunk(message=chunk)
+            given = len(chunks)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        request = self._request(messages, stop, run_manager, kwargs)
+        return waiting.wait(self._answer(request), request.episode.loop)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await self._answer(self._request(messages, stop, run_manager, kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        request = self._request(messages, stop, run_manager, kwargs)
+        for chunk in waiting.each(self._chunks(request), request.episode.loop):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in self._chunks(self._request(messages, stop, run_manager, kwargs)):
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
+
+
+async def _streamed(request: Request) -> AsyncIterator[Sequence[int] | Completion]:
+    """Sampled ids as they come and at last the completion, from a policy that streams or one that does not."""
+    stream = getattr(request.policy, "stream", None)
+    if stream is not None:
+        async for item in stream(request.ids, request.images, request.sampling):
+            yield item
+        return
+    completion = await request.policy.generate(request.ids, request.images, request.sampling)
+    yield completion.token_ids
+    yield completion
+
+
+def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool) -> PolicyCall:
+    """Who calls, as LangGraph and the caller's config say."""
+    metadata = manager.metadata if manager is not None else {}
+    levels = str(metadata.get("langgraph_checkpoint_ns", "")).split("|")
+    return PolicyCall(
+        sample=new_sample(),
+        node=str(metadata.get("langgraph_node", "")),
+        tags=tuple(manager.tags) if manager is not None else (),
+        namespace="|".join(level.partition(":")[0] for level in levels),
+        guided=guided,
+    )

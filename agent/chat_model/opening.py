@@ -1,0 +1,26 @@
+"""From names (a checkpoint's folder, a server's address) to the parts of a chat model."""
+
+from pathlib import Path
+
+from agent.chat_model.families.family import Family
+from agent.policies.policy import Policy
+
+
+def family_in(folder: Path) -> Family:
+    """The rules for the checkpoint in a folder. Raises EncodingError or TemplateError."""
+    from agent.chat_model.families.find import family_of
+    from agent.encoder import load_processor
+
+    return family_of(load_processor(folder))
+
+
+def served_at(url: str, checkpoint: Path | None, model: str) -> Policy:
+    """The policy of a vLLM server; its version is that of the checkpoint, else the name of its folder."""
+    from agent.policies.served import ServedPolicy
+    from agent.serving.checkpoint import MANIFEST, load
+    from agent.serving.versions import LiveVersions
+
+    version = model
+    if checkpoint is not None:
+        version = load(checkpoint).version if (checkpoint / MANIFEST).exists() else checkpoint.resolve().name
+    return ServedPolicy(url, LiveVersions(version), model=model)

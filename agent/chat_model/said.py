@@ -1,0 +1,170 @@
+"""What a message says: the part of a LangChain message that a policy reads, and nothing else.
+
+Two messages that say the same are the same to a policy, whoever copied, stored or renamed them; so this, not the
+message object, is what an episode's record is keyed by. Ids, names and metadata say nothing. Images are ids of our
+store.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+
+from agent.chat_model.pictures import PICTURE_BLOCKS, Pictures
+from tools.evidence import Evidence
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "tool": "tool",
+}
+SAMPLE = "sample"
+"""Where `response_metadata` carries the id of the sample that a message was made from."""
+SAMPLE_PREFIX = "sample-"
+THOUGHT = "reasoning_content"
+"""Where `additional_kwargs` carries what the policy thought: LangChain's own place for it."""
+ALSO_SAID = ("tool_use", "tool_call", "tool_call_chunk", "function_call", "invalid_tool_call", "input_json_delta")
+"""Blocks that say again what `tool_calls` says."""
+
+
+class MessageError(ValueError):
+    """A message that a policy cannot be shown; says what was got, what was expected and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the conversation."""
+
+    image: str
+    """Its id in the store."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call that an assistant wrote."""
+
+    name: str
+    arguments: str
+    """A JSON object with sorted keys."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message."""
+
+    role: Role
+    parts: tuple[str | Picture, ...]
+    """Texts and images in order; no empty text."""
+    thought: str = ""
+    calls: tuple[Call, ...] = ()
+    malformed: tuple[str, ...] = ()
+    """Calls that could not be read, as they were written."""
+
+    @property
+    def text(self) -> str:
+        """All texts, joined."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Ids of the images, in order."""
+        return tuple(part.image for part in self.parts if isinstance(part, Picture))
+
+
+def said(message: BaseMessage, pictures: Pictures) -> Said:
+    """What `message` says. Raises MessageError for a block that no policy reads, ImageError for a damaged image."""
+    parts = _parts(message, pictures)
+    if isinstance(message, AIMessage):
+        return Said("assistant", parts, _thought(message), _calls(message), _malformed(message))
+    if isinstance(message, ToolMessage):
+        return Said("tool", parts + _shown(message, parts, pictures))
+    if isinstance(message, SystemMessage):
+        return Said("system", parts)
+    if isinstance(message, HumanMessage):
+        return Said("user", parts)
+    role = ROLES.get(message.role) if isinstance(message, ChatMessage) else None
+    if role is None:
+        raise MessageError(
+            f"Got a {type(message).__name__}, expected a system, human, AI or tool message, or a ChatMessage whose "
+            f"role is one of {sorted(ROLES)}."
+        )
+    return Said(role, parts)
+
+
+def sample_of(message: BaseMessage) -> str | None:
+    """The id of the sample that a message says it was made from; None where it says nothing."""
+    carried: object = message.response_metadata.get(SAMPLE)
+    if isinstance(carried, str):
+        return carried
+    return message.id if message.id is not None and message.id.startswith(SAMPLE_PREFIX) else None
+
+
+def arguments_text(arguments: Mapping[str, Any]) -> str:
+    """Arguments as JSON with sorted keys: equal arguments are equal texts."""
+    return json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _parts(message: BaseMessage, pictures: Pictures) -> tuple[str | Picture, ...]:
+    content = cast("str | Sequence[str | dict[str, Any]]", message.content)  # pyright: ignore[reportUnknownMemberType]
+    if isinstance(content, str):
+        return (content,) if content else ()
+    return tuple(part for block in content for part in _block(block, pictures))
+
+
+def _block(block: str | dict[str, Any], pictures: Pictures) -> tuple[str | Picture, ...]:
+    if isinstance(block, str):
+        return (block,) if block else ()
+    kind = block.get("type")
+    if kind == "text":
+        return (str(block["text"]),) if block.get("text") else ()
+    if kind in PICTURE_BLOCKS:
+        return (Picture(pictures.of_block(block)),)
+    if kind == "tool_result":
+        return _nested(block.get("content", ""), pictures)
+    if kind in ("reasoning", "thinking") or kind in ALSO_SAID:
+        return ()
+    raise MessageError(
+        f"Got a content block of type {kind!r}, expected text or an image ({', '.join(PICTURE_BLOCKS)}); leave it "
+        "out, or say in words what it holds."
+    )
+
+
+def _nested(content: object, pictures: Pictures) -> tuple[str | Picture, ...]:
+    if isinstance(content, list):
+        blocks = cast("list[str | dict[str, Any]]", content)
+        return tuple(part for block in blocks for part in _block(block, pictures))
+    return (str(content),) if content else ()
+
+
+def _thought(message: AIMessage) -> str:
+    carried: object = message.additional_kwargs.get(THOUGHT)
+    if isinstance(carried, str):
+        return carried
+    content = cast("str | Sequence[str | dict[str, Any]]", message.content)  # pyright: ignore[reportUnknownMemberType]
+    if isinstance(content, str):
+        return ""
+    blocks = (block for block in content if isinstance(block, dict))
+    return "".join(str(block.get("reasoning", block.get("thinking", ""))) for block in blocks)
+
+
+def _calls(message: AIMessage) -> tuple[Call, ...]:
+    return tuple(Call(call["name"], arguments_text(call["args"])) for call in message.tool_calls)
+
+
+def _malformed(message: AIMessage) -> tuple[str, ...]:
+    return tuple(call["args"] or "" for call in message.invalid_tool_calls)
+
+
+def _shown(message: ToolMessage, parts: tuple[str | Picture, ...], pictures: Pictures) -> tuple[Picture, ...]:
+    """The images of a medical tool's evidence, where the content does not show them already."""
+    artifact: object = message.artifact
+    if not isinstance(artifact, Evidence) or any(isinstance(part, Picture) for part in parts):
+        return ()
+    return tuple(Picture(pictures.keep(image)) for image in artifact.images)

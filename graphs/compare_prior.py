@@ -1,0 +1,107 @@
+"""Two studies of one patient: each is read by itself, then they are compared.
+
+The first image is the current study, the second the earlier one. Both readings run side by side; the comparison is shown
+both studies, what was seen in each, and the question.
+"""
+
+from collections.abc import Sequence
+from operator import add
+from typing import Annotated, Any
+
+from langchain_core.messages import AnyMessage, SystemMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from agent.chat_model.model import PolicyChatModel
+from agent.chat_model.pictures import image_block
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Limits, Question
+from graphs.findings import Finding, blocks, found
+from graphs.model import chat_model
+from graphs.reader import TURNS, reader
+from graphs.reasoning import Checkpointer
+from graphs.state import Answered, Graph, Update, ended, shown
+from tools.errors import ImageError
+from tools.images.store import ImageStore
+
+STUDIES = {"current": "This is the current study.", "earlier": "This is an earlier study of the same patient."}
+COMPARE = (
+    "The first image is the current study, the second an earlier one of the same patient. Compare them, then answer."
+)
+
+
+class Compared(Answered):
+    """The output, and the reading of each study."""
+
+    readings: Annotated[list[Finding], add]
+
+
+class Study(Question):
+    """One study to read."""
+
+    study: str
+
+
+def factory(
+    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+) -> Graph:
+    """The graph on a chat model. Asked with other than two images it raises ImageError."""
+    reading = reader(model, tools, turns)
+
+    def each_study(state: Question) -> list[Send]:
+        if len(state["images"]) != len(STUDIES):
+            raise ImageError(
+                f"Got {len(state['images'])} images, expected two: the current study, then the earlier one."
+            )
+        question = state["question"]
+        return [
+            Send("study", Study(images=[image], question=question, study=name))
+            for name, image in zip(STUDIES, state["images"], strict=True)
+        ]
+
+    async def study(state: Study) -> Update:
+        opening = [SystemMessage(STUDIES[state["study"]]), shown(state["images"], state["question"])]
+        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        return {"readings": [found(state["study"], done["messages"], done["calls"])]}
+
+    async def compare(state: Compared) -> Update:
+        readings = sorted(state["readings"], key=lambda each: list(STUDIES).index(each["reader"]))
+        content: list[Any] = [image_block(image) for image in state["images"]]
+        seen = list(state["images"])
+        for each in readings:
+            content += blocks(each)
+            seen += each["images"]
+        content.append({"type": "text", "text": state["question"]})
+        messages: list[AnyMessage] = [SystemMessage(COMPARE), shown([], "").model_copy(update={"content": content})]
+        messages.append(await model.ainvoke(messages))
+        calls = [call for each in readings for call in each["calls"]]
+        output = ended(state, messages, calls, seen, model.store)
+        output["turns"] += sum(each["turns"] for each in readings)
+        output["faults"] += sum(each["faults"] for each in readings)
+        return output
+
+    graph: Any = StateGraph(Compared, input_schema=Question)
+    graph.add_node(study)
+    graph.add_node(compare)
+    graph.add_conditional_edges(START, each_study, ["study"])
+    graph.add_edge("study", "compare")
+    graph.add_edge("compare", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def build(
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    checkpointer: Checkpointer = None,
+) -> Graph:
+    """The graph for a policy; see graphs/reasoning.py."""
+    limits = limits or Limits()
+    model = chat_model(policy, encoder, store, limits, sampling)
+    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

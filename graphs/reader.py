@@ -1,0 +1,77 @@
+"""One reader: a conversation in which the policy looks with tools until it answers. The part that other graphs are made of.
+
+`read -> look -> read ... `: a turn with calls is looked for, all calls at once; a turn that could not be read is answered
+with what was wrong; any other turn ends the reading.
+"""
+
+from collections.abc import Sequence
+from operator import add
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.graph.state import CompiledStateGraph
+
+from agent.chat_model.guiding import described
+from agent.chat_model.model import PolicyChatModel
+from agent.chat_model.pictures import Pictures
+from agent.chat_model.reply import FAULT
+from agent.chat_model.tools import images_shown, tool_message
+from agent.prompt import correction
+from tools.calls import ToolCall
+from tools.toolbox import Toolbox
+
+TURNS = 6
+"""Most turns of one reading."""
+
+
+class Reading(TypedDict):
+    """A reader's conversation."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    calls: Annotated[list[dict[str, Any]], add]
+
+
+def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS) -> CompiledStateGraph[Reading]:
+    """The graph of one reading; invoke it with the messages that it begins with."""
+    toolbox, shown_tools = Toolbox(tools), [described(tool) for tool in tools]
+
+    async def read(state: Reading) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"], tools=shown_tools)]}
+
+    async def look(state: Reading) -> dict[str, Any]:
+        said = _last(state)
+        images = images_shown(state["messages"], Pictures(model.store))
+        calls = [ToolCall(name=call["name"], arguments=call["args"]) for call in said.tool_calls]
+        results = await toolbox.run(calls, images, model.store)
+        named = [str(call["id"]) for call in said.tool_calls]
+        answers = [tool_message(result, each) for result, each in zip(results, named, strict=True)]
+        return {"messages": answers, "calls": [result.model_dump(mode="json") for result in results]}
+
+    async def correct(state: Reading) -> dict[str, Any]:
+        return {"messages": [HumanMessage(correction(_last(state).response_metadata[FAULT]))]}
+
+    async def after_read(state: Reading) -> Literal["look", "correct", "__end__"]:
+        said = _last(state)
+        if sum(isinstance(message, AIMessage) for message in state["messages"]) >= turns:
+            return END
+        if FAULT in said.response_metadata:
+            return "correct"
+        return "look" if said.tool_calls else END
+
+    graph: Any = StateGraph(Reading)
+    for node in (read, look, correct):
+        graph.add_node(node)
+    graph.add_edge(START, "read")
+    graph.add_conditional_edges("read", after_read, ["look", "correct", END])
+    graph.add_edge("look", "read")
+    graph.add_edge("correct", "read")
+    return graph.compile()
+
+
+def _last(state: Reading) -> AIMessage:
+    message = state["messages"][-1]
+    assert isinstance(message, AIMessage)
+    return message

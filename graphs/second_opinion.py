@@ -1,0 +1,97 @@
+"""Two readers look independently; a third sees both chains of evidence and decides.
+
+The readers run side by side and see nothing of each other. The adjudicator is shown the images, and for each reader what
+it looked at, what it found and what it answered.
+"""
+
+from collections.abc import Sequence
+from operator import add
+from typing import Annotated, Any
+
+from langchain_core.messages import AnyMessage, SystemMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from agent.chat_model.model import PolicyChatModel
+from agent.chat_model.pictures import image_block
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Limits, Question
+from graphs.findings import Finding, blocks, found
+from graphs.model import chat_model
+from graphs.reader import TURNS, reader
+from graphs.reasoning import Checkpointer
+from graphs.state import Answered, Graph, Update, ended, shown
+from tools.images.store import ImageStore
+
+READERS = {"first": "You are the first reader.", "second": "You are the second reader: look for what another may miss."}
+ADJUDICATE = "Two readers have looked at these images. Weigh what each of them saw, then answer."
+
+
+class Opinions(Answered):
+    """The output, and both readings."""
+
+    readings: Annotated[list[Finding], add]
+
+
+class Reader(Question):
+    """What one reader is given."""
+
+    reader: str
+
+
+def factory(
+    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+) -> Graph:
+    """The graph on a chat model."""
+    reading = reader(model, tools, turns)
+
+    def both(state: Question) -> list[Send]:
+        return [Send("opinion", Reader(**state, reader=name)) for name in READERS]
+
+    async def opinion(state: Reader) -> Update:
+        asked = shown(state["images"], state["question"])
+        opening = [SystemMessage(READERS[state["reader"]]), asked]
+        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        return {"readings": [found(state["reader"], done["messages"], done["calls"])]}
+
+    async def adjudicate(state: Opinions) -> Update:
+        readings = sorted(state["readings"], key=lambda each: list(READERS).index(each["reader"]))
+        seen, shown_blocks = list(state["images"]), [image_block(image) for image in state["images"]]
+        for each in readings:
+            shown_blocks += blocks(each)
+            seen += each["images"]
+        asked = shown([], state["question"])
+        content: list[Any] = [*shown_blocks, *asked.content]  # pyright: ignore[reportUnknownMemberType]
+        messages: list[AnyMessage] = [SystemMessage(ADJUDICATE), asked.model_copy(update={"content": content})]
+        messages.append(await model.ainvoke(messages))
+        calls = [call for each in readings for call in each["calls"]]
+        output = ended(state, messages, calls, seen, model.store)
+        output["turns"] += sum(each["turns"] for each in readings)
+        output["faults"] += sum(each["faults"] for each in readings)
+        return output
+
+    graph: Any = StateGraph(Opinions, input_schema=Question)
+    graph.add_node(opinion)
+    graph.add_node(adjudicate)
+    graph.add_conditional_edges(START, both, ["opinion"])
+    graph.add_edge("opinion", "adjudicate")
+    graph.add_edge("adjudicate", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def build(
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    checkpointer: Checkpointer = None,
+) -> Graph:
+    """The graph for a policy; see graphs/reasoning.py."""
+    limits = limits or Limits()
+    model = chat_model(policy, encoder, store, limits, sampling)
+    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

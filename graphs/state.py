@@ -1,0 +1,82 @@
+"""What the graphs of messages share: one input, one output, and how an episode ends.
+
+Input is `images` and `question`, output is what the reasoning graph gives too: `answer`, `evidence`, `outcome`,
+`transcript`, with every call and the number of turns. State holds ids of images, never images.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.graph.state import CompiledStateGraph
+
+from agent.chat_model.pictures import Pictures, image_block
+from agent.chat_model.reply import FAULT
+from agent.chat_model.said import said
+from agent.prompt import ABSTAIN
+from agent.turn import Message, Outcome, Question, cited
+from tools.images.store import ImageStore
+
+Update = dict[str, Any]
+
+
+class Answered(Question):
+    """What every graph ends with."""
+
+    answer: str | None
+    evidence: list[dict[str, Any]]
+    """Sub-images the answer rests on: image id, source id, box in source pixels, tool."""
+    outcome: Outcome | None
+    transcript: list[Message]
+    calls: list[dict[str, Any]]
+    """Every tool call of the episode with its result."""
+    turns: int
+    """How often the policy spoke."""
+    faults: int
+    """Turns with a call that could not be read."""
+
+
+Graph = CompiledStateGraph[Any, None, Question, Any]
+
+
+def shown(images: Sequence[str], text: str) -> HumanMessage:
+    """A user's message of images and a text."""
+    return HumanMessage([*map(image_block, images), {"type": "text", "text": text}])
+
+
+def ended(
+    asked: Question,
+    messages: Sequence[AnyMessage],
+    calls: Sequence[Mapping[str, Any]],
+    images: Sequence[str],
+    store: ImageStore,
+) -> Update:
+    """The output: `messages` end with the policy's last turn, `images` are all that it saw."""
+    last = messages[-1]
+    text = last.text.strip() if isinstance(last, AIMessage) else ""
+    abstains = text.rstrip(".").lower() == ABSTAIN
+    answered = (
+        bool(text) and isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
+    )
+    outcome: Outcome = "too_many_turns" if not answered else "abstained" if abstains else "answered"
+    pictures = Pictures(store)
+    spoke = [message for message in messages if isinstance(message, AIMessage)]
+    return {
+        "question": asked["question"],
+        "images": list(images),
+        "answer": text if outcome == "answered" else None,
+        "evidence": cited(images, calls, store) if answered else [],
+        "outcome": outcome,
+        "transcript": [_entry(message, pictures) for message in messages],
+        "calls": [dict(call) for call in calls],
+        "turns": len(spoke),
+        "faults": sum(FAULT in message.response_metadata for message in spoke),
+    }
+
+
+def _entry(message: AnyMessage, pictures: Pictures) -> Message:
+    content = said(message, pictures)
+    role = {"assistant": "policy", "tool": "tools"}.get(content.role, "user")
+    calls = "".join(f"<tool_call>{call.name} {call.arguments}</tool_call>" for call in content.calls)
+    text = f"<think>{content.thought}</think>{content.text}{calls}" if content.role == "assistant" else content.text
+    return Message(role=role, text=text, images=list(content.images))  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,107 @@
+"""Answer, then look again: the region that the answer rests on is shown once more, larger, and the policy confirms its
+answer, revises it or abstains.
+
+The second look goes on in the same conversation, so the policy sees its own chain of evidence. An answer without a
+region is checked against the whole image.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.messages import AnyMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+
+from agent.chat_model.model import PolicyChatModel
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Limits, Question, cited
+from graphs.model import chat_model
+from graphs.reader import TURNS, reader
+from graphs.reasoning import Checkpointer
+from graphs.state import Answered, Graph, Update, ended, shown
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+
+MARGIN = 0.25
+"""Of the cited box's sides, added on each side."""
+ASK_AGAIN = "This is the region your answer rests on. You answered {answer!r}. Confirm it, correct it, or abstain.\n"
+
+
+class Verified(Answered):
+    """The output, the first answer, and what became of it."""
+
+    messages: list[AnyMessage]
+    first: Answered
+    verdict: Literal["confirmed", "revised", "abstained", "unanswered"]
+
+
+def factory(
+    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+) -> Graph:
+    """The graph on a chat model."""
+    reading = reader(model, tools, turns)
+
+    async def answer(state: Question) -> Update:
+        opening = [shown(state["images"], state["question"])]
+        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        seen = [*state["images"], *(image for call in done["calls"] for image in call["images"])]
+        return {"messages": done["messages"], "first": ended(state, done["messages"], done["calls"], seen, model.store)}
+
+    async def verify(state: Verified) -> Update:
+        first = state["first"]
+        if first["outcome"] != "answered":
+            return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
+        again = model.store.put(region(first, model.store))
+        asked = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
+        said = await model.ainvoke([*state["messages"], asked])
+        messages = [*state["messages"], asked, said]
+        output = ended(state, messages, first["calls"], [*first["images"], again], model.store)
+        same = output["outcome"] == "answered" and _same(output["answer"], first["answer"])
+        verdict = {"answered": "confirmed" if same else "revised", "abstained": "abstained"}
+        return {**output, "messages": messages, "verdict": verdict.get(output["outcome"], "unanswered")}
+
+    graph: Any = StateGraph(Verified, input_schema=Question)
+    graph.add_node(answer)
+    graph.add_node(verify)
+    graph.add_edge(START, "answer")
+    graph.add_edge("answer", "verify")
+    graph.add_edge("verify", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def region(answered: Answered, store: ImageStore) -> MedicalImage:
+    """The last region that an answer cites, with a margin, cut from the image it lies in; else the first image whole."""
+    evidence = cited(answered["images"], answered["calls"], store)
+    if not evidence or evidence[-1]["source"] not in store:
+        return store.get(answered["images"][0])
+    source = store.get(evidence[-1]["source"])
+    left, top, right, bottom = evidence[-1]["box"]
+    across, down = MARGIN * (right - left), MARGIN * (bottom - top)
+    box = (
+        max(0, round(left - across)),
+        max(0, round(top - down)),
+        min(source.width, round(right + across)),
+        min(source.height, round(bottom + down)),
+    )
+    return source.crop(box)
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and one.strip().rstrip(".").lower() == other.strip().rstrip(".").lower()
+
+
+def build(
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    checkpointer: Checkpointer = None,
+) -> Graph:
+    """The graph for a policy; see graphs/reasoning.py."""
+    limits = limits or Limits()
+    model = chat_model(policy, encoder, store, limits, sampling)
+    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)
