@@ -64,7 +64,7 @@ def test_an_episode_with_a_bug_of_ours_is_refused_not_punished(calls: tuple[str,
 
 
 def test_an_unknown_component_is_an_error() -> None:
-    with pytest.raises(KeyError, match=r"\['beauty'\], expected some of \['answer', 'calls', 'format',"):
+    with pytest.raises(KeyError, match=r"\['beauty'\], expected some of \['answer', 'calls', 'cca', 'format',"):
         score(task(), ended(), {"answer": 1.0, "beauty": 1.0})
 
 
