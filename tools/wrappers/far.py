@@ -4,16 +4,22 @@ A tool is named by its module and its name in it, not sent: its function stands 
 refuses, and code that is there already needs no sending. Exceptions come back as words: a class may not exist here.
 """
 
+import asyncio
 import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from langchain_core.tools import BaseTool, ToolException
 
+from tools.calls import ToolCall
 from tools.errors import ToolFailed, ToolRetry
+from tools.evidence import Evidence
+from tools.execution import evidence, evidence_async, is_asynchronous
+from tools.images.image import MedicalImage
+from tools.validation import validated_arguments
 
 T = TypeVar("T")
 
@@ -41,6 +47,22 @@ def refer(tool: BaseTool) -> Reference:
         f"Got the tool {tool.name} of {module}, expected a name of an importable module: another process cannot find "
         "it. Define it at the top of a module of its own."
     )
+
+
+def loaded(reference: Reference) -> BaseTool:
+    """The tool, there, warmed up."""
+    tool = reference.find()
+    if (warm_up := getattr(tool, "warm_up", None)) is not None:
+        warm_up()
+    return tool
+
+
+def found_by(tool: BaseTool, call: ToolCall, images: Sequence[MedicalImage]) -> Evidence:
+    """What `tool` finds, there; not yet checked. Raises what it raises."""
+    arguments = validated_arguments(tool, call, len(images))
+    if is_asynchronous(tool):
+        return asyncio.run(evidence_async(tool, arguments, images))
+    return evidence(tool, arguments, images)
 
 
 @dataclass(frozen=True)

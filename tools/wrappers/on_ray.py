@@ -19,14 +19,13 @@ from langchain_core.tools import BaseTool
 from tools.calls import ToolCall
 from tools.errors import ToolFailed
 from tools.evidence import Evidence
-from tools.execution import checked, evidence, evidence_async, is_asynchronous, keep
+from tools.execution import checked, keep
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.threads import in_thread
-from tools.validation import validated_arguments
 from tools.wrappers.contract import Invocation
 from tools.wrappers.elsewhere import Elsewhere
-from tools.wrappers.far import Outcome, Reference, attempt, refer
+from tools.wrappers.far import Outcome, Reference, attempt, found_by, loaded, refer
 
 READY_S = 300.0
 """Seconds in which an actor must have found its GPU, and loaded and warmed up a tool."""
@@ -66,10 +65,7 @@ class FarTools:
         """Loads and warms up a tool."""
 
         def load() -> None:
-            tool = reference.find()
-            if (warm_up := getattr(tool, "warm_up", None)) is not None:
-                warm_up()
-            self._tools[reference] = tool
+            self._tools[reference] = loaded(reference)
 
         return attempt(load)
 
@@ -79,12 +75,7 @@ class FarTools:
 
     def _evidence(self, request: Request) -> Evidence:
         tool, images = self._tools[request.tool], cast("tuple[MedicalImage, ...]", request.images)
-        arguments = validated_arguments(tool, request.call, len(images))
-        if is_asynchronous(tool):
-            found = asyncio.run(evidence_async(tool, arguments, images))
-        else:
-            found = evidence(tool, arguments, images)
-        return checked(found, tool, request.limits)
+        return checked(found_by(tool, request.call, images), tool, request.limits)
 
 
 class Actor:

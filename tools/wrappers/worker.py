@@ -5,7 +5,6 @@ when the parent ends, however it does, that pipe closes, and the kernel kills th
 code of ours has to run for that, so it also ends a loop in C that would never let Python run again.
 """
 
-import asyncio
 import faulthandler
 import fcntl
 import os
@@ -17,10 +16,9 @@ from multiprocessing.connection import Connection
 from langchain_core.tools import BaseTool
 
 from tools.calls import ToolCall
-from tools.execution import evidence, evidence_async, is_asynchronous, keep
+from tools.execution import keep
 from tools.images.store import ImageStore, StoredImages
-from tools.validation import validated_arguments
-from tools.wrappers.far import Outcome, Reference, attempt
+from tools.wrappers.far import Outcome, Reference, attempt, found_by, loaded
 from tools.wrappers.isolated import Answer, Request
 
 
@@ -55,23 +53,9 @@ def serve(pipe: Connection) -> None:
         pipe.send(outcome)
 
 
-def loaded(reference: Reference) -> BaseTool:
-    """The tool, warmed up."""
-    tool = reference.find()
-    if (warm_up := getattr(tool, "warm_up", None)) is not None:
-        warm_up()
-    return tool
-
-
 def answered(tool: BaseTool, call: ToolCall, request: Request, store: ImageStore) -> Answer:
-    """What `tool` finds. Raises what it raises."""
-    images = StoredImages(request.image_ids, store)
-    arguments = validated_arguments(tool, call, len(images))
-    if is_asynchronous(tool):
-        found = asyncio.run(evidence_async(tool, arguments, images))
-    else:
-        found = evidence(tool, arguments, images)
-    found = keep(found, tool, store, request.limits)
+    """What `tool` finds, its images kept in `store`. Raises what it raises."""
+    found = keep(found_by(tool, call, StoredImages(request.image_ids, store)), tool, store, request.limits)
     return Answer(
         found.text, tuple(image.id for image in found.images), tuple(found.regions), tuple(found.measurements)
     )
