@@ -9,6 +9,7 @@ the interval has no width, which says that the sample showed no variation, not t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,3 +82,57 @@ def _resampled_means(sample: NDArray[np.float64], resamples: int, seed: int) -> 
     rows = max(1, _BLOCK // sample.size)
     blocks = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     return np.concatenate([sample[rng.integers(sample.size, size=(rows, sample.size))].mean(1) for rows in blocks])
+
+
+class Scored(NamedTuple):
+    """One question's value, and what it shares with other questions."""
+
+    cluster: str
+    """The image that it is about: answers about one image fall together, so images are resampled, not questions."""
+    value: float
+
+
+def clustered_mean(scores: Sequence[Scored], resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """The mean over questions, with the interval of a bootstrap that draws whole images (Davison and Hinkley, Bootstrap
+    Methods and their Application, 1997, section 3.8). ValueError where a value is NaN or infinite.
+    """
+    return macro_mean([scores], resamples, seed)
+
+
+def macro_mean(groups: Sequence[Sequence[Scored]], resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """The mean of the groups' means, each group's images drawn within it; groups without questions are left out.
+
+    `n` counts the questions of all groups.
+    """
+    filled = [group for group in groups if group]
+    if not filled:
+        return UNDEFINED
+    if not all(math.isfinite(each.value) for group in filled for each in group):
+        raise ValueError("Got values that are NaN or infinite: leave undefined scores out and count them.")
+    rng = np.random.default_rng(seed)
+    drawn = sum(_drawn_means(group, resamples, rng) for group in filled) / len(filled)
+    low, high = np.percentile(drawn, COVERED)
+    centre = mean([mean([each.value for each in group]) for group in filled])
+    return Estimate(centre, float(low), float(high), sum(map(len, filled)))
+
+
+def paired(first: Mapping[str, Scored], second: Mapping[str, Scored]) -> list[Scored]:
+    """`first` minus `second` for each question (by id) that both hold; to be given to the two means above."""
+    shared = sorted(first.keys() & second.keys())
+    return [Scored(first[each].cluster, first[each].value - second[each].value) for each in shared]
+
+
+def _drawn_means(group: Sequence[Scored], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(resamples,) means over the questions of as many draws of as many images as there are."""
+    names = sorted({each.cluster for each in group})
+    place = {name: index for index, name in enumerate(names)}
+    which = np.array([place[each.cluster] for each in group])
+    sums = np.bincount(which, weights=[each.value for each in group], minlength=len(names))
+    sizes = np.bincount(which, minlength=len(names))
+    rows = max(1, _BLOCK // len(names))
+    blocks = [min(rows, resamples - start) for start in range(0, resamples, rows)]
+    means: list[NDArray[np.float64]] = []
+    for block in blocks:
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=block)
+        means.append((times @ sums) / (times @ sizes))
+    return np.concatenate(means)

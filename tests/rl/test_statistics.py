@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from rl.statistics import UNDEFINED, bootstrap_difference, bootstrap_mean, mean
+from rl.statistics import (
+    UNDEFINED,
+    Scored,
+    bootstrap_difference,
+    bootstrap_mean,
+    clustered_mean,
+    macro_mean,
+    mean,
+    paired,
+)
 
 
 def test_counted_out_for_four_values() -> None:
@@ -68,3 +77,39 @@ def test_difference_counts_shared_tasks_only() -> None:
 def test_points() -> None:
     points = bootstrap_mean([0, 0, 0, 1]).scaled(100)
     assert (points.mean, points.ci95, points.n) == (25.0, [0.0, 75.0], 4)
+
+
+def test_images_are_drawn_not_questions() -> None:
+    # Image a has three right answers, image b one wrong. Of the draws of two images, aa gives 1, bb 0, ab 3/4, so the
+    # interval is [0, 1]; drawing the four questions would give binomial(4, 3/4) / 4, whose interval is [1/4, 1].
+    scores = [Scored("a", 1), Scored("a", 1), Scored("a", 1), Scored("b", 0)]
+    estimate = clustered_mean(scores)
+    assert (estimate.mean, estimate.ci95, estimate.n) == (0.75, [0.0, 1.0], 4)
+    assert bootstrap_mean([1, 1, 1, 0]).ci95 == [0.25, 1.0]
+
+
+def test_one_question_an_image_is_the_plain_bootstrap() -> None:
+    values = [float(i % 3 == 0) for i in range(120)]
+    clustered = clustered_mean([Scored(str(i), value) for i, value in enumerate(values)])
+    assert clustered.ci95 == pytest.approx(bootstrap_mean(values).ci95, abs=0.02)
+
+
+def test_a_macro_mean_weighs_groups_not_questions() -> None:
+    large, small = [Scored(str(i), 1.0) for i in range(90)], [Scored(str(i), 0.0) for i in range(10)]
+    assert macro_mean([large, small]).mean == 0.5 and clustered_mean([*large, *small]).mean == 0.9
+    assert macro_mean([large, small]).ci95 == [0.5, 0.5]  # neither group varies
+    assert macro_mean([large, [], small]).n == 100
+    assert macro_mean([[], []]) is UNDEFINED
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        macro_mean([[Scored("a", math.nan)]])
+
+
+def test_pairs_are_of_the_questions_that_both_hold() -> None:
+    first = {"1": Scored("a", 1.0), "2": Scored("b", 0.5)}
+    second = {"2": Scored("b", 1.0), "3": Scored("c", 1.0)}
+    assert paired(first, second) == [Scored("b", -0.5)]
+
+
+def test_clusters_larger_than_one_block_of_memory() -> None:
+    scores = [Scored(str(i), float(i % 2)) for i in range(5000)]
+    assert clustered_mean(scores, resamples=1000).mean == 0.5

@@ -1,0 +1,33 @@
+"""How sure a policy was of its answer: the probability of the answer's own tokens, given what it had seen and thought.
+
+The thought before it is not counted, so a long one does not make an answer look doubtful. A policy that gives no
+log-probabilities (chat models) has no confidence of this kind; the agreement of several samples stands in for it.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from rl.trajectories.record import Trajectory
+
+OPEN, CLOSE = "<answer>", "</answer>"
+
+
+def answer_probability(trajectory: Trajectory, encoder: Encoder) -> float | None:
+    """0 to 1; None where there is no answer, or nobody knows its log-probabilities."""
+    ledger = Ledger.from_plain(trajectory.ledger)
+    if trajectory.answer is None or not ledger.sampled:
+        return None
+    turn = ledger.sampled[-1]
+    if any(math.isnan(value) for value in turn.logprobs):
+        return None
+    ids = ledger.ids[turn.start : turn.end]
+    begin, end = (_first_prefix_with(tag, ids, encoder) for tag in (OPEN, CLOSE))
+    return math.exp(math.fsum(turn.logprobs[begin:end]))
+
+
+def _first_prefix_with(tag: str, ids: Sequence[int], encoder: Encoder) -> int:
+    """The length of the shortest prefix of `ids` whose text holds `tag`; all of them where none does."""
+    return bisect_left(range(len(ids)), True, key=lambda length: tag in encoder.decode(ids[:length]))

@@ -1,0 +1,99 @@
+"""One folder of results: tasks drawn once, each policy asked what it has not answered yet, the report made from all.
+
+Layout: `plan.json`, `tasks/`, `images/`, `trajectories/NAME/` and `trajectories/NAME-erased/` for each policy, the
+servers' `logs/`, and the report. `python -m rl.trajectories check` reads it as it reads a run.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from agent.encoder import Encoder
+from agent.policies.policy import Sampling
+from agent.turn import Limits
+from rl.config import Config
+from rl.evaluate import ask_all, sampled_jobs
+from rl.evaluate.erase import pairs
+from rl.evaluate.figures import Episodes
+from rl.evaluate.plan import Settings
+from rl.evaluate.policies import Subject, opened
+from rl.evaluate.report import confidences, write_report
+from rl.report.write import write_whole
+from rl.rollout import NoPolicy, RunParts, compiled_graph
+from rl.tasks.sets import load
+from rl.tasks.task import Task
+from rl.trajectories.store import TrajectoryStore
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One folder of results."""
+
+    folder: Path
+    settings: Settings
+    encoder_folder: Path
+    """For policies that bring none."""
+    concurrency: int
+    chat_url: str | None = None
+
+    @property
+    def images(self) -> ImageStore:
+        """Every picture of the evaluation."""
+        return ImageStore(self.folder / "images")
+
+    def kept(self, stage: str) -> TrajectoryStore:
+        """The trajectories of a policy, or of it on erased images."""
+        return TrajectoryStore(self.folder / "trajectories" / stage)
+
+    def tasks(self) -> list[list[Task]]:
+        """The tasks of each set; drawn on first use, then read. Raises TaskFileError."""
+        return [self._set(name) for name in self.settings.tasks]
+
+    def _set(self, name: str) -> list[Task]:
+        path = self.folder / "tasks" / f"{Path(name).name}.jsonl"
+        if not path.exists():
+            one = self.settings
+            drawn = load(name, self.images, one.split, one.count, one.task_seed)
+            write_whole(path, "\n".join(json.dumps(task.to_plain()) for task in drawn).encode())
+        return [Task.from_plain(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def parts(self, subject: Subject, encoder: Encoder) -> RunParts:
+        """The graph that asks a subject."""
+        one, store = self.settings, self.images
+        limits = Limits(one.turns, one.turn_tokens, one.context)
+        tools = load_tools(list(one.tools)) if subject.tools and one.tools else []
+        graph, origin = compiled_graph(one.graph, NoPolicy(), tools, encoder=encoder, store=store, limits=limits)
+        return RunParts(Config(name="evaluation"), encoder, store, limits, graph, origin)
+
+    async def ask(self, subject: Subject) -> Episodes:
+        """The subject's episodes, asked or read. Raises PolicyError, ServerError and what the graph raises."""
+        encoder = Encoder.from_checkpoint(subject.encoder_folder(self.encoder_folder))
+        sets = self.tasks()
+        one = self.settings
+        jobs = sampled_jobs(list(chain.from_iterable(sets)), one.samples, one.seed, one.deadline_s)
+        twins = [twin for tasks in sets for _, twin in islice(pairs(tasks, self.images), one.pairs)]
+        hidden = sampled_jobs(twins, one.samples, one.seed, one.deadline_s)
+        hidden_stage = f"{subject.name}-erased"
+        kept, without = self.kept(subject.name), self.kept(hidden_stage)
+        asked, erased = list(kept), list(without)
+        if len(asked) < len(jobs) or len(erased) < len(hidden):
+            parts, sampling = self.parts(subject, encoder), Sampling(temperature=one.temperature)
+            log = self.folder / "logs" / f"{subject.name}.log"
+            async with opened(subject, encoder, one.context, self.concurrency, log, self.chat_url) as policy:
+                asked = await ask_all(parts, policy, jobs, subject.name, kept, sampling, self.concurrency)
+                erased = await ask_all(parts, policy, hidden, hidden_stage, without, sampling, self.concurrency)
+        return Episodes(asked, erased, confidences(asked, encoder))
+
+    async def all(self, subjects: Sequence[Subject]) -> dict[str, Any]:
+        """Asks every subject; the report is written after each."""
+        found: dict[str, Episodes] = {}
+        report: dict[str, Any] = {}
+        for subject in subjects:
+            found[subject.name] = await self.ask(subject)
+            report = write_report(self.folder, self.settings, found, self.images)
+        return report

@@ -1,0 +1,103 @@
+"""What can be evaluated, by the word that names it: a checkpoint's folder, a vLLM server, or any chat model.
+
+`PATH` starts a vLLM server on loopback and ends it afterwards; `http://...` is one that runs already; `openai:NAME`, or
+any other provider that LangChain knows, is a closed model for comparison, which speaks through the same graph.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from agent.encoder import Encoder
+from agent.policies.chat import ChatPolicy
+from agent.policies.policy import Policy
+from agent.policies.served import ServedPolicy
+from agent.serving.launch import ServerOptions
+from agent.serving.server import VLLMServer
+from agent.serving.versions import LiveVersions
+from graphs.checkpoint import open_checkpoint
+from rl.patience import PatientPolicy
+
+MOST_IMAGES = 16
+
+
+class PolicyNameError(ValueError):
+    """A word that names no policy; says what was got, what is expected and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One policy under one condition."""
+
+    name: str
+    """What the report calls it."""
+    spec: str
+    """PATH, URL or PROVIDER:MODEL."""
+    tools: bool = True
+    """Whether its prompt names the tools."""
+
+    def encoder_folder(self, named: Path) -> Path:
+        """The folder whose tokenizer and image processor write the ledger: its own, else `named`."""
+        return open_checkpoint(Path(self.spec)).folder if _is_folder(self.spec) else named
+
+
+def _is_folder(spec: str) -> bool:
+    return bool(spec) and Path(spec).is_dir()
+
+
+def check(spec: str) -> str:
+    """The word itself where it can name a policy. Raises PolicyNameError."""
+    provider, colon, model = spec.partition(":")
+    if _is_folder(spec) or spec.startswith(("http://", "https://")) or (colon and provider.isidentifier() and model):
+        return spec
+    raise PolicyNameError(
+        f"Got the policy {spec!r}, expected a checkpoint's folder, the http:// address of a vLLM server, or "
+        "PROVIDER:MODEL, such as openai:gpt-5."
+    )
+
+
+@asynccontextmanager
+async def opened(
+    subject: Subject, encoder: Encoder, context: int, concurrency: int, log: Path, chat_url: str | None = None
+) -> AsyncGenerator[Policy, None]:
+    """The policy, served while the context lasts. Raises ServerError, CheckpointError, PolicyNameError."""
+    if _is_folder(subject.spec):
+        checkpoint = open_checkpoint(Path(subject.spec))
+        options = ServerOptions(max_model_len=context, max_num_seqs=concurrency, images_per_prompt=MOST_IMAGES)
+        async with (
+            VLLMServer(checkpoint, options, log=log) as server,
+            ServedPolicy(server.base_url, server.versions, concurrency=concurrency) as policy,
+        ):
+            yield PatientPolicy([policy])
+    elif subject.spec.startswith(("http://", "https://")):
+        async with ServedPolicy(subject.spec, LiveVersions(subject.name), concurrency=concurrency) as policy:
+            yield PatientPolicy([policy])
+    else:
+        yield PatientPolicy([ChatPolicy(_chat_model(subject.spec, chat_url), encoder, subject.spec)])
+
+
+def _chat_model(spec: str, url: str | None) -> Any:
+    provider, _, model = spec.partition(":")
+    settings: dict[str, Any] = {"base_url": url} if url else {}
+    try:
+        if provider == "openai":
+            from langchain_openai import ChatOpenAI
+
+            key = {"api_key": "none"} if url else {}  # a server of one's own mostly asks for none
+            return cast(Any, ChatOpenAI)(model=model, **settings, **_unless_set(key))
+        from importlib import import_module
+
+        return import_module("langchain.chat_models").init_chat_model(spec, **settings)
+    except ImportError as error:
+        raise PolicyNameError(
+            f"Got the policy {spec!r}, but {error.name} is not installed; expected LangChain's package for "
+            f"{provider}: pip install langchain langchain-{provider.replace('_', '-')}"
+        ) from error
+
+
+def _unless_set(key: dict[str, Any]) -> dict[str, Any]:
+    import os
+
+    return {} if os.environ.get("OPENAI_API_KEY") else key

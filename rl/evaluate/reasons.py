@@ -1,0 +1,40 @@
+"""Right for the right reason: whether a right answer rests on a look that holds what the answer lies in.
+
+A look counts if it covers most of the gold region and is a closer look: a box around the whole image would hold every
+region and show nothing. Each gold region must be held by one look. Policies never see these regions.
+"""
+
+from collections.abc import Mapping
+
+from rl.report.looks import Look, gold_regions, looks
+from rl.trajectories.record import Trajectory
+from tools.geometry import PixelBox
+
+HELD = 0.9
+"""Share of a gold region's area that a look must cover."""
+LARGEST = 0.25
+"""Share of the image's area above which a box is no closer look, unless the gold region is itself so large."""
+Sizes = Mapping[str, tuple[int, int]]
+"""(width, height) in pixels by image id."""
+
+
+def holds_gold(trajectory: Trajectory, sizes: Sizes) -> bool | None:
+    """Whether every gold region is held by a closer look; None for a task without gold regions."""
+    gold, seen = gold_regions(trajectory), looks(trajectory)
+    if not gold:
+        return None
+    return all(any(_holds(look, box, sizes[image]) for look in seen if look.image == image) for image, box in gold)
+
+
+def _holds(look: Look, gold: PixelBox, size: tuple[int, int]) -> bool:
+    narrow = area(look.box) <= max(LARGEST * size[0] * size[1], 2 * area(gold))
+    return narrow and area(_shared(look.box, gold)) >= HELD * area(gold)
+
+
+def area(box: PixelBox) -> float:
+    """In square pixels; 0 for a box that is inside out."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _shared(a: PixelBox, b: PixelBox) -> PixelBox:
+    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])

@@ -1,0 +1,45 @@
+"""The probability of an answer: of its own tokens, not of the thought before it."""
+
+import math
+
+import pytest
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from agent.policies.policy import Completion
+from agent.prompt import END_OF_TURN
+from rl.config import ROOT, Base
+from rl.evaluate.confidence import answer_probability
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory, record
+
+THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
+
+
+@pytest.fixture(scope="module")
+def base() -> Encoder:
+    """The committed base's encoder."""
+    return Encoder.from_checkpoint(ROOT / Base().checkpoint)
+
+
+def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
+    ids, _ = encoder.encode(text)
+    ledger = Ledger().observe([5, 6]).sample(Completion(tuple(ids), tuple(logprobs), "stop", ("v",), None))
+    state = {"images": [], "ledger": ledger.to_plain(), "transcript": [], "answer": answer, "outcome": "answered"}
+    return record("t", "test", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)  # type: ignore[arg-type]
+
+
+def test_only_the_answers_tokens_count(base: Encoder) -> None:
+    before, inside = (len(base.encode(text)[0]) for text in (THOUGHT, ANSWER))
+    after = len(base.encode("</answer>" + END_OF_TURN)[0])
+    logprobs = [-3.0] * before + [-0.25] * inside + [-0.0] * after
+    trajectory = said(base, THOUGHT + ANSWER + "</answer>" + END_OF_TURN, logprobs, ANSWER)
+    assert len(trajectory.ledger["ids"]) == 2 + len(logprobs)  # the tokenizer splits at the tags
+    assert answer_probability(trajectory, base) == pytest.approx(math.exp(-0.25 * inside))
+
+
+def test_nobody_knows_how_sure_a_chat_model_was(base: Encoder) -> None:
+    text = THOUGHT + ANSWER + "</answer>"
+    unknown = [math.nan] * len(base.encode(text)[0])
+    assert answer_probability(said(base, text, unknown, ANSWER), base) is None
+    assert answer_probability(said(base, text, [0.0] * len(unknown), None), base) is None  # an abstention
