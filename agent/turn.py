@@ -186,7 +186,7 @@ class Agent:
 
 
 def cited(images: Sequence[str], calls: Sequence[Mapping[str, Any]], store: ImageStore) -> list[dict[str, Any]]:
-    """What an answer rests on: of an episode's images those that its tool calls made, with their boxes in the source."""
+    """What an answer rests on: the images that tool calls of the episode made, with their boxes in the source."""
     made_by = {image: call["call"]["name"] for call in calls for image in call["images"]}
     found: list[dict[str, Any]] = []
     for number, image in enumerate(images, start=1):
