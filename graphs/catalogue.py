@@ -27,7 +27,14 @@ def summary(module: ModuleType) -> str:
 
 
 def draw(module: ModuleType) -> str:
-    """The graph as Mermaid text. Nothing is run, so it is built with nobody in it."""
+    """The graph as Mermaid text."""
+    return str(drawable(module).draw_mermaid())
+
+
+def drawable(module: ModuleType) -> Any:
+    """LangGraph's drawable form of the graph. Nothing is run, so it is built with nobody in it."""
     nobody = cast(Any, None)
-    graph = module.build(nobody, (), encoder=nobody, store=ImageStore("."))
-    return str(graph.get_graph().draw_mermaid())
+    factory = getattr(module, "factory", None)
+    if factory is not None:
+        return factory(nobody, ()).get_graph()
+    return module.build(nobody, (), encoder=nobody, store=ImageStore(".")).get_graph()

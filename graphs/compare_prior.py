@@ -1,7 +1,7 @@
 """Two studies of one patient: each is read by itself, then they are compared.
 
-The first image is the current study, the second the earlier one. Both readings run side by side; the comparison is shown
-both studies, what was seen in each, and the question.
+The first image is the current study, the second the earlier one. Both readings run side by side; the comparison is
+shown both studies, what was seen in each, and the question.
 """
 
 from collections.abc import Sequence
@@ -63,10 +63,10 @@ def factory(
 
     async def study(state: Study) -> Update:
         opening = [SystemMessage(STUDIES[state["study"]]), shown(state["images"], state["question"])]
-        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        done = await reading(opening)
         return {"readings": [found(state["study"], done["messages"], done["calls"])]}
 
-    async def compare(state: Compared) -> Update:
+    async def compare(state: Compared) -> Answered:
         readings = sorted(state["readings"], key=lambda each: list(STUDIES).index(each["reader"]))
         content: list[Any] = [image_block(image) for image in state["images"]]
         seen = list(state["images"])

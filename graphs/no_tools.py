@@ -12,7 +12,7 @@ from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits, Question
 from graphs.model import chat_model
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, Update, ended, shown
+from graphs.state import Answered, Graph, ended, shown
 from tools.images.store import ImageStore
 
 
@@ -20,7 +20,7 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpoin
     """The graph on a chat model; `tools` are left alone."""
     del tools
 
-    async def answer(state: Question) -> Update:
+    async def answer(state: Question) -> Answered:
         asked = shown(state["images"], state["question"])
         said = await model.ainvoke([asked])
         return ended(state, [asked, said], [], state["images"], model.store)

@@ -1,18 +1,17 @@
-"""One reader: a conversation in which the policy looks with tools until it answers. The part that other graphs are made of.
+"""One reader: a conversation in which the policy looks with tools until it answers. Other graphs are made of it.
 
-`read -> look -> read ... `: a turn with calls is looked for, all calls at once; a turn that could not be read is answered
-with what was wrong; any other turn ends the reading.
+`read -> look -> read ...`: calls are run, all of a turn at once; a turn that could not be read is answered with what
+was wrong; any other turn ends the reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from operator import add
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
-from langgraph.graph.state import CompiledStateGraph
 
 from agent.chat_model.guiding import described
 from agent.chat_model.model import PolicyChatModel
@@ -32,10 +31,16 @@ class Reading(TypedDict):
 
     messages: Annotated[list[AnyMessage], add_messages]
     calls: Annotated[list[dict[str, Any]], add]
+    most: int
+    """Turns that the conversation may have in all."""
 
 
-def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS) -> CompiledStateGraph[Reading]:
-    """The graph of one reading; invoke it with the messages that it begins with."""
+Read = Callable[[Sequence[AnyMessage]], Awaitable[Reading]]
+"""From the messages that a reading begins with (a question, or a conversation that goes on) to its end."""
+
+
+def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS) -> Read:
+    """A reader with tools, as a graph of its own that a node may run."""
     toolbox, shown_tools = Toolbox(tools), [described(tool) for tool in tools]
 
     async def read(state: Reading) -> dict[str, Any]:
@@ -53,9 +58,9 @@ def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS
     async def correct(state: Reading) -> dict[str, Any]:
         return {"messages": [HumanMessage(correction(_last(state).response_metadata[FAULT]))]}
 
-    async def after_read(state: Reading) -> Literal["look", "correct", "__end__"]:
+    async def after_read(state: Reading) -> str:
         said = _last(state)
-        if sum(isinstance(message, AIMessage) for message in state["messages"]) >= turns:
+        if spoken(state["messages"]) >= state["most"]:
             return END
         if FAULT in said.response_metadata:
             return "correct"
@@ -68,7 +73,18 @@ def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS
     graph.add_conditional_edges("read", after_read, ["look", "correct", END])
     graph.add_edge("look", "read")
     graph.add_edge("correct", "read")
-    return graph.compile()
+    compiled: Any = graph.compile()
+
+    async def run(opening: Sequence[AnyMessage]) -> Reading:
+        begun = Reading(messages=list(opening), calls=[], most=spoken(opening) + turns)
+        return await compiled.ainvoke(begun, {"recursion_limit": 2 * turns + 4})
+
+    return run
+
+
+def spoken(messages: Sequence[AnyMessage]) -> int:
+    """How often the policy has spoken."""
+    return sum(isinstance(message, AIMessage) for message in messages)
 
 
 def _last(state: Reading) -> AIMessage:

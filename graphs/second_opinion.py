@@ -1,7 +1,7 @@
 """Two readers look independently; a third sees both chains of evidence and decides.
 
-The readers run side by side and see nothing of each other. The adjudicator is shown the images, and for each reader what
-it looked at, what it found and what it answered.
+The readers run side by side and see nothing of each other. The adjudicator is shown the images, and for each reader
+what it looked at, what it found and what it answered.
 """
 
 from collections.abc import Sequence
@@ -53,10 +53,10 @@ def factory(
     async def opinion(state: Reader) -> Update:
         asked = shown(state["images"], state["question"])
         opening = [SystemMessage(READERS[state["reader"]]), asked]
-        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        done = await reading(opening)
         return {"readings": [found(state["reader"], done["messages"], done["calls"])]}
 
-    async def adjudicate(state: Opinions) -> Update:
+    async def adjudicate(state: Opinions) -> Answered:
         readings = sorted(state["readings"], key=lambda each: list(READERS).index(each["reader"]))
         seen, shown_blocks = list(state["images"]), [image_block(image) for image in state["images"]]
         for each in readings:

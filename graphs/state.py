@@ -21,7 +21,7 @@ Update = dict[str, Any]
 
 
 class Answered(Question):
-    """What every graph ends with."""
+    """What every graph of messages ends with."""
 
     answer: str | None
     evidence: list[dict[str, Any]]
@@ -50,7 +50,7 @@ def ended(
     calls: Sequence[Mapping[str, Any]],
     images: Sequence[str],
     store: ImageStore,
-) -> Update:
+) -> Answered:
     """The output: `messages` end with the policy's last turn, `images` are all that it saw."""
     last = messages[-1]
     text = last.text.strip() if isinstance(last, AIMessage) else ""
@@ -61,17 +61,17 @@ def ended(
     outcome: Outcome = "too_many_turns" if not answered else "abstained" if abstains else "answered"
     pictures = Pictures(store)
     spoke = [message for message in messages if isinstance(message, AIMessage)]
-    return {
-        "question": asked["question"],
-        "images": list(images),
-        "answer": text if outcome == "answered" else None,
-        "evidence": cited(images, calls, store) if answered else [],
-        "outcome": outcome,
-        "transcript": [_entry(message, pictures) for message in messages],
-        "calls": [dict(call) for call in calls],
-        "turns": len(spoke),
-        "faults": sum(FAULT in message.response_metadata for message in spoke),
-    }
+    return Answered(
+        question=asked["question"],
+        images=list(images),
+        answer=text if outcome == "answered" else None,
+        evidence=cited(images, calls, store) if answered else [],
+        outcome=outcome,
+        transcript=[_entry(message, pictures) for message in messages],
+        calls=[dict(call) for call in calls],
+        turns=len(spoke),
+        faults=sum(FAULT in message.response_metadata for message in spoke),
+    )
 
 
 def _entry(message: AnyMessage, pictures: Pictures) -> Message:

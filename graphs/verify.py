@@ -44,9 +44,10 @@ def factory(
 
     async def answer(state: Question) -> Update:
         opening = [shown(state["images"], state["question"])]
-        done: Any = await reading.ainvoke({"messages": opening, "calls": []})
+        done = await reading(opening)
         seen = [*state["images"], *(image for call in done["calls"] for image in call["images"])]
-        return {"messages": done["messages"], "first": ended(state, done["messages"], done["calls"], seen, model.store)}
+        first = ended(state, done["messages"], done["calls"], seen, model.store)
+        return {"messages": done["messages"], "first": first}
 
     async def verify(state: Verified) -> Update:
         first = state["first"]
@@ -54,12 +55,12 @@ def factory(
             return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
         again = model.store.put(region(first, model.store))
         asked = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
-        said = await model.ainvoke([*state["messages"], asked])
-        messages = [*state["messages"], asked, said]
-        output = ended(state, messages, first["calls"], [*first["images"], again], model.store)
-        same = output["outcome"] == "answered" and _same(output["answer"], first["answer"])
+        done = await reading([*state["messages"], asked])
+        seen = [*first["images"], again, *(image for call in done["calls"] for image in call["images"])]
+        output = ended(state, done["messages"], [*first["calls"], *done["calls"]], seen, model.store)
+        same = output["answer"] is not None and _same(output["answer"], first["answer"])
         verdict = {"answered": "confirmed" if same else "revised", "abstained": "abstained"}
-        return {**output, "messages": messages, "verdict": verdict.get(output["outcome"], "unanswered")}
+        return {**output, "messages": done["messages"], "verdict": verdict.get(str(output["outcome"]), "unanswered")}
 
     graph: Any = StateGraph(Verified, input_schema=Question)
     graph.add_node(answer)
@@ -71,7 +72,7 @@ def factory(
 
 
 def region(answered: Answered, store: ImageStore) -> MedicalImage:
-    """The last region that an answer cites, with a margin, cut from the image it lies in; else the first image whole."""
+    """The last region that an answer cites, with a margin, cut from its source; else the first image whole."""
     evidence = cited(answered["images"], answered["calls"], store)
     if not evidence or evidence[-1]["source"] not in store:
         return store.get(answered["images"][0])

@@ -71,7 +71,7 @@ class Warmup(Section):
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 4e-4
 
 
 class Regrounding(Section):

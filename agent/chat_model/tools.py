@@ -1,8 +1,8 @@
 """Medical tools for graphs of messages: `create_agent`, `ToolNode`, any state with `messages`.
 
-A medical tool names images by their number in the conversation. Here it finds them in the messages themselves, and what
-it returns is put into the store and comes back as ids: messages and checkpoints stay small. Calls run with the toolbox's
-deadlines, and what goes wrong comes back as text that says how to mend the call.
+A medical tool names images by their number in the conversation. Here it finds them in the messages themselves, and
+what it returns is put into the store and comes back as ids: messages and checkpoints stay small. Calls run with the
+toolbox's deadlines, and what goes wrong comes back as text that says how to mend the call.
 """
 
 from collections.abc import Mapping, Sequence

@@ -78,9 +78,9 @@ def record(
     reward: float,
     seconds: float,
     seed: int | None = None,
-    own_from: int = 0,
     origin: Origin = UNKNOWN,
     sample: int = 0,
+    own_from: int = 0,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]

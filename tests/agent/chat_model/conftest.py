@@ -47,7 +47,7 @@ class Heard:
 
 @pytest.fixture(scope="session")
 def processor() -> Any:
-    """The embedded policy's processor as it lies in the repository: teaching a tokenizer takes longer than these tests."""
+    """The embedded policy's processor from the repository: teaching a tokenizer takes longer than these tests."""
     return load_processor(Path(__file__).parents[3] / "rl" / "base" / "checkpoint")
 
 

@@ -1,0 +1,198 @@
+"""The graphs of messages that ship: what each shows the policy, what it gives back, and the rows it leaves."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agent.chat_model import Episode, at_nodes
+from agent.encoder import Encoder
+from graphs import compare_prior, no_tools, second_opinion, verify
+from tests.graphs.conftest import Answering, Answers
+from tools.errors import ImageError
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+LOOK = (
+    "<think>Closer.</think>"
+    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
+)
+QUESTION = "What is it?"
+
+
+def answer(text: str) -> str:
+    return f"<think>I see it.</think><answer>{text}</answer>"
+
+
+def turns(chat: str) -> int:
+    return chat.count("<|im_start|>assistant\n") - 1
+
+
+def run(
+    graph: Any, answering: Answering, encoder: Encoder, store: ImageStore, *images: MedicalImage
+) -> tuple[dict[str, Any], Answers, Episode]:
+    """The output of a graph's module, the policy that was asked and the episode's record."""
+    policy = Answers(answering, encoder)
+    built = graph.build(policy, load_tools(["zoom_in"]), encoder=encoder, store=store)
+    episode = Episode()
+    with episode.recording():
+        asked = {"images": [store.put(image) for image in images], "question": QUESTION}
+        state: dict[str, Any] = asyncio.run(built.ainvoke(asked))
+    return state, policy, episode
+
+
+def said(episode: Episode, encoder: Encoder) -> list[list[str]]:
+    """Per row the trained turns."""
+    return [
+        [encoder.decode_turn(row.ledger.ids[turn.start : turn.end]) for turn in row.ledger.sampled]
+        for row in episode.rows()
+    ]
+
+
+def test_no_tools_is_one_look(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    state, policy, episode = run(no_tools, lambda _: answer("cystic"), embedded, store, scan)
+    assert (state["answer"], state["outcome"], state["evidence"], state["calls"]) == ("cystic", "answered", [], [])
+    assert "Tools:" not in policy.chats[0]
+    assert policy.sizes == [[(512, 512)]]
+    assert said(episode, embedded) == [[answer("cystic")]]
+
+
+@pytest.mark.parametrize(
+    ("turn", "outcome"),
+    [(answer("Cannot tell."), "abstained"), (LOOK, "too_many_turns"), ("<tool_call>{</tool_call>", "too_many_turns")],
+)
+def test_what_is_no_answer_is_none(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage, turn: str, outcome: str
+) -> None:
+    state, _, _ = run(no_tools, lambda _: turn, embedded, store, scan)
+    assert (state["answer"], state["outcome"]) == (None, outcome)
+
+
+def test_a_second_opinion_is_independent_and_the_adjudicator_sees_both_chains(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    def answering(chat: str) -> str:
+        if "Two readers" in chat:
+            return answer("solid")
+        if turns(chat) == 0 and "second reader" in chat:
+            return LOOK
+        return answer("cystic" if "second reader" in chat else "benign")
+
+    state, policy, episode = run(second_opinion, answering, embedded, store, scan)
+    adjudicated = next(chat for chat in policy.chats if "Two readers" in chat)
+    assert "The first reader answers: benign" in adjudicated
+    assert "The second reader answers: cystic" in adjudicated
+    assert policy.sizes[policy.chats.index(adjudicated)] == [(512, 512), state_size(state, store, 1)]
+    assert all(
+        "first reader" not in chat or "second reader" not in chat for chat in policy.chats if chat != adjudicated
+    )
+    assert (state["answer"], state["outcome"], state["turns"], state["faults"]) == ("solid", "answered", 4, 0)
+    assert [each["tool"] for each in state["evidence"]] == ["zoom_in"]
+    assert len(state["calls"]) == 1
+    rows = sorted(said(episode, embedded))
+    assert rows == sorted([[answer("benign")], [LOOK, answer("cystic")], [answer("solid")]])
+
+
+def state_size(state: dict[str, Any], store: ImageStore, place: int) -> tuple[int, int]:
+    return store.get(state["images"][place]).size
+
+
+def test_the_calls_of_one_node_can_be_picked(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    _, _, episode = run(
+        second_opinion, lambda chat: answer("solid" if "Two readers" in chat else "benign"), embedded, store, scan
+    )
+    assert {(call.node, call.namespace) for row in episode.rows() for call in row.calls} == {
+        ("read", "opinion|read"),
+        ("adjudicate", "adjudicate"),
+    }
+    assert len(episode.rows(at_nodes("adjudicate"))) == 1
+    assert len(episode.rows(at_nodes("opinion"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("second", "expected", "verdict", "outcome"),
+    [
+        ("Cystic", "Cystic", "confirmed", "answered"),
+        ("solid", "solid", "revised", "answered"),
+        ("cannot tell", None, "abstained", "abstained"),
+    ],
+)
+def test_verify_looks_again_at_the_cited_region(
+    embedded: Encoder,
+    store: ImageStore,
+    scan: MedicalImage,
+    second: str,
+    expected: str | None,
+    verdict: str,
+    outcome: str,
+) -> None:
+    script = [LOOK, answer("cystic"), answer(second)]
+    state, policy, episode = run(verify, lambda chat: script[turns(chat)], embedded, store, scan)
+    assert (state["answer"], state["verdict"], state["outcome"]) == (expected, verdict, outcome)
+    assert state["first"]["answer"] == "cystic"
+    box = state["first"]["evidence"][0]["box"]
+    again = store.get(state["images"][-1])
+    right, bottom = round(box[2] * 1.25), round(box[3] * 1.25)
+    assert again.origin().box == (0, 0, right, bottom)  # a quarter more, where there is more
+    assert "You answered 'cystic'." in policy.chats[-1]
+    assert said(episode, embedded) == [script]
+
+
+def test_a_second_look_may_call_tools(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    script = [LOOK, answer("cystic"), LOOK, answer("solid")]
+    state, _, episode = run(verify, lambda chat: script[turns(chat)], embedded, store, scan)
+    assert (state["answer"], state["verdict"], len(state["calls"])) == ("solid", "revised", 2)
+    assert said(episode, embedded) == [script]
+
+
+def test_verify_of_an_answer_without_a_region_shows_the_whole_image(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    state, policy, _ = run(verify, lambda _: answer("cystic"), embedded, store, scan)
+    assert policy.sizes[-1] == [(512, 512), (512, 512)]
+    assert state["verdict"] == "confirmed"
+
+
+def test_nothing_is_verified_where_nothing_was_answered(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    state, policy, _ = run(verify, lambda _: answer("cannot tell"), embedded, store, scan)
+    assert (state["verdict"], state["answer"], len(policy.chats)) == ("abstained", None, 1)
+
+
+def test_two_studies_are_read_apart_and_then_compared(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    earlier = scan.crop((0, 0, 300, 200))
+
+    def answering(chat: str) -> str:
+        if "Compare them" in chat:
+            return answer("larger")
+        return answer("small" if "earlier study" in chat else "large")
+
+    state, policy, episode = run(compare_prior, answering, embedded, store, scan, earlier)
+    compared = next(chat for chat in policy.chats if "Compare them" in chat)
+    assert compared.index("The current reader answers: large") < compared.index("The earlier reader answers: small")
+    assert sorted(policy.sizes) == sorted([[(512, 512)], [(300, 200)], [(512, 512), (300, 200)]])
+    assert (state["answer"], state["turns"]) == ("larger", 3)
+    assert sorted(said(episode, embedded)) == sorted([[answer("large")], [answer("small")], [answer("larger")]])
+
+
+def test_a_comparison_needs_two_studies(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    with pytest.raises(ImageError, match="Got 1 images, expected two"):
+        run(compare_prior, lambda _: answer("larger"), embedded, store, scan)
+
+
+def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    state, policy, episode = run(
+        verify, lambda _: '<think>a</think><tool_call>{"name"</tool_call>', embedded, store, scan
+    )
+    assert (state["outcome"], state["turns"], state["faults"], state["verdict"]) == (
+        "too_many_turns",
+        6,
+        6,
+        "unanswered",
+    )
+    assert all("Your turn could not be read." in chat for chat in policy.chats[1:])
+    assert [len(row.calls) for row in episode.rows()] == [6]
