@@ -1,7 +1,7 @@
-"""`python -m rl.tasks list | show NAME | check NAME`: which task sets there are, how one looks, and its proof.
+"""`python -m rl.tasks list | show NAME | check NAME | leaks NAME`: which task sets there are, and how good they are.
 
 NAME is a registered set or a folder with your own questions. `show` draws a contact sheet, `check` asks every task's
-grader (rl/tasks/proof.py). Research use only, not a medical device.
+grader (rl/tasks/proof.py), `leaks` tells which images two splits share. Research use only, not a medical device.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from rl.tasks.errors import TaskFileError
+from rl.tasks.errors import NoSuchSplit, TaskFileError
 from rl.tasks.loading import DRAWN, iterate
 from rl.tasks.proof import faults_of_splits, summary
 from rl.tasks.registry import SPLITS, Wanted, task_sets
@@ -28,7 +28,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rl.tasks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="all registered task sets")
-    for name, help in (("show", "draw a contact sheet"), ("check", "prove every task")):
+    for name, help in (
+        ("show", "draw a contact sheet"),
+        ("check", "prove every task"),
+        ("leaks", "images that splits share"),
+    ):
         command = commands.add_parser(name, help=help)
         command.add_argument("name", metavar="NAME")
         command.add_argument("--root", type=Path, help="the folder that holds the set's files")
@@ -58,14 +62,20 @@ def list_sets() -> str:
 
 
 def splits_of(asked: argparse.Namespace, store: ImageStore) -> dict[str, list[Task]]:
-    """The tasks of every split of the set (a set without end: some of each). Raises TaskFileError."""
+    """The tasks of every split of the set (a set without end: some of each; the official splits: those there are).
+
+    Raises TaskFileError.
+    """
     known = task_sets().get(asked.name)
-    names = known.splits if known else SPLITS
     options = options_of(asked)
-    return {
-        split: list(iterate(asked.name, Wanted(split, store, asked.root, asked.count, asked.seed), **options))
-        for split in names
-    }
+    found: dict[str, list[Task]] = {}
+    for split in known.splits if known else SPLITS:
+        wanted = Wanted(split, store, asked.root, asked.count, asked.seed)
+        try:
+            found[split] = list(iterate(asked.name, wanted, **options))
+        except NoSuchSplit as error:
+            print(error, file=sys.stderr)
+    return found
 
 
 def show(asked: argparse.Namespace, store: ImageStore) -> Path:
@@ -105,6 +115,16 @@ def check(asked: argparse.Namespace, store: ImageStore) -> int:
     return int(bool(faults))
 
 
+def show_leaks(asked: argparse.Namespace, store: ImageStore) -> int:
+    """Prints which images the splits share; 1 where some are shared exactly. Raises TaskFileError."""
+    from rl.tasks.leaks import leaks, report
+
+    splits = splits_of(asked, store)
+    found = leaks(splits, store)
+    print(report(splits, found))
+    return int(any(leak.exact for leak in found))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; 0 well, 1 faults found, 2 the set could not be loaded."""
     asked = parse(sys.argv[1:] if arguments is None else arguments)
@@ -114,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="medvista-tasks-") as folder:
         store = ImageStore(folder)
         try:
-            if asked.command == "check":
-                return check(asked, store)
+            if asked.command in ("check", "leaks"):
+                return {"check": check, "leaks": show_leaks}[asked.command](asked, store)
             print(show(asked, store))
             return 0
         except TaskFileError as error:

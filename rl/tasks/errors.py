@@ -7,3 +7,7 @@ class TaskFileError(ValueError):
 
 class MissingData(TaskFileError):
     """The files of a task set are not there; names them and where their authors publish them."""
+
+
+class NoSuchSplit(TaskFileError):
+    """The authors of a benchmark did not publish this split."""

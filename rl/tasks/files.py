@@ -24,7 +24,7 @@ def data_folder(root: Path | None, name: str, needed: Sequence[str], published: 
     beside = [Path(os.environ[DATA]) / name] if DATA in os.environ else []
     places = [root, root / name] if root is not None else beside
     for place in places:
-        if any((place / file).exists() for file in needed):
+        if any(any(place.glob(file)) for file in needed):
             return place
     looked = ", ".join(map(str, places)) or f"nowhere: neither root nor {DATA} is given"
     raise MissingData(

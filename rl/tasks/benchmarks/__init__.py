@@ -1,0 +1,1 @@
+"""What the published benchmarks share: items in one form, their splits and graders, and their ways into memory."""
