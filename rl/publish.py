@@ -44,6 +44,8 @@ class Swap:
     """Of the probes asked right after the swap: greedy answers that the new weights would not give."""
     asked: int
     """Questions asked since the swap before."""
+    reasons: tuple[str, ...] = ()
+    """Why those that failed did."""
 
 
 class Publisher:
@@ -52,7 +54,7 @@ class Publisher:
     def __init__(self, run: Path, server: VLLMServer, parts: RunParts, probes: list[Task]) -> None:
         self.run, self.server, self.parts, self.probes = run, server, parts, probes
         self.policy = ServedPolicy(server.base_url, server.versions)
-        self.asked = self.failed = 0
+        self.asked, self.failed = 0, list[str]()
 
     @property
     def versions(self) -> Path:
@@ -90,8 +92,9 @@ class Publisher:
         if self.parts.config.device == "cpu":
             told = [answer for answer in answers if answer is not None]
             stale = (await asyncio.to_thread(compare, checkpoint.folder, told, self.parts)).not_greedy
-        swap = Swap(checkpoint.version, result.pause_to_first_token, self.failed, stale, self.asked)
-        self.asked = self.failed = 0
+        seconds, reasons = result.pause_to_first_token, tuple(self.failed)
+        swap = Swap(checkpoint.version, seconds, len(reasons), stale, self.asked, reasons)
+        self.asked, self.failed = 0, list[str]()
         with (self.run / "swaps.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(swap)) + "\n")
         return swap
@@ -102,8 +105,8 @@ class Publisher:
         try:
             state = await self.parts.ask(task, Overrides(self.policy))
             reward, components = score(task, state, self.parts.config.rl.rewards)
-        except (PolicyError, LedgerError, UnscoredError):
-            self.failed += 1
+        except (PolicyError, LedgerError, UnscoredError) as reason:
+            self.failed.append(f"{type(reason).__name__}: {reason}")
             return None
         return record(task.id, "probe", task, state, components, reward, 0.0)
 
