@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_json_schema
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
@@ -153,15 +154,14 @@ class PolicyChatModel(BaseChatModel):
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """The model held by a grammar to answer with JSON of `schema`, parsed.
 
-        `method`: "json_schema" (the answer is JSON), "function_calling" (a forced call of a tool of that schema) or
-        "json_mode" (any JSON object, then checked).
+        `method`: "json_schema" (the answer is JSON), "json_mode" (the same; a grammar costs nothing more) or
+        "function_calling" (a forced call of a tool of that schema).
         """
         if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)  # pyright: ignore[reportArgumentType]
-        asked = {"type": "json_object"} if method == "json_mode" else response_format(schema)
-        held = self.bind(
-            response_format=asked, ls_structured_output_format={"kwargs": {"method": method}, "schema": asked}
-        )
+        asked = response_format(schema)
+        told = {"kwargs": {"method": method}, "schema": convert_to_json_schema(schema)}
+        held = self.bind(response_format=asked, ls_structured_output_format=told)
         return parsed(held, schema, include_raw)
 
     # one call

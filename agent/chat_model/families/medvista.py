@@ -7,7 +7,7 @@ by having one line: role, content, end.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from agent.chat_model.families.family import Before, Family, Tool, after, json_format, parameters, render, sequence
 from agent.chat_model.said import Picture, Said
@@ -18,6 +18,10 @@ TEMPLATE = f"<|im_start|>user\nU{END_OF_TURN}\n<|im_start|>tool\nT{END_OF_TURN}\
 """What a template without any rules of its own makes of a user's U and a tool's T."""
 SHORTEST = {"type": "any_text", "max_chars": 200}
 """A thought in guided turns: long enough for what the policy was taught."""
+LONGEST_TEXT = 60
+"""Characters of a text in guided JSON whose schema sets no limit."""
+GREATEST = 999_999
+"""Integer in guided JSON whose schema sets no limits."""
 
 
 class MedVista(Family):
@@ -87,8 +91,30 @@ class MedVista(Family):
 
     def guided_json(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """A thought, then an answer that is JSON."""
-        answer = {"type": "tag", "begin": "<answer>", "content": json_format(schema), "end": "</answer>"}
+        answer = {"type": "tag", "begin": "<answer>", "content": json_format(bounded(schema)), "end": "</answer>"}
         return sequence(_THOUGHT, answer)
+
+
+def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with a longest text and a greatest integer where it gives none.
+
+    A policy of two million parameters was never taught to end a text in JSON: held by a grammar that lets it go on, it
+    goes on.
+    """
+    limits: dict[str, Any] = {}
+    if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "pattern", "format", "maxLength"}:
+        limits = {"maxLength": LONGEST_TEXT}
+    if schema.get("type") == "integer" and not schema.keys() & {"enum", "const", "minimum", "maximum"}:
+        limits = {"minimum": -GREATEST, "maximum": GREATEST}
+    return {**{name: _bounded(value) for name, value in schema.items()}, **limits}
+
+
+def _bounded(value: object) -> object:
+    if isinstance(value, Mapping):
+        return bounded(cast("Mapping[str, Any]", value))
+    if isinstance(value, list):
+        return [_bounded(each) for each in cast("list[object]", value)]
+    return value
 
 
 _THOUGHT = {"type": "tag", "begin": "<think>", "content": SHORTEST, "end": "</think>"}
@@ -102,7 +128,7 @@ def tool_line(tool: Tool) -> str:
 
 def _call_tag(tool: Tool) -> dict[str, Any]:
     begin = f'<tool_call>{{"name": {json.dumps(tool["function"]["name"])}, "arguments": '
-    return {"type": "tag", "begin": begin, "content": json_format(parameters(tool)), "end": "}</tool_call>"}
+    return {"type": "tag", "begin": begin, "content": json_format(bounded(parameters(tool))), "end": "}</tool_call>"}
 
 
 def _observed(said: Said, before: Before) -> str:
