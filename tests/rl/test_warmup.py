@@ -51,9 +51,10 @@ async def test_a_demonstration_that_was_cut_off_is_made_anew_without_doubles(
     store: ImageStore, parts_of: Callable[..., RunParts], tmp_path: Path
 ) -> None:
     parts = parts_of(store, warmup=SMALL)
-    whole = await demonstrate(parts, tmp_path / "cut")
-    (file,) = (tmp_path / "cut").glob("*.jsonl")
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:7]))
+    whole = await demonstrate(parts, tmp_path / "whole")
+    with TrajectoryStore(tmp_path / "cut") as cut:
+        for trajectory in whole[:7]:
+            cut.add(trajectory)
     assert await demonstrate(parts, tmp_path / "cut") != []
     resumed = list(TrajectoryStore(tmp_path / "cut"))
     assert [each.id for each in resumed] == [each.id for each in whole]
