@@ -36,6 +36,9 @@ class MedicalTool(StructuredTool):
     image_parameters: tuple[str, ...] = ()
     """The arguments that are image numbers."""
 
+    needs: str = ""
+    """What its user must provide before it runs (a package, weights, a setting); empty for a tool that always runs."""
+
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     def apply(self, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
@@ -106,9 +109,11 @@ class MedicalTool(StructuredTool):
 @overload
 def medical_tool(function: ToolFunction, /) -> MedicalTool: ...
 @overload
-def medical_tool(*, family: str = "other", version: str = "1") -> Callable[[ToolFunction], MedicalTool]: ...
 def medical_tool(
-    function: ToolFunction | None = None, /, *, family: str = "other", version: str = "1"
+    *, family: str = "other", version: str = "1", needs: str = ""
+) -> Callable[[ToolFunction], MedicalTool]: ...
+def medical_tool(
+    function: ToolFunction | None = None, /, *, family: str = "other", version: str = "1", needs: str = ""
 ) -> MedicalTool | Callable[[ToolFunction], MedicalTool]:
     """Turns a typed function into a registered LangChain tool; its docstring is what the policy reads.
 
@@ -118,11 +123,11 @@ def medical_tool(
     TypeError for a missing annotation or docstring. A function inside another one is not registered: pass the tool.
     """
     if function is None:
-        return lambda function: _make(function, family, version)
-    return _make(function, family, version)
+        return lambda function: _make(function, family, version, needs)
+    return _make(function, family, version, needs)
 
 
-def _make(function: ToolFunction, family: str, version: str) -> MedicalTool:
+def _make(function: ToolFunction, family: str, version: str, needs: str) -> MedicalTool:
     name = function.__name__
     if not function.__doc__:
         raise TypeError(f"Got the tool {name} without a docstring; the policy reads it, so say what the tool does.")
@@ -148,6 +153,7 @@ def _make(function: ToolFunction, family: str, version: str) -> MedicalTool:
         family=family,
         version=version,
         image_parameters=image_parameters,
+        needs=needs,
     )
     if "<locals>" not in function.__qualname__:  # a tool made inside a function is its maker's own
         register(made)
