@@ -1,4 +1,4 @@
-"""`python -m tools list` and `python -m tools run TOOL IMAGE ...`: the tools for people, as a policy has them.
+"""The tools for people: list them, run one, and draw and write the page that shows them all.
 
 A tool's arguments become options of the same names: `--box 100,100,300,300`, `--preset lung`. Values are JSON, or
 numbers with commas between, or plain words. Images are named by their place on the command line, from 1. What the tool
@@ -6,6 +6,8 @@ says goes to the terminal, what it shows to `--out`.
 
     python -m tools list find
     python -m tools run zoom_in scan.png --box 100,100,300,300 --out crop.png
+    python -m tools sheet --images FOLDER --out docs/pictures/tools.png
+    python -m tools document --out docs/tools.md
 """
 
 import argparse
@@ -16,7 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from langchain_core.tools import BaseTool
+
 from tools.calls import ToolCall
+from tools.document import document
 from tools.errors import ToolError, ToolRetry
 from tools.execution import evidence
 from tools.images.image import MedicalImage
@@ -32,8 +37,23 @@ def list_tools(wanted: Sequence[str]) -> str:
     tools = load_tools(wanted or None)
     families = sorted({family_of(tool) for tool in tools})
     return "\n\n".join(
-        "\n".join([family, *(prompt_line(tool) for tool in tools if family_of(tool) == family)]) for family in families
+        "\n".join([family, *(_listed(tool) for tool in tools if family_of(tool) == family)]) for family in families
     )
+
+
+def _listed(tool: BaseTool) -> str:
+    needs = tool.needs if isinstance(tool, MedicalTool) else ""
+    return prompt_line(tool) + (f" (needs {needs})" if needs else "")
+
+
+def draw_sheet(folder: Path, out: Path) -> None:
+    """Writes the contact sheet of all tools that always run; `folder` holds the sample images."""
+    from tools.sheet import FAMILIES, cell_of, sheet
+
+    tools = [tool for tool in load_tools() if isinstance(tool, MedicalTool) and not tool.needs]
+    families = [*FAMILIES, *sorted({tool.family for tool in tools} - set(FAMILIES))]
+    cells = [(family, [cell_of(tool, folder) for tool in tools if tool.family == family]) for family in families]
+    sheet([each for each in cells if each[1]]).save(out, optimize=True)
 
 
 def run_tool(name: str, images: Sequence[MedicalImage], options: Sequence[str]) -> tuple[str, tuple[MedicalImage, ...]]:
@@ -79,12 +99,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.add_argument("tool", metavar="TOOL")
     runner.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     runner.add_argument("--out", type=Path, metavar="FILE", help="where the picture that it shows is written")
+    drawer = commands.add_parser("sheet", help="draw the contact sheet of all tools")
+    drawer.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="with the sets of tools/samples.py"
+    )
+    drawer.add_argument("--out", type=Path, required=True, metavar="FILE")
+    writer = commands.add_parser("document", help="write the page of all tools")
+    writer.add_argument("--out", type=Path, required=True, metavar="FILE")
     asked, options = parser.parse_known_args(arguments)
-    if asked.command == "list" and options:
-        parser.error(f"got {' '.join(options)}, expected names of tools or families")
+    if asked.command != "run" and options:
+        parser.error(f"got {' '.join(options)}, which {asked.command} does not take")
     try:
         if asked.command == "list":
             print(list_tools(asked.names))
+            return 0
+        if asked.command == "sheet":
+            draw_sheet(asked.images, asked.out)
+            return 0
+        if asked.command == "document":
+            asked.out.write_text(document(load_tools()))
             return 0
         text, pictures = run_tool(asked.tool, [load_image(each) for each in asked.images], options)
     except (ToolError, ValueError) as error:  # an ImageError is a ValueError

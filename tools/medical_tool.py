@@ -47,6 +47,9 @@ class MedicalTool(StructuredTool):
     wrappers: tuple[Callable[..., Any], ...] = ()
     """What a Toolbox puts around each call of this tool, inside its own wrappers."""
 
+    needs: str = ""
+    """What its user must provide before it runs (a package, weights, a setting); empty for a tool that always runs."""
+
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     def apply(self, arguments: Mapping[str, Any], images: Sequence[MedicalImage]) -> Evidence:
@@ -124,6 +127,7 @@ def medical_tool(
     warm_up: Callable[[], object] | None = None,
     deadline_s: float | None = None,
     wrappers: Sequence[Wrapper] = (),
+    needs: str = "",
 ) -> Callable[[ToolFunction], MedicalTool]: ...
 def medical_tool(
     function: ToolFunction | None = None,
@@ -134,6 +138,7 @@ def medical_tool(
     warm_up: Callable[[], object] | None = None,
     deadline_s: float | None = None,
     wrappers: Sequence[Wrapper] = (),
+    needs: str = "",
 ) -> MedicalTool | Callable[[ToolFunction], MedicalTool]:
     """Turns a typed function into a registered LangChain tool; its docstring is what the policy reads.
 
@@ -149,6 +154,7 @@ def medical_tool(
         "warm_up": warm_up,
         "deadline_s": deadline_s,
         "wrappers": tuple(wrappers),
+        "needs": needs,
     }
     if function is None:
         return lambda function: _make(function, options)
