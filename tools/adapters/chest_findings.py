@@ -50,7 +50,7 @@ def rated(xrv: Any, model: Any, greys: Any) -> dict[str, float]:
     picture = xrv.utils.normalize(greys.astype(np.float32), 255)[None]
     picture = xrv.datasets.XRayResizer(SIDE)(xrv.datasets.XRayCenterCrop()(picture))
     with torch.inference_mode():
-        answer = model(torch.from_numpy(picture)[None])[0]
+        answer = model(torch.tensor(picture)[None])[0]
     return {str(name): float(value) for name, value in zip(model.pathologies, answer, strict=True) if name}
 
 
