@@ -92,13 +92,16 @@ def show(asked: argparse.Namespace, store: ImageStore) -> Path:
 
 
 def spread(tasks: Sequence[Task], count: int) -> list[Task]:
-    """`count` of the tasks, kinds taking turns, so that a sheet shows each of them."""
+    """`count` of the tasks, kinds taking turns and new images first, so that a sheet shows much of a set."""
     queues: dict[str, list[Task]] = {}
     for task in tasks:
         queues.setdefault(task.kind, []).append(task)
     chosen: list[Task] = []
+    seen: set[tuple[str, ...]] = set()
     while len(chosen) < count and any(queues.values()):
-        chosen += [queue.pop(0) for queue in queues.values() if queue]
+        for queue in filter(None, queues.values()):
+            chosen.append(queue.pop(next((at for at, task in enumerate(queue) if task.images not in seen), 0)))
+            seen.add(chosen[-1].images)
     return chosen[:count]
 
 

@@ -7,6 +7,7 @@ import pytest
 from rl.tasks.loading import load
 from rl.tasks.proof import faults_of_splits
 from rl.tasks.registry import task_sets
+from tests.rl.tasks.published import LAYOUTS
 from tools.images.store import ImageStore
 
 REAL = {"blood_cells": "bccd", "nuclei": "dsb2018", "chest_xrays": "cxr_lungs"}
@@ -18,6 +19,11 @@ def root_of(name: str, request: pytest.FixtureRequest) -> Path | None:
     """Where the set's files lie."""
     if name in REAL:
         return Path(request.getfixturevalue("real_images")) / REAL[name]
+    if name in LAYOUTS:
+        folder = Path(request.getfixturevalue("tmp_path")) / name
+        folder.mkdir()
+        LAYOUTS[name](folder)
+        return folder
     return None
 
 
