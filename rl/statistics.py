@@ -130,9 +130,8 @@ def _drawn_means(group: Sequence[Scored], resamples: int, rng: np.random.Generat
     sums = np.bincount(which, weights=[each.value for each in group], minlength=len(names))
     sizes = np.bincount(which, minlength=len(names))
     rows = max(1, _BLOCK // len(names))
-    blocks = [min(rows, resamples - start) for start in range(0, resamples, rows)]
     means: list[NDArray[np.float64]] = []
-    for block in blocks:
-        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=block)
-        means.append((times @ sums) / (times @ sizes))
+    for start in range(0, resamples, rows):
+        drawn = rng.integers(len(names), size=(min(rows, resamples - start), len(names)), dtype=np.int32)
+        means.append(sums[drawn].sum(1) / sizes[drawn].sum(1))
     return np.concatenate(means)

@@ -13,8 +13,8 @@ from matplotlib.ticker import PercentFormatter
 from rl.report.drawing import INK, LINES, MUTED, RULE, STYLES, Style, new_figure, tidy
 
 MARKERS = "oD^sPvX*"
-_STEP = 0.17
-"""Height between two policies of a row; rows are 1 apart."""
+_STEP = 0.14
+"""Inches between two policies of a row."""
 
 
 class Row(NamedTuple):
@@ -106,7 +106,7 @@ def _values(policies: Mapping[str, Any], take: Any) -> dict[str, Any]:
 
 
 def _dots(title: str, rows: Sequence[Row], policies: Mapping[str, Any]) -> Figure:
-    figure = new_figure(8.6, 1.25 + (0.34 + _STEP * 1.4 * len(policies)) * len(rows))
+    figure = new_figure(8.6, 0.95 + (0.18 + _STEP * len(policies)) * len(rows))
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
     tidy(axes)
@@ -153,3 +153,15 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, looks: Style, shift: float
             label=label,
         )
         label = None
+        if row.strong:
+            right = value["ci95"][1] < 0.9
+            axes.annotate(
+                f"{value['mean']:.1%}",
+                (value["ci95"][1 if right else 0], level),
+                xytext=(6 if right else -6, 0),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+                fontsize=8,
+                color=looks.colour,
+            )

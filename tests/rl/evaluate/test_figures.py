@@ -44,6 +44,16 @@ def test_every_region_must_be_held_and_a_large_one_may_be(episode: Episode) -> N
     assert holds_gold(episode(regions=()), SIZES) is None
 
 
+@pytest.mark.parametrize(
+    ("start", "status", "held"),
+    [([250, 250], "ok", True), ([500, 500], "ok", False), ([250, 250], "retry", False)],  # 250 of 999 of 200: pixel 50
+)
+def test_a_point_in_the_evidence_counts(episode: Episode, start: list[int], status: str, held: bool) -> None:
+    call = {"call": {"name": "measure_distance", "arguments": {"image": 1, "start": start, "end": [900, 900]}}}
+    pointed = episode(calls=[{**call, "status": status, "text": "", "images": [], "regions": []}])
+    assert holds_gold(pointed, SIZES) is held
+
+
 def test_a_summary(episode: Episode) -> None:
     asked = [
         episode("a/1", True, [CLOSE], image="i", kind="x"),

@@ -1,0 +1,272 @@
+"""Rollouts at their own pace over rollouts in lockstep, where tools are slow; and what our own code costs of a step.
+
+Lockstep is what a batch of environments does: all episodes of a wave write a turn, all wait until the last tool has
+answered, then all write the next; the next wave begins when the last episode has ended. Asynchronous rollouts
+(rl/schedule.py) begin the next turn, or the next episode, as soon as the one before it is done. Both run the agent's
+own nodes on a script; a turn takes `--generation` seconds in one of as many slots as a server has, a tool 50 to 500 ms
+by one of three laws. Episodes have `--turns` turns, of which the last answers.
+
+The share: the processor time that rewards, store and environment (graph, tools, token ledger) take for the episodes of
+a training step, over the seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`).
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from langchain_core.tools import tool
+from PIL.Image import Image
+from tqdm import tqdm
+
+from agent.encoder import Encoder
+from agent.ledger import Ledger
+from agent.policies.policy import Completion, Policy, Sampling
+from agent.policies.scripted import ScriptedPolicy
+from agent.protocol import Turn, render_turn
+from agent.turn import Agent, Limits, Overrides, Question
+from benchmarks import agent_parts, finding
+from graphs.reasoning import compile_reasoning
+from rl.config import LAPTOP, ROOT, Base, load_config
+from rl.rewards.compose import score
+from rl.rollout import RunParts
+from rl.schedule import Job, played
+from rl.statistics import bootstrap_mean
+from rl.tasks.task import Task
+from rl.trajectories.check import training_row
+from rl.trajectories.record import Trajectory
+from rl.trajectories.store import TrajectoryStore
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.toolbox import Toolbox, ToolCall
+
+LEAST, MOST = 0.05, 0.5
+"""Seconds of a tool."""
+Law = Callable[[np.random.Generator], float]
+LAWS: dict[str, Law] = {
+    "uniform": lambda rng: float(rng.uniform(LEAST, MOST)),
+    "log-uniform": lambda rng: float(np.exp(rng.uniform(np.log(LEAST), np.log(MOST)))),
+    "one in five slow": lambda rng: MOST if rng.uniform() < 0.2 else LEAST,
+}
+LIMITS = Limits(turns=8, turn_tokens=96, context=2048)
+ANSWER = render_turn(Turn("I can see it.", answer="cystic"))
+
+
+class Slots:
+    """A policy that takes its time in one of so many slots, as a server's batch does."""
+
+    def __init__(self, policy: Policy, slots: int, seconds: float) -> None:
+        self._policy, self._slots, self._seconds = policy, asyncio.Semaphore(slots), seconds
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """The policy's completion, `seconds` after a slot was free."""
+        async with self._slots:
+            await asyncio.sleep(self._seconds)
+            return await self._policy.generate(token_ids, images, sampling)
+
+
+def waiting_tool(law: Law, seed: int) -> Any:
+    """A tool that takes its time; for one seed the same times in the order of its calls."""
+    rng = np.random.default_rng(seed)
+
+    @tool
+    async def wait() -> str:
+        """Take a while."""
+        await asyncio.sleep(law(rng))
+        return "done"
+
+    return wait
+
+
+def agent_of(encoder: Encoder, store: ImageStore, law: Law, turns: int, slots: int, seconds: float, seed: int) -> Agent:
+    """An agent whose script calls the tool in every turn but the last."""
+    look = render_turn(Turn("I must look.", calls=(ToolCall(name="wait", arguments={}),)))
+    script = ScriptedPolicy([look] * (turns - 1) + [ANSWER], encoder)
+    toolbox = Toolbox([waiting_tool(law, seed)])
+    return Agent(Slots(script, slots, seconds), encoder, toolbox, store, LIMITS, Sampling(temperature=0.0))
+
+
+async def lockstep(agent: Agent, questions: Sequence[Question], wave: int) -> float:
+    """Seconds of all episodes, `wave` at a time, every node of a wave waiting for all."""
+    started = time.perf_counter()
+    for first in range(0, len(questions), wave):
+        states: list[Any] = [dict(question) for question in questions[first : first + wave]]
+        while states:
+            for state, change in zip(states, await asyncio.gather(*map(agent.reason, states)), strict=True):
+                state |= change
+                state |= agent.select_tool(state)
+            states = [state for state in states if state["pending"]]
+            for state, change in zip(states, await asyncio.gather(*map(agent.execute, states)), strict=True):
+                state |= change
+                state |= agent.integrate(state)
+    return time.perf_counter() - started
+
+
+async def at_their_own_pace(agent: Agent, questions: Sequence[Question], at_once: int) -> float:
+    """Seconds of all episodes through the compiled graph, `at_once` at a time."""
+    config = load_config(LAPTOP)
+    parts = RunParts(config, agent.encoder, agent.store, LIMITS, compile_reasoning(agent))
+    jobs = [
+        Job(Task(str(n), "k", each["question"], tuple(each["images"]), "cystic", "exact"))
+        for n, each in enumerate(questions)
+    ]
+
+    async def ask(job: Job) -> Trajectory:
+        return await parts.play(job, agent.policy, "benchmark")
+
+    started = time.perf_counter()
+    endings = [each async for each in played(jobs, ask, at_once, lost=())]
+    assert len(endings) == len(questions) and all(cast(Trajectory, each).correct for each in endings)
+    return time.perf_counter() - started
+
+
+async def schedule(encoder: Encoder, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """For each law and number in flight: seconds of both, and their ratio, over the repeats."""
+    rows: list[dict[str, Any]] = []
+    plan = [(law, ahead) for law in LAWS for ahead in (1, 4)]
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=len(plan) * asked.repeats, unit="pair") as bar:
+        store = ImageStore(folder)
+        picture = store.put(MedicalImage(np.zeros((64, 64), np.uint8)))
+        questions = [Question(images=[picture], question="What?") for _ in range(asked.episodes)]
+        for law, ahead in plan:
+            pairs: list[tuple[float, float]] = []
+            for seed in range(asked.repeats):
+                make = (encoder, store, LAWS[law], asked.turns, asked.slots, asked.generation, seed)
+                wave = await lockstep(agent_of(*make), questions, asked.slots)
+                free = await at_their_own_pace(agent_of(*make), questions, asked.slots * ahead)
+                pairs.append((wave, free))
+                bar.update()
+            ratio = bootstrap_mean([wave / free for wave, free in pairs])
+            rows.append(
+                {
+                    "law": law,
+                    "slots": asked.slots,
+                    "asynchronous_in_flight": asked.slots * ahead,
+                    "lockstep_s": float(np.mean([wave for wave, _ in pairs])),
+                    "asynchronous_s": float(np.mean([free for _, free in pairs])),
+                    "ratio": ratio.mean,
+                    "ci95": ratio.ci95,
+                }
+            )
+    return rows
+
+
+class Timed:
+    """A policy whose own processor time is counted, to be taken off."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy, self.seconds = policy, 0.0
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """The policy's completion."""
+        started = time.process_time()
+        completion = await self._policy.generate(token_ids, images, sampling)
+        self.seconds += time.process_time() - started
+        return completion
+
+
+def expert(task: Task, encoder: Encoder) -> Timed:
+    """Calls what an expert calls, then answers."""
+    calls = tuple(ToolCall.model_validate(call) for call in task.expert)
+    turns = [
+        render_turn(Turn("I must look closer.", calls=calls)),
+        render_turn(Turn("I can see it.", answer=task.answer)),
+    ]
+    return Timed(ScriptedPolicy(turns, encoder))
+
+
+async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
+    """Processor seconds of one episode that looks and answers, by part; the policy's own taken off."""
+    config = load_config(LAPTOP, ["episode.turn_tokens=96", "episode.context=1024"])
+    spent = dict.fromkeys(("environment", "rewards", "store", "check"), 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = agent_parts.open_parts(config, encoder, Path(folder) / "images")
+        tasks = agent_parts.draw_tasks(Path(folder) / "images", 20)
+        kept = TrajectoryStore(Path(folder) / "trajectories", shard=len(tasks))  # sealed once before the clock counts
+        for number in tqdm(range(-len(tasks), episodes), unit="episode", desc="share"):
+            task = tasks[number % len(tasks)]
+            policy = expert(task, encoder)
+            began = time.process_time()
+            state = await parts.ask(task, Overrides(cast(Policy, policy)))
+            asked = time.process_time()
+            reward, components = score(task, state, config.rl.rewards)
+            scored = time.process_time()
+            training_row(Ledger.from_plain(state["ledger"]), encoder, parts.store)
+            checked = time.process_time()
+            kept.add(_recorded(number, task, state, components, reward))
+            ended = time.process_time()
+            if number >= 0:  # what came before warmed up
+                times = (asked - began - policy.seconds, scored - asked, ended - checked, checked - scored)
+                for name, seconds in zip(spent, times, strict=True):
+                    spent[name] += seconds / episodes
+        assert kept.count() == episodes + len(tasks)
+    return spent
+
+
+def _recorded(number: int, task: Task, state: Any, components: dict[str, float], reward: float) -> Trajectory:
+    from rl.trajectories.record import record
+
+    return record(str(number), "benchmark", task, state, components, reward, 0.0)
+
+
+def step_of(asked: argparse.Namespace) -> tuple[float, int] | None:
+    """(seconds of a training step, its episodes) of a run or as told; None where neither is given."""
+    if asked.run:
+        config = load_config(asked.run / "config.yaml")
+        seconds = json.loads((asked.run / "stages.json").read_text())["rl"] / config.rl.steps
+        return seconds, config.rl.prompts_per_step * config.rl.samples_per_prompt
+    return (asked.step_seconds, asked.episodes_per_step) if asked.step_seconds else None
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rollout_schedule", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=ROOT / Base().checkpoint, help="for its tokenizer")
+    parser.add_argument("--episodes", type=int, default=128, help="of each pass (default: %(default)s)")
+    parser.add_argument("--slots", type=int, default=16, help="turns that are written at once (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="of an episode (default: %(default)s)")
+    parser.add_argument("--generation", type=float, default=0.05, help="seconds of a turn (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--run", type=Path, help="a finished run, for the seconds of its training steps")
+    parser.add_argument("--step-seconds", type=float, help="seconds of a training step, where no run is given")
+    parser.add_argument("--episodes-per-step", type=int, default=128)
+    parser.add_argument("--share-only", action="store_true", help="leave out the two schedules")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
+    asked = parser.parse_args()
+    encoder = Encoder.from_checkpoint(asked.checkpoint)
+    found: dict[str, Any] = {name: getattr(asked, name) for name in ("episodes", "slots", "turns", "generation")}
+    if not asked.share_only:
+        found["schedules"] = rows = asyncio.run(schedule(encoder, asked))
+        columns = ("tool latency", "lockstep at once", "asynchronous at once", "lockstep s", "asynchronous s", "ratio")
+        print(
+            finding.table(
+                columns,
+                [
+                    (
+                        each["law"],
+                        each["slots"],
+                        each["asynchronous_in_flight"],
+                        each["lockstep_s"],
+                        each["asynchronous_s"],
+                        f"{each['ratio']:.2f} [{each['ci95'][0]:.2f}, {each['ci95'][1]:.2f}]",
+                    )
+                    for each in rows
+                ],
+            )
+        )
+    found["seconds_of_an_episode"] = spent = asyncio.run(share(encoder, asked.episodes))
+    ours = sum(spent[name] for name in ("environment", "rewards", "store"))
+    print(finding.table(("part", "ms an episode"), [(name, 1000 * seconds) for name, seconds in spent.items()]))
+    if (step := step_of(asked)) is not None:
+        found |= {"step_seconds": step[0], "episodes_per_step": step[1], "share": ours * step[1] / step[0]}
+        print(f"rewards, store and environment: {found['share']:.1%} of a step of {step[0]:.1f} s, {step[1]} episodes")
+    print(finding.write("rollout_schedule", found, asked.out))
+
+
+if __name__ == "__main__":
+    main()
