@@ -6,12 +6,12 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import BaseModel
+from langchain_core.utils.pydantic import is_basemodel_subclass
 
 
 def parsed(held: Runnable[Any, AIMessage], schema: object, include_raw: bool) -> Runnable[Any, Any]:
     """What `held` answers, parsed; with `include_raw` the message, its content and why it could not be read."""
-    is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
+    is_model = isinstance(schema, type) and is_basemodel_subclass(schema)
     parser = cast(
         "BaseOutputParser[Any]",
         PydanticOutputParser[Any](pydantic_object=cast("type[Any]", schema)) if is_model else JsonOutputParser(),

@@ -19,6 +19,8 @@ def drift(family: Family) -> str | None:
     templates put into turns and drop later, are no drift: a turn of ours stands as it was sampled.
     """
     tool = {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": _LOOK}}
+    if (dropped := _dropped(family, tool)) is not None:
+        return f"it leaves out {dropped}"
     for tools, groups in _probes(tool):
         texts = [family.opening(groups[0], tools)]
         before = NOTHING
@@ -35,6 +37,13 @@ def drift(family: Family) -> str | None:
         if len(texts) != at_once.count(TURN) + 1:
             return f"a conversation of {len(texts) - 1} policy turns is rendered with {at_once.count(TURN)} of them"
     return None
+
+
+def _dropped(family: Family, tool: Tool) -> str | None:
+    """What of a conversation's beginning the template does not show; None where it shows all."""
+    text = family.opening([Said("system", ("Be brief.",)), Said("user", ("What is it?",))], [tool])
+    shown = {"the system message": "Be brief.", "the question": "What is it?", "the tools": "look"}
+    return next((what for what, words in shown.items() if words not in text), None)
 
 
 _LOOK = {"type": "object", "properties": {"image": {"type": "integer"}}, "required": ["image"]}

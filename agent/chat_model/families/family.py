@@ -24,6 +24,9 @@ Tool = Mapping[str, Any]
 TURN = "\ue000the policy's turn\ue001"
 """Stands for a policy's turn while a template is rendered; private-use characters, which no message holds."""
 PROBE = "a_tool_that_is_looked_for"
+A_TOOL: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": PROBE, "description": "Probe.", "parameters": {"type": "object"}}}
+]
 THOUGHT_OPENER = "<think>\n"
 MOST_SPACES = 1
 """White space between two parts of guided JSON; without a limit a small policy writes nothing else."""
@@ -68,7 +71,11 @@ class Family(ABC):
     name: ClassVar[str]
 
     def __init__(self, processor: Any) -> None:
-        self.encoder = Encoder(processor)
+        self.encoder = self.encoder_of(processor)
+
+    def encoder_of(self, processor: Any) -> Encoder:
+        """What turns this family's text and images into ids."""
+        return Encoder(processor)
 
     @classmethod
     @abstractmethod
@@ -117,8 +124,11 @@ class Family(ABC):
 
     @cached_property
     def _controls(self) -> re.Pattern[str]:
-        tokens = sorted(self.encoder.tokenizer.all_special_tokens, key=len, reverse=True)
-        return re.compile("|".join(re.escape(token) for token in tokens))
+        tokenizer = self.encoder.tokenizer
+        named: set[str] = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        named |= set(tokenizer.all_special_tokens)
+        named |= set(tokenizer.convert_ids_to_tokens([*self.encoder.banned, self.encoder.end_of_turn]))
+        return re.compile("|".join(re.escape(token) for token in sorted(named, key=len, reverse=True)))
 
     # what is read
 
@@ -157,9 +167,7 @@ class Family(ABC):
     @cached_property
     def shows_tools(self) -> bool:
         """Whether the template describes tools itself."""
-        tool: dict[str, Any] = {"name": PROBE, "description": "Probe.", "parameters": {"type": "object"}}
-        probe: list[dict[str, Any]] = [{"type": "function", "function": tool}]
-        return PROBE in render(self.encoder.processor, [{"role": "user", "content": "."}], probe)
+        return PROBE in render(self.encoder.processor, [{"role": "user", "content": "."}], A_TOOL)
 
     def plain_values(self, value: object) -> object:
         """A tool's description, which may come from elsewhere, without control tokens."""

@@ -9,7 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from agent.chat_model.families.family import Before, Family, Tool, after, json_format, parameters, render, sequence
+from agent.chat_model.families.family import (
+    A_TOOL,
+    Before,
+    Family,
+    Tool,
+    after,
+    json_format,
+    parameters,
+    render,
+    sequence,
+)
 from agent.chat_model.said import Picture, Said
 from agent.prompt import END_OF_TURN, IMAGE, plain, system_prompt
 from tools.signature import signature_line
@@ -35,7 +45,7 @@ class MedVista(Family):
         if "<|image_pad|>" not in processor.tokenizer.get_vocab():
             return 0
         probe = [{"role": "user", "content": "U"}, {"role": "tool", "content": "T"}]
-        return 2 if render(processor, probe, None) == TEMPLATE else 0
+        return 2 if {render(processor, probe, None), render(processor, probe, A_TOOL)} == {TEMPLATE} else 0
 
     def plain(self, text: str) -> str:
         """As agent/prompt.py makes text plain."""

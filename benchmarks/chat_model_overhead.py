@@ -1,0 +1,129 @@
+"""What the chat model costs over a bare call of its policy. No server; a policy that answers at once or at a given rate.
+
+- A step: one call of the chat model at the end of a conversation of about 2,000 ids, over the policy's own time for the
+  same ids, where the policy takes the time that a server would (`--tokens-per-second`, `--turn` ids a turn).
+- Bookkeeping: all that the chat model does besides waiting, in an episode of 128 turns, over the time in which its
+  tokens are generated; and the same for 32 and 64 turns, to see how it grows.
+- Rows: taking the training rows of that episode.
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
+from PIL.Image import Image
+
+from agent.chat_model import Episode, PolicyChatModel, family_of
+from agent.chat_model.families.family import Family
+from agent.encoder import load_processor
+from agent.policies.policy import Completion, Sampling
+from benchmarks import finding
+from graphs.checkpoint import default_folder
+from tools.images.store import ImageStore
+
+LONG = 2000
+"""Ids of the conversation in which a step is measured."""
+TURNS = (32, 64, 128)
+LOOK = '<think>I must look closer.</think><tool_call>{"name": "zoom_in", "arguments": {"image": 1}}</tool_call>'
+
+
+class Paced:
+    """A policy that says the same turn again, and takes the time that a server would take to sample it."""
+
+    def __init__(self, family: Family, turn: int, rate: float | None) -> None:
+        said, _ = family.encoder.encode(LOOK + "<|im_end|>")
+        padding, _ = family.encoder.encode("a")
+        self.ids = (*padding * max(0, turn - len(said)), *said)
+        self.seconds_a_turn = len(self.ids) / rate if rate else 0.0
+        self.seconds = 0.0
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """The turn."""
+        del token_ids, images, sampling
+        started = time.perf_counter()
+        if self.seconds_a_turn:
+            await asyncio.sleep(self.seconds_a_turn)
+        self.seconds += time.perf_counter() - started
+        return Completion(self.ids, (-0.1,) * len(self.ids), "stop", ("1",), None)
+
+
+async def conversation(model: PolicyChatModel, turns: int) -> list[AnyMessage]:
+    """A conversation of so many turns, each answered by a tool."""
+    messages: list[AnyMessage] = [HumanMessage("What is it?")]
+    for _ in range(turns):
+        said = await model.ainvoke(messages)
+        messages += [said, ToolMessage("Closer view of image 1.", tool_call_id=said.tool_calls[0]["id"])]
+    return messages
+
+
+async def step(family: Family, store: ImageStore, turn: int, rate: float, repeats: int) -> float:
+    """Seconds of a call at `LONG` ids over the policy's own."""
+    policy = Paced(family, turn, None)
+    model = PolicyChatModel(policy=policy, family=family, store=store, context=10**6)
+    ratios: list[float] = []
+    with Episode().recording() as episode:
+        messages = await conversation(model, 1)
+        while len(episode.rows()[-1].ledger) < LONG:
+            said = await model.ainvoke(messages)
+            messages += [said, ToolMessage("Closer view of image 1.", tool_call_id=said.tool_calls[0]["id"])]
+        policy.seconds_a_turn = len(policy.ids) / rate
+        for _ in range(repeats):
+            before, started = policy.seconds, time.perf_counter()
+            await model.ainvoke([*messages, HumanMessage("Go on.")])
+            ratios.append((time.perf_counter() - started) / (policy.seconds - before))
+    return statistics.median(ratios)
+
+
+async def bookkeeping(family: Family, store: ImageStore, turns: int, turn: int) -> tuple[float, float]:
+    """(seconds of the chat model alone, seconds to take the rows) of an episode of so many turns."""
+    policy = Paced(family, turn, None)
+    model = PolicyChatModel(policy=policy, family=family, store=store, context=10**6)
+    with Episode().recording() as episode:
+        started = time.perf_counter()
+        await conversation(model, turns)
+        spent = time.perf_counter() - started - policy.seconds
+        started = time.perf_counter()
+        (row,) = episode.rows()
+        assert len(row.calls) == turns
+        return spent, time.perf_counter() - started
+
+
+async def measure(family: Family, turn: int, rate: float, repeats: int) -> list[tuple[str, float]]:
+    """(what, ratio) of every measurement."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = ImageStore(folder)
+        found = [(f"a step at {LONG} ids / the policy's own time", await step(family, store, turn, rate, repeats))]
+        await bookkeeping(family, store, TURNS[0], turn)
+        for turns in TURNS:
+            several = [await bookkeeping(family, store, turns, turn) for _ in range(max(3, repeats // 4))]
+            spent, rows = (statistics.median(column) for column in zip(*several, strict=True))
+            generated = turns * turn / rate
+            found.append((f"bookkeeping of {turns} turns / generation", spent / generated))
+            found.append((f"rows of {turns} turns / generation", rows / generated))
+    return found
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chat_model_overhead", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for its tokenizer (default: the last one)")
+    parser.add_argument("--repeats", type=int, default=20, help="steps measured (default: %(default)s)")
+    parser.add_argument("--tokens-per-second", type=float, default=400.0, help="of the server (default: %(default)s)")
+    parser.add_argument("--turn", type=int, default=60, help="ids of a turn (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
+    asked = parser.parse_args()
+    family = family_of(load_processor(asked.checkpoint or default_folder()))
+    found = asyncio.run(measure(family, asked.turn, asked.tokens_per_second, asked.repeats))
+    print(finding.table(("ratio", "of"), [(ratio, what) for what, ratio in found]))
+    settings: dict[str, Any] = {"tokens_per_second": asked.tokens_per_second, "turn": asked.turn}
+    print(finding.write("chat_model_overhead", {**settings, "ratios": dict(found)}, asked.out))
+
+
+if __name__ == "__main__":
+    main()
