@@ -56,7 +56,6 @@ def test_boxes_lie_in_the_image_and_scores_fall(tiny: Path, monkeypatch: pytest.
         assert 20 <= x1 < x2 <= 120
         assert 10 <= y1 < y2 <= 90
     assert found.images[0].size == part.size
-    nothing = find_by_words.apply({"image": 1, "words": "rib", "threshold": 0.95}, [part])
-    assert (nothing.images, nothing.text) == ((), "Grounding DINO in image 1: no rib above 0.95.")
+    assert found.text.startswith("Grounding DINO in image 1: 1 ")
     with pytest.raises(ToolRetry, match="expected what to look for"):
         find_by_words.apply({"image": 1, "words": " . ", "threshold": 0.3}, [part])

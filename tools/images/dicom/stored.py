@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from tools.errors import ImageError
 from tools.images.dicom.codestream import announced_size
 from tools.images.dicom.dataset import MEND, Dataset
+from tools.images.dicom.imagecodecs_plugin import NAME, enter
 from tools.images.limits import Limits
 
-DECODERS = ("pydicom", "pillow", "pylibjpeg")
+DECODERS = ("pydicom", "pillow", NAME, "pylibjpeg")
 """pydicom's plug-ins that are used, the preferred first. Not gdcm: a damaged frame makes it end the whole program.
 
-What only pylibjpeg-libjpeg reads (JPEG lossless, JPEG-LS, JPEG of 12 bits) is an extra, because its licence is the GPL.
+JPEG lossless, JPEG-LS and JPEG of 12 bits are read by imagecodecs, or by pylibjpeg-libjpeg where a user installed that.
 """
+
+
+enter()
 
 
 def stored_values(dataset: Dataset, limits: Limits) -> NDArray[Any]:
