@@ -1,4 +1,4 @@
-"""What the chat model costs over a bare call of its policy. No server; a policy that answers at once or at a given rate.
+"""What the chat model costs over a bare call of its policy; no server, but one that answers at once or at a given rate.
 
 - A step: one call of the chat model at the end of a conversation of about 2,000 ids, over the policy's own time for the
   same ids, where the policy takes the time that a server would (`--tokens-per-second`, `--turn` ids a turn).

@@ -75,7 +75,7 @@ def settings_of(asked: argparse.Namespace) -> Settings:
     graph, tools = graphs().get(asked.graph), asked.tools
     if graph is None:
         raise PlanError(f"Got --graph {asked.graph}, expected one of {', '.join(graphs())}.")
-    named = episode.tools if tools is None else tuple(filter(None, tools.split(",")))
+    named: tuple[str, ...] = episode.tools if tools is None else tuple(filter(None, str(tools).split(",")))
     try:
         origin = origin_of(graph, load_tools(list(named)) if named else [])
     except ValueError as error:

@@ -237,7 +237,7 @@ async def test_abort_ends_running_requests_with_a_clear_error(
     await _ensure(server, checkpoints["a"])
     async with ServedPolicy(server.base_url, server.versions) as policy:
         running = [asyncio.create_task(policy.generate([40], [], _very_long(seed))) for seed in range(4)]
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)  # long enough for a loaded machine to have begun all of them
         await hot_swap(server, checkpoints["b"], "abort")
         outcomes = await asyncio.gather(*running, return_exceptions=True)
     assert ["finish reason 'abort'" in str(outcome) for outcome in outcomes] == [True] * 4

@@ -94,6 +94,7 @@ async def test_a_process_is_warmed_up_once_and_used_again_also_from_another_loop
     os.kill(process, signal.SIGKILL)  # while it is idle: that is no call's fault
     while psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
         await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)  # its last threads close the pipe after it is called a zombie
     assert (await asyncio.to_thread(turn, call(unruly.warm)))[0].status == "ok"
     busy = await asyncio.to_thread(turn, *[call(unruly.slow)] * 4)
     assert len({each.text for each in busy}) <= 2 and all(each.status == "ok" for each in busy)
