@@ -107,7 +107,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 DRAWING_TOOLS = [
     each
     for each in load_tools()
-    if isinstance(each, MedicalTool) and each.name not in TEXT_ONLY | WITH_TEXT and each.family != "adapters"
+    if isinstance(each, MedicalTool)
+    and str(getattr(each.func, "__module__", "")).startswith("tools.")
+    and not each.needs
+    and each.name not in TEXT_ONLY | WITH_TEXT
 ]
 
 
