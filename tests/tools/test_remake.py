@@ -108,9 +108,9 @@ DRAWING_TOOLS = [
     each
     for each in load_tools()
     if isinstance(each, MedicalTool)
+    and str(getattr(each.func, "__module__", "")).startswith("tools.")
+    and not each.needs
     and each.name not in TEXT_ONLY | WITH_TEXT
-    and each.family != "adapters"
-    and str(each.func and each.func.__module__).startswith("tools.")  # other tests register tools of their own
 ]
 
 

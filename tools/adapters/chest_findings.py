@@ -47,10 +47,11 @@ def rated(xrv: Any, model: Any, greys: Any) -> dict[str, float]:
     """Each pathology that the model was trained on with its rating, for greys of 0 to 255, (height, width)."""
     import torch
 
+    tensors: Any = torch
     picture = xrv.utils.normalize(greys.astype(np.float32), 255)[None]
     picture = xrv.datasets.XRayResizer(SIDE)(xrv.datasets.XRayCenterCrop()(picture))
     with torch.inference_mode():
-        answer = model(torch.tensor(picture)[None])[0]
+        answer = model(tensors.from_numpy(picture)[None])[0]
     return {str(name): float(value) for name, value in zip(model.pathologies, answer, strict=True) if name}
 
 

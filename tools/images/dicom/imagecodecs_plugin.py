@@ -4,6 +4,7 @@ pydicom's own plug-in for these (pylibjpeg-libjpeg) is under the GPL-3, which a 
 asks a plug-in's module for `is_available`, DECODER_DEPENDENCIES, and a function from a frame's bytes to its pixels'.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,9 +31,7 @@ def is_available(uid: str) -> bool:
 
 def decode(frame: bytes, runner: Any) -> bytes:
     """The pixels of one frame, colours by pixel, in bytes. Raises what pydicom reports as RuntimeError."""
-    import imagecodecs
-
-    library: Any = imagecodecs
+    library: Any = import_module(NAME)
     if UID(str(runner.transfer_syntax)) in JPEG_LS:
         pixels = library.jpegls_decode(frame)
     else:
