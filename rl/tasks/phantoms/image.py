@@ -1,9 +1,9 @@
 """Procedural chest phantoms: a thumbnail shows where a lesion is, and only a zoom what it is.
 
-An x-ray-like picture of 512 x 512 pixels, 8-bit, with lungs, ribs, a spine and mottle. Its lesions are 22 to 30
-pixels across: five to seven pixels in a 112-pixel thumbnail, where the four types (each drawn with about the same
-integrated intensity) and their calcifications blur into one spot. Coordinates are pixels, x to the right and y down;
-everything follows from the seed.
+An x-ray-like picture of 512 x 512 pixels, 8-bit, with lungs, ribs, a spine and mottle. Its lesions are 22 to 30 pixels
+across: five to seven pixels in a 112-pixel thumbnail, where the four types (each drawn with about the same integrated
+intensity) and their calcifications blur into one spot. Coordinates are pixels, x to the right and y down; everything
+follows from the seed.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The phantom task set: seeded, unlimited, its splits disjoint by construction.
 
-Task i of a split is drawn from a random stream of its own, keyed by (seed, split, i), so no two splits share a
-picture and a longer run only adds tasks. Kinds take turns, so every split holds as many of each.
+Task i of a split is drawn from a random stream of its own, keyed by (seed, split, i), so no two splits share a picture
+and a longer run only adds tasks. Kinds take turns, so every split holds as many of each.
 """
 
 from collections.abc import Iterator
