@@ -1,9 +1,9 @@
-"""What the chat model costs over a bare call of its policy; no server, but one that answers at once or at a given rate.
+"""What the chat model costs over a bare call of its policy. No server: a policy that answers at once, or at a rate.
 
 - A step: one call of the chat model at the end of a conversation of about 2,000 ids, over the policy's own time for the
   same ids, where the policy takes the time that a server would (`--tokens-per-second`, `--turn` ids a turn).
-- Bookkeeping: all that the chat model does besides waiting, in an episode of 128 turns, over the time in which its
-  tokens are generated; and the same for 32 and 64 turns, to see how it grows.
+- Bookkeeping: the processor time of all that the chat model does (LangChain's own part of a call included) in an
+  episode of 128 turns, over the time in which its tokens are generated; and for 32 and 64 turns, to see how it grows.
 - Rows: taking the training rows of that episode.
 """
 
@@ -85,13 +85,13 @@ async def bookkeeping(family: Family, store: ImageStore, turns: int, turn: int) 
     policy = Paced(family, turn, None)
     model = PolicyChatModel(policy=policy, family=family, store=store, context=10**6)
     with Episode().recording() as episode:
-        started = time.perf_counter()
+        started = time.process_time()
         await conversation(model, turns)
-        spent = time.perf_counter() - started - policy.seconds
-        started = time.perf_counter()
+        spent = time.process_time() - started
+        started = time.process_time()
         (row,) = episode.rows()
         assert len(row.calls) == turns
-        return spent, time.perf_counter() - started
+        return spent, time.process_time() - started
 
 
 async def measure(family: Family, turn: int, rate: float, repeats: int) -> list[tuple[str, float]]:

@@ -7,6 +7,7 @@ what was got, what was expected and how to mend it.
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
@@ -14,7 +15,7 @@ from agent.policies.policy import PolicyError
 from agent.serving.checkpoint import CheckpointError
 from agent.serving.launch import ServerError
 from agent.turn import ContextTooSmall
-from graphs import ask, catalogue
+from graphs import ask, catalogue, picture
 from tools.errors import ImageError
 
 REFUSED = 2
@@ -27,15 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     asking = commands.add_parser("ask", help="a question about images", description=ask.__doc__, epilog=ask.NOTICE)
     ask.add_arguments(asking)
     commands.add_parser("list", help="the graphs there are")
-    drawing = commands.add_parser("draw", help="a graph as Mermaid text")
+    drawing = commands.add_parser("draw", help="a graph as Mermaid text, or as a picture")
     drawing.add_argument("graph", choices=list(catalogue.graphs()))
+    drawing.add_argument("--png", type=Path, metavar="FILE", help="draw it into a PNG file instead")
     arguments = parser.parse_args(argv)
     if arguments.command == "list":
         for name, module in catalogue.graphs().items():
             print(f"{name}: {catalogue.summary(module)}")
         return 0
     if arguments.command == "draw":
-        print(catalogue.draw(catalogue.graphs()[arguments.graph]))
+        module = catalogue.graphs()[arguments.graph]
+        print(catalogue.draw(module) if arguments.png is None else picture.write(module, arguments.png))
         return 0
     try:
         return ask.run(arguments, asking.error)

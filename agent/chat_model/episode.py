@@ -19,7 +19,7 @@ from agent.chat_model.calls import Pick, PolicyCall, unguided
 from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.rows import Row, ledger, row
-from agent.chat_model.said import SAMPLE_PREFIX, Said
+from agent.chat_model.said import SAMPLE_PREFIX, Said, Sayings
 from agent.encoder import Sized
 from agent.ledger import Ledger
 from agent.policies.policy import Completion, Policy, Sampling
@@ -41,6 +41,8 @@ class Episode:
         self.keep = keep
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop that the episode runs in, for policies that belong to one."""
+        self.sayings = Sayings()
+        """What the messages of this episode say."""
         self._lock = threading.RLock()
         self._forget()
 
@@ -99,6 +101,7 @@ class Episode:
         with self._lock:
             if self.keep is not None and len(self._turns) >= self.keep:
                 self._forget()
+                self.sayings.forget()
             self._turns[call.sample] = turn
             self._alike.setdefault((at.number, said), []).append(turn)
 
@@ -108,9 +111,12 @@ class Episode:
 
     def prompt(self, at: Position) -> tuple[list[int], list[str]]:
         """The ids up to a position as engines take them, and the ids of their images."""
-        path = at.path()
-        ids = [token for position in path for token in position.tokens.prompt]
-        return ids, [image for position in path for image in position.images]
+        ids: list[int] = []
+        images: list[str] = []
+        for position in at.path():
+            ids.extend(position.tokens.prompt)
+            images.extend(position.images)
+        return ids, images
 
     def rows(self, pick: Pick = unguided) -> list[Row]:
         """The rows of the picked calls, in the order in which their last calls were made."""

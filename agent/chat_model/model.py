@@ -185,7 +185,11 @@ class PolicyChatModel(BaseChatModel):
             raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
         choice = options.get("tool_choice")
         tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
-        history = [(said(message, self._pictures), sample_of(message)) for message in messages]
+        sayings = episode.sayings
+        history = [
+            (sayings.of(message, self._pictures), sample_of(message) if isinstance(message, AIMessage) else None)
+            for message in messages
+        ]
         at = episode.locate(history, family, tools, store.get)
         ids, images = episode.prompt(at)
         stops = tuple(stop or self.stop_sequences or ())

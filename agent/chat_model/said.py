@@ -7,7 +7,9 @@ store.
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
@@ -66,6 +68,14 @@ class Said:
     calls: tuple[Call, ...] = ()
     malformed: tuple[str, ...] = ()
     """Calls that could not be read, as they were written."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once: a conversation's messages are looked up again with every turn."""
+        return hash((self.role, self.parts, self.thought, self.calls, self.malformed))
 
     @property
     def text(self) -> str:
@@ -168,3 +178,34 @@ def _shown(message: ToolMessage, parts: tuple[str | Picture, ...], pictures: Pic
     if not isinstance(artifact, Evidence) or any(isinstance(part, Picture) for part in parts):
         return ()
     return tuple(Picture(pictures.keep(image)) for image in artifact.images)
+
+
+class Sayings:
+    """What messages say, read once for each message object for as long as it stays as it was.
+
+    A conversation comes again whole with every turn. A message that was changed in place is read anew.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[BaseMessage, object, Said]] = {}
+
+    def of(self, message: BaseMessage, pictures: Pictures) -> Said:
+        """As `said`."""
+        known = self._known.get(id(message))
+        if known is not None and known[0] is message and known[1] == _read_of(message):
+            return known[2]
+        says = said(message, pictures)
+        self._known[id(message)] = message, deepcopy(_read_of(message)), says
+        return says
+
+    def forget(self) -> None:
+        """Lets go of all messages."""
+        self._known.clear()
+
+
+def _read_of(message: BaseMessage) -> object:
+    """All that `said` reads of a message but its type."""
+    content: object = message.content  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(message, AIMessage):
+        return content, message.tool_calls, message.invalid_tool_calls, message.additional_kwargs.get(THOUGHT)
+    return (content, id(message.artifact)) if isinstance(message, ToolMessage) else content
