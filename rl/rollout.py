@@ -80,8 +80,9 @@ class RunParts:
         _ASKED_WITH.set(overrides)  # each episode is asked in a task, and so a context, of its own
         stream = cast(Stream, self.graph.astream)  # pyright: ignore[reportUnknownMemberType]
         settings = recursion_limit(self.limits)
+        deadline = asyncio.timeout(deadline_s)
         try:
-            async with asyncio.timeout(deadline_s) as deadline:
+            async with deadline:
                 async for reached in stream(question, settings, context=overrides, stream_mode="values"):
                     state |= reached
         except TimeoutError:
@@ -189,5 +190,12 @@ async def episodes(
 def _unanswered(question: Question) -> dict[str, Any]:
     """The state of an episode in which nothing has happened."""
     asked = {"role": "user", "text": question["question"], "images": list(question["images"])}
-    nothing = {"ledger": Ledger().to_plain(), "turns": 0, "faults": 0, "calls": [], "evidence": [], "answer": None}
+    nothing: dict[str, Any] = {
+        "ledger": Ledger().to_plain(),
+        "turns": 0,
+        "faults": 0,
+        "calls": [],
+        "evidence": [],
+        "answer": None,
+    }
     return {**question, **nothing, "transcript": [asked], "outcome": None}

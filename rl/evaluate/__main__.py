@@ -14,6 +14,7 @@ import fcntl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
@@ -72,10 +73,10 @@ def settings_of(asked: argparse.Namespace) -> Settings:
     episode = load_config(asked.run / CONFIG).episode if asked.run else Episode()
     if asked.temperature is None:
         asked.temperature = 0.0 if asked.samples == 1 else 1.0
-    graph, tools = graphs().get(asked.graph), asked.tools
+    graph, wanted = graphs().get(asked.graph), cast("str | None", asked.tools)
     if graph is None:
         raise PlanError(f"Got --graph {asked.graph}, expected one of {', '.join(graphs())}.")
-    named = episode.tools if tools is None else tuple(filter(None, tools.split(",")))
+    named = episode.tools if wanted is None else tuple(each for each in wanted.split(",") if each)
     try:
         origin = origin_of(graph, load_tools(list(named)) if named else [])
     except ValueError as error:

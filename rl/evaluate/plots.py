@@ -4,6 +4,8 @@
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -33,10 +35,10 @@ def style(name: str, place: int) -> Style:
 
 def draw_accuracy(policies: Mapping[str, Any]) -> Figure:
     """Right answers: over all, for each set and each kind."""
-    rows = [Row("all questions", _values(policies, lambda each: each["accuracy"]), strong=True)]
+    rows = [Row("all questions", _values(policies, "accuracy"), strong=True)]
     sets = sorted({name for each in policies.values() for name in each["by_set"]})
     if len(sets) > 1:
-        rows.append(Row("mean of sets", _values(policies, lambda each: each["macro_over_sets"]), strong=True))
+        rows.append(Row("mean of sets", _values(policies, "macro_over_sets"), strong=True))
     for one in sets:
         parts = {name: each["by_set"].get(one) for name, each in policies.items()}
         known = {name: part for name, part in parts.items() if part}
@@ -62,13 +64,10 @@ def draw_looking(policies: Mapping[str, Any]) -> Figure:
         "visual hallucination rate": "visual_hallucination_rate",
     }
     rows = [
-        Row("calls a tool", _values(policies, lambda each: each["tool_call_rate"])),
-        Row("right, and had looked there", _values(policies, lambda each: each["right_for_the_right_reason"])),
-        Row("IoU of looks", _values(policies, lambda each: each["iou"])),
-        *(
-            Row(label, _values(policies, lambda each, key=key: each["counterfactual"][key]))
-            for label, key in pairs.items()
-        ),
+        Row("calls a tool", _values(policies, "tool_call_rate")),
+        Row("right, and had looked there", _values(policies, "right_for_the_right_reason")),
+        Row("IoU of looks", _values(policies, "iou")),
+        *(Row(label, _values(policies, "counterfactual", key)) for label, key in pairs.items()),
     ]
     return _dots("Looking, and answering without evidence", rows, policies)
 
@@ -101,8 +100,9 @@ def draw_coverage(policies: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _values(policies: Mapping[str, Any], take: Any) -> dict[str, Any]:
-    return {name: take(each) for name, each in policies.items()}
+def _values(policies: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """The figure under the keys, one within the other, by policy."""
+    return {name: reduce(getitem, keys, each) for name, each in policies.items()}
 
 
 def _dots(title: str, rows: Sequence[Row], policies: Mapping[str, Any]) -> Figure:

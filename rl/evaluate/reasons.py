@@ -37,8 +37,9 @@ def points(trajectory: Trajectory, sizes: Sizes) -> Iterator[tuple[str, tuple[fl
     for call in trajectory.calls:
         arguments: Mapping[str, Any] = call["call"]["arguments"]
         number = arguments.get("image")
-        known = isinstance(number, int) and 1 <= number <= len(trajectory.images)
-        if call["status"] == "ok" and known and (image := trajectory.images[number - 1]) in sizes:
+        if call["status"] != "ok" or not isinstance(number, int) or not 1 <= number <= len(trajectory.images):
+            continue
+        if (image := trajectory.images[number - 1]) in sizes:
             for value in arguments.values():
                 if _is_point(value):
                     yield image, point_to_pixels(value, *sizes[image])

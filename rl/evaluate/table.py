@@ -12,7 +12,7 @@ def write_tables(report: Mapping[str, Any]) -> str:
     """The whole text of evaluation.md."""
     policies: Mapping[str, Any] = report["policies"]
     settings = report["settings"]
-    first = next(iter(policies.values()), {})
+    first: Mapping[str, Any] = next(iter(policies.values()), dict[str, Any]())
     about = (
         f"{first.get('questions', 0)} questions about {first.get('images', 0)} images ({', '.join(settings['tasks'])}, "
         f"{settings['split']} split), {settings['samples']} sample(s) each at temperature {settings['temperature']:g}; "
