@@ -62,7 +62,12 @@ async def played(
 
     workers = [asyncio.create_task(work()) for _ in range(concurrency)]
     everybody = asyncio.gather(*workers)
-    everybody.add_done_callback(lambda _: ended.put_nowait(None))  # also at the first failure
+
+    def all_ended(done: "asyncio.Future[list[None]]") -> None:
+        _ = done.cancelled() or done.exception()  # seen: who left early does not ask for it
+        ended.put_nowait(None)
+
+    everybody.add_done_callback(all_ended)  # also at the first failure
     try:
         while (finished := await ended.get()) is not None:
             yield finished

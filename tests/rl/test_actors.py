@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ import pytest
 
 from agent.policies.policy import Policy, PolicyError
 from agent.policies.scripted import ScriptedPolicy
+from agent.protocol import Turn, render_turn
 from rl.actors import Actors
 from rl.config import Config, dump
 from rl.rollout import RunParts, open_run
 from rl.schedule import Job, Lost, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
-from tests.rl.scripts import answers
 from tools.images.store import ImageStore
+
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 def scripted(marks: Path, parts: RunParts) -> Policy:
@@ -34,12 +37,30 @@ def scripted(marks: Path, parts: RunParts) -> Policy:
             os.kill(os.getpid(), signal.SIGKILL)
         if "mm" in chat:
             raise PolicyError("gone")
-        return answers("solid")[0]
+        return render_turn(Turn("I can see it.", answer="solid"))
 
     return ScriptedPolicy(script, parts.encoder, version=str(os.getpid()))
 
 
+@pytest.fixture
+def by_value() -> None:
+    """This file's functions travel with the pickle: actors cannot import tests."""
+    from ray import cloudpickle
+
+    library: Any = cloudpickle
+    library.register_pickle_by_value(sys.modules[__name__])
+
+
+def listening_beyond_loopback() -> list[Any]:
+    """Sockets of our children that the world could reach."""
+    children = psutil.Process().children(recursive=True)
+    sockets = [socket for child in children for socket in child.net_connections("inet")]
+    return [each for each in sockets if each.status == "LISTEN" and each.laddr.ip not in LOOPBACK]
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("by_value")
 async def test_episodes_by_actors(tmp_path: Path, processor: Any, gallery: tuple[ImageStore, list[Task]]) -> None:
     run, marks = tmp_path / "run", tmp_path / "marks"
     marks.mkdir()
@@ -51,12 +72,23 @@ async def test_episodes_by_actors(tmp_path: Path, processor: Any, gallery: tuple
     with Actors(partial(open_run, run), partial(scripted, marks), count=2, stage="rl") as actors:
         folder = actors.folder
         found = [each async for each in played(jobs, actors.ask, 4)]
+        reachable = listening_beyond_loopback()
     finished = {each.id: each for each in found if isinstance(each, Trajectory)}
-    lost = [each.job.task.kind for each in found if isinstance(each, Lost)]
-    assert lost == ["measure", "measure"] and len(finished) == 8
-    assert all(each.answer == "solid" and each.stage == "rl" for each in finished.values())
+    lost = [(each.job.task.kind, each.reason) for each in found if isinstance(each, Lost)]
+    assert [kind for kind, _ in lost] == ["measure", "measure"] and "gone" in lost[0][1], lost
+    assert len(finished) == 8 and all(each.answer == "solid" and each.stage == "rl" for each in finished.values())
     assert finished["phantoms/test/0/0"].rewards["answer"] == float(gallery[1][0].answer == "solid")
-    assert list(marks.iterdir()) and {int(each.versions[0]) for each in finished.values()} - {os.getpid()}
-    assert folder is not None and not [
-        each for each in psutil.Process().children(recursive=True) if "ray" in each.name()
-    ]
+    assert list(marks.iterdir()) and os.getpid() not in {int(each.versions[0]) for each in finished.values()}
+    assert reachable == []
+    assert folder is not None and not folder.exists()
+    assert not [each for each in psutil.Process().children(recursive=True) if each.name() in ("raylet", "gcs_server")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_actor_that_cannot_open_its_run_says_why(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Exception, match=r"config\.yaml, which cannot be read"),
+        Actors(partial(open_run, tmp_path), partial(scripted, tmp_path), count=1, stage="rl"),
+    ):
+        pass
