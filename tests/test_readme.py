@@ -147,7 +147,7 @@ def test_every_file_that_is_named_exists(guide: str) -> None:
     paths = [path for path in re.findall(r"`([\w./-]+(?:/|\.\w+))`", text) if "/" in path or path.count(".") == 1]
     files = [path for path in paths if re.search(r"/|\.(py|yaml|json|jsonl|md|html|png|cff)$", path)]
     ours = [path for path in files if path not in NOT_OURS and not re.search(r"^runs/|[A-Z]{4}", path)]
-    assert links and len(ours) > 5 or guide != "README.md"
+    assert (links and len(ours) > 5) or guide != "README.md"
     assert missing + [path for path in ours if not (ROOT / path).exists()] == []
 
 
