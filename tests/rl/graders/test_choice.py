@@ -26,7 +26,7 @@ OPTIONS = ("Pneumonia", "Pulmonary edema", "A rib fracture", "No finding")
         ("There is a mass", None), ("vitamin D", None), ("B cells", None), ("C spine", None),
         ("hepatitis B virus", None),
         ("A or B", None), ("A and B", None), ("A/B", None), ("A, B", None), ("A & B", None), ("both A and B", None),
-        ("(A) (B)", None), ("A) or B)", None), ("Answer: A. Answer: B", None), ("ABCD", None), ("A B C D", None),
+        ("(A) (B)", None), ("A) or B)", None), ("Answer: A. Answer: B", None), ("ABCD", None), ("A.B.", None), ("I see a", None), ("A B C D", None),
         ("Pneumonia or pulmonary edema", None), ("Pneumonia and pulmonary edema", None),
         ("A. Pulmonary edema", None), ("B. Pneumonia", None), ("not B", None), ("the answer is not B", None),
         ("not pneumonia", None), ("B?", "B"), ("Pneumonia?", None), ("E", None), ("Option E", None), ("", None),
