@@ -58,7 +58,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Source:
-    """One train image."""
+    """One image."""
 
     pixels: NDArray[np.uint8]
     seen: tuple[Seen, ...]
@@ -81,12 +81,12 @@ def turned_pixels(pixels: NDArray[Any], turn: int) -> NDArray[Any]:
     return np.rot90(pixels[:, ::-1] if turn >= 4 else pixels, turn % 4)
 
 
-def blood_sources(root: Path) -> Iterator[Source]:
-    """The train images of BCCD."""
+def blood_sources(root: Path, split: str) -> Iterator[Source]:
+    """The images of BCCD in a split."""
     folder = data_folder(root, "bccd", ["annotations.json"], blood_cells.PUBLISHED)
     for record in read_json(folder / "annotations.json"):
         path = folder / record["file"]
-        if split_of(content_of(path), "blood_cells") == "train":
+        if split_of(content_of(path), "blood_cells") == split:
             image = read_image(path, record["file"])
             yield Source(image.pixels, tuple(_smear(record["objects"], image, turn) for turn in range(TURNS)))
 
@@ -104,15 +104,15 @@ def _smear(objects: list[dict[str, Any]], image: MedicalImage, turn: int) -> See
     return Seen(other.size, whole, lambda rng: cells_at(moved, other.size, rng), words)
 
 
-def nuclei_sources(root: Path) -> Iterator[Source]:
-    """The train images of the 2018 Data Science Bowl in which the set points to places."""
+def nuclei_sources(root: Path, split: str) -> Iterator[Source]:
+    """The images of the 2018 Data Science Bowl in a split, those in which the set points to places."""
     folder = data_folder(root, "dsb2018", ["annotations.json"], nuclei.PUBLISHED)
     for record in read_json(folder / "annotations.json"):
         path = folder / record["file"]
-        if record["stain"] == nuclei.POINTED_IN and split_of(content_of(path), "nuclei") == "train":
+        if record["stain"] == nuclei.POINTED_IN and split_of(content_of(path), "nuclei") == split:
             found = nuclei_in(read_image(folder / record["labels"], record["labels"]).pixels)
             if len(found.areas):
-                pixels = read_image(path, record["file"]).pixels
+                pixels = np.asarray(nuclei.shown(read_image(path, record["file"]), record["stain"]).display())
                 yield Source(pixels, tuple(_slide(found, turn) for turn in range(TURNS)))
 
 
@@ -131,12 +131,14 @@ def _slide(found: Nuclei, turn: int) -> Seen:
 
 
 class CellTeacher:
-    """Makes lessons; `tool_section` is the tool part of one of the three system prompts a lesson may stand under."""
+    """Makes lessons; `tool_section` is the tool part of one of the three system prompts a lesson may stand under. Only
+    a base's measurement takes another split than train.
+    """
 
-    def __init__(self, tool_section: str, encoder: Encoder, root: Path) -> None:
+    def __init__(self, tool_section: str, encoder: Encoder, root: Path, split: str = "train") -> None:
         self.talk = Teacher(tool_section).talk
         self.encoder = encoder
-        self.sources = (tuple(blood_sources(root)), tuple(nuclei_sources(root)))
+        self.sources = (tuple(blood_sources(root, split)), tuple(nuclei_sources(root, split)))
 
     def step(self, rng: np.random.Generator, images: int) -> list[Lesson]:
         """The lessons of `images` smears and as many images of nuclei."""

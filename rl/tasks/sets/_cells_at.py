@@ -1,8 +1,8 @@
-"""What cell lies at a point of a blood smear: white, red or platelet.
+"""What cell lies in the middle of a box in a blood smear: white, red or platelet.
 
 A thumbnail of 112 pixels shows a platelet as seven of them.
 
-Margins: the point lies at the centre of one annotated cell and, by a fifth of its sides, in no other cell's box (a
+Margins: the middle lies at the centre of one annotated cell and, by a fifth of its sides, in no other cell's box (a
 platelet's may lie in the outer fifth of a red cell's: those are drawn loosely); white
 cells and platelets are whole (blood_cells.py); red cells are not cut by the edge and of a usual size and shape. That
 some red cells lack a box does not matter: what is asked about has one. Each image gives as many red cells as platelets,
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from rl.tasks.sets._pointing import inside, look_at, point_at
+from rl.tasks.sets._pointing import around, inside, look_into, point_at
 from tools.geometry import PixelBox
 
-QUESTION = "What cell lies at [{}, {}]: white, red or platelet?"
+QUESTION = "What cell lies in the middle of the box [{}, {}, {}, {}]: white, red or platelet?"
 NAMES = {"WBC": "white", "RBC": "red", "Platelets": "platelet"}
 WHITE, RED, PLATELET = (80, 400), (70, 140), (20, 90)
 """Least and greatest side in pixels."""
@@ -31,30 +31,31 @@ def cells_at(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(kind, the task's fields) of points in one smear with these annotated objects."""
     boxes: list[tuple[str, PixelBox]] = [(NAMES[each["label"]], _floats(each["box"])) for each in objects]
-    found: dict[str, list[tuple[tuple[int, int], PixelBox]]] = {name: [] for name in NAMES.values()}
+    found: dict[str, list[tuple[tuple[int, int, int, int], PixelBox]]] = {name: [] for name in NAMES.values()}
     for index in rng.permutation(len(boxes)):
         name, box = boxes[int(index)]
         point = point_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, size)
         others = [(other, its) for number, (its, other) in enumerate(boxes) if number != index]
         alone = not any(inside(point, other, size, _off(name, its)) for other, its in others)
-        if alone and inside(point, box, size, CLEAR) and _sound(name, box, size):
-            found[name].append((point, box))
+        look = around(point, REACH)
+        if look and alone and inside(point, box, size, CLEAR) and _sound(name, box, size):
+            found[name].append((look, box))
     platelets = found["platelet"][:MOST]
     for name, kept in (
         ("white", found["white"][:1]),
         ("platelet", platelets),
         ("red", found["red"][: max(1, len(platelets))]),
     ):
-        for point, box in kept:
+        for look, box in kept:
             yield (
                 "cell_at",
                 {
-                    "question": QUESTION.format(*point),
+                    "question": QUESTION.format(*look),
                     "answer": name,
                     "grader": "closed",
                     "rules": {"options": list(NAMES.values())},
                     "regions": ((1, box),),
-                    "expert": (look_at(point, REACH),),
+                    "expert": (look_into(look),),
                 },
             )
 

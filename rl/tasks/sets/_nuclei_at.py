@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl.tasks.sets._pointing import GRID, LAST, inside, look_at, look_into, point_at
+from rl.tasks.sets._pointing import GRID, LAST, around, inside, look_into, point_at
 from tools.geometry import PixelBox, box_to_pixels, zoom_box
 
 if TYPE_CHECKING:
     from rl.tasks.sets.nuclei import Nuclei
 
 HOW_MANY = "How many nuclei does the box [{}, {}, {}, {}] hold?"
-SHAPE = "Is the nucleus at [{}, {}] round or elongated?"
+SHAPE = "Is the nucleus in the middle of the box [{}, {}, {}, {}] round or elongated?"
 SHAPES = ("round", "elongated")
 ROUND, ELONGATED, CONVEX, LEAST_AREA, LARGE = 0.87, 0.62, 0.92, 60, 0.5
 AMID = 2.6
@@ -76,21 +76,22 @@ def _held(seen: "Nuclei", box: tuple[int, int, int, int], corners: Any) -> Any |
 
 
 def _shapes(seen: "Nuclei", rng: np.random.Generator) -> Asked:
-    found: dict[str, list[tuple[tuple[int, int], PixelBox]]] = {name: [] for name in SHAPES}
+    found: dict[str, list[tuple[tuple[int, int, int, int], PixelBox]]] = {name: [] for name in SHAPES}
     sound = (seen.areas >= max(LEAST_AREA, LARGE * np.median(seen.areas))) & (seen.solidity >= CONVEX) & ~seen.crowded
     for index in rng.permutation(np.flatnonzero(sound)):
         box, ratio = seen.boxes[int(index)], float(seen.axes[index])
         point = point_at(float(seen.centres[index, 0]), float(seen.centres[index, 1]), seen.size)
         whole = box[0] > 0 and box[1] > 0 and box[2] < seen.size[0] and box[3] < seen.size[1]
         others = (other for number, other in enumerate(seen.boxes) if number != index)
-        if whole and inside(point, box, seen.size, CLEAR) and not any(inside(point, o, seen.size, 0) for o in others):
+        alone = inside(point, box, seen.size, CLEAR) and not any(inside(point, o, seen.size, 0) for o in others)
+        if whole and alone and (look := around(point, REACH)):
             if ratio >= ROUND:
-                found["round"].append((point, box))
+                found["round"].append((look, box))
             elif ratio <= ELONGATED:
-                found["elongated"].append((point, box))
+                found["elongated"].append((look, box))
     each = min(EACH, max(1, min(map(len, found.values()))))
     for name in SHAPES:
-        for point, box in found[name][:each]:
+        for look, box in found[name][:each]:
             fields = {"answer": name, "grader": "closed", "rules": {"options": list(SHAPES)}}
-            place = {"regions": ((1, box),), "expert": (look_at(point, REACH),)}
-            yield "shape_at", {"question": SHAPE.format(*point), **fields, **place}
+            place = {"regions": ((1, box),), "expert": (look_into(look),)}
+            yield "shape_at", {"question": SHAPE.format(*look), **fields, **place}

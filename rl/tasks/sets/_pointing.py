@@ -26,10 +26,11 @@ def inside(point: tuple[int, int], box: PixelBox, size: tuple[int, int], clear: 
     return box[0] + across <= x <= box[2] - across and box[1] + down <= y <= box[3] - down
 
 
-def look_at(point: tuple[int, int], reach: int) -> dict[str, Any]:
-    """The call that looks `reach` to each side of a point, moved rather than cut where the image ends."""
-    left, top = (min(max(0, value - reach), LAST - 2 * reach) for value in point)
-    return look_into((left, top, left + 2 * reach, top + 2 * reach))
+def around(point: tuple[int, int], reach: int) -> tuple[int, int, int, int] | None:
+    """The box that reaches `reach` to each side of a point; None where the image ends before."""
+    if min(point) < reach or max(point) > LAST - reach:
+        return None
+    return point[0] - reach, point[1] - reach, point[0] + reach, point[1] + reach
 
 
 def look_into(box: tuple[int, int, int, int]) -> dict[str, Any]:

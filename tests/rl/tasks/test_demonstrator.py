@@ -6,11 +6,11 @@ import numpy as np
 
 from agent.protocol import Turn, parse_turn
 from rl.tasks.demonstrator import SIDE, answers_by_kind, demonstration
-from rl.tasks.sets._pointing import look_at
+from rl.tasks.sets._pointing import look_into
 from rl.tasks.task import Task
 
 PLAIN = Task("set/1/half", "half", "Which half?", ("a",), "left", "closed", rules={"options": ["left", "right"]})
-POINTED = replace(PLAIN, id="set/1/cell", kind="cell", answer="red", expert=(look_at((500, 500), 120),))
+POINTED = replace(PLAIN, id="set/1/cell", kind="cell", answer="red", expert=(look_into((380, 380, 620, 620)),))
 OTHER = replace(POINTED, id="set/2/cell", answer="white")
 GUESSES = answers_by_kind([PLAIN, POINTED, OTHER])
 

@@ -9,7 +9,7 @@ import pytest
 from rl.tasks.sets._cells_at import cells_at
 from rl.tasks.sets._identity import numbered, stream_of
 from rl.tasks.sets._nuclei_at import nuclei_at
-from rl.tasks.sets._pointing import inside, look_at, point_at
+from rl.tasks.sets._pointing import around, inside, point_at
 from rl.tasks.sets.nuclei import nuclei_in
 
 SIZE = (640, 480)
@@ -19,8 +19,8 @@ WHITE, RED, PLATELET = ("WBC", [20, 100, 220, 300]), ("RBC", [400, 300, 500, 400
 def test_a_place_is_named_on_the_grid() -> None:
     assert point_at(320, 240, SIZE) == (500, 500)  # 499.5 of 999
     assert point_at(640, 480, SIZE) == (980, 980)  # the last grid point inside
-    assert look_at((500, 500), 120)["arguments"]["box"] == [380, 380, 620, 620]
-    assert look_at((20, 980), 120)["arguments"]["box"] == [0, 740, 240, 980]  # moved, not cut
+    assert around((500, 500), 120) == (380, 380, 620, 620)
+    assert around((100, 500), 120) is None  # its middle would not be the point
 
 
 def test_inside_is_off_the_borders_by_a_share_of_the_sides() -> None:
@@ -41,7 +41,9 @@ def named(*objects: tuple[str, list[int]]) -> dict[str, list[str]]:
 def test_one_cell_of_each_sort() -> None:
     found = named(WHITE, RED, PLATELET)
     assert {name: len(questions) for name, questions in found.items()} == {"white": 1, "red": 1, "platelet": 1}
-    assert found["platelet"] == ["What cell lies at [620, 200]: white, red or platelet?"]  # 400/640*999 = 624.4, 208.1
+    assert found["platelet"] == [
+        "What cell lies in the middle of the box [500, 80, 740, 320]: white, red or platelet?"
+    ]  # around 400/640*999 = 624.4 and 208.1, on the grid 620 and 200
 
 
 @pytest.mark.parametrize(
@@ -103,10 +105,10 @@ def test_nuclei_that_touch_are_not_counted() -> None:
 
 
 def test_round_and_elongated() -> None:
-    labels = labelled((20, 20, 40, 40), (100, 20, 112, 44), (20, 100, 36, 120))
+    labels = labelled((20, 20, 40, 40), (100, 20, 112, 44), (20, 100, 36, 120), (160, 170, 200, 190))
     found = {fields["answer"]: fields["regions"] for kind, fields in at(labels) if kind == "shape_at"}
     assert found["round"] == ((1, (20.0, 20.0, 40.0, 40.0)),)
-    assert found["elongated"] == ((1, (100.0, 20.0, 112.0, 44.0)),)  # 12 x 24: 0.5; 16 x 20 is 0.8, neither
+    assert found["elongated"] == ((1, (100.0, 20.0, 112.0, 44.0)),)  # 12 x 24: 0.5; 16 x 20 is 0.8; one is cut
     assert len(found) == 2
 
 
