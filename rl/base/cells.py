@@ -88,20 +88,23 @@ def blood_sources(root: Path, split: str) -> Iterator[Source]:
         path = folder / record["file"]
         if split_of(content_of(path), "blood_cells") == split:
             image = read_image(path, record["file"])
-            yield Source(image.pixels, tuple(_smear(record["objects"], image, turn) for turn in range(TURNS)))
+            count = tuple(blood_cells.platelet_questions(record["objects"], image))  # the same however it is turned
+            turns = (_smear(record["objects"], image, count, turn) for turn in range(TURNS))
+            yield Source(image.pixels, tuple(turns))
 
 
-def _smear(objects: list[dict[str, Any]], image: MedicalImage, turn: int) -> Seen:
+def _smear(objects: list[Fields], image: MedicalImage, count: tuple[tuple[str, Fields], ...], turn: int) -> Seen:
     moved: list[Fields] = [{**each, "box": turned(tuple(each["box"]), image.size, turn)} for each in objects]
-    other = MedicalImage(np.ascontiguousarray(turned_pixels(image.pixels, turn)))
+    width, height = image.size
+    size = (width, height) if turn % 2 == 0 else (height, width)
     boxes: list[tuple[str, PixelBox]] = [(NAMES[each["label"]], each["box"]) for each in moved]
 
     def words(cell: PixelBox) -> str:
         held = {name for name, box in boxes if _meet(box, cell)}
         return next((name for name in ("white", "platelet", "red") if name in held), UNKNOWN)
 
-    whole = tuple(blood_cells.questions(moved, other))
-    return Seen(other.size, whole, lambda rng: cells_at(moved, other.size, rng), words)
+    whole = (*blood_cells.white_questions(moved, size, f"{image.id} {turn}"), *count)
+    return Seen(size, whole, lambda rng: cells_at(moved, size, rng), words)
 
 
 def nuclei_sources(root: Path, split: str) -> Iterator[Source]:

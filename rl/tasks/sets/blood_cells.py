@@ -55,16 +55,28 @@ def blood_cells(wanted: Wanted) -> Iterable[Task]:
 
 def questions(objects: Sequence[dict[str, Any]], image: MedicalImage) -> Iterator[tuple[str, dict[str, Any]]]:
     """(kind, the task's fields) of what can be asked about one smear with these annotated objects."""
-    size = image.size
+    yield from white_questions(objects, image.size, image.id)
+    yield from platelet_questions(objects, image)
+
+
+def white_questions(
+    objects: Sequence[dict[str, Any]], size: tuple[int, int], image: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be asked about its white cells; `image` is its id, or any text that stands for it."""
     white = _boxes(objects, "WBC", size)
     if all(min(x2 - x1, y2 - y1) >= WHOLE for x1, y1, x2, y2 in white) and not _overlap(white):
-        yield from _present(white, size, image.id)
-        if len(white) != 1 or share_of(image.id, "single") < SHARE_OF_SINGLE:
+        yield from _present(white, size, image)
+        if len(white) != 1 or share_of(image, "single") < SHARE_OF_SINGLE:
             yield "white_count", _count(COUNT, white)
         if len(white) == 1:
             gold = str(box_from_pixels(white[0], *size))
             yield "white_box", _asked(BOX, gold, "box", {"iou": 0.5}, white)
-    platelets = _boxes(objects, "Platelets", size)
+
+
+def platelet_questions(objects: Sequence[dict[str, Any]], image: MedicalImage) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be asked about its platelets."""
+    size = image.size
+    white, platelets = _boxes(objects, "WBC", size), _boxes(objects, "Platelets", size)
     well_drawn = not _overlap(platelets) and all(_whole_platelet(box, size) for box in platelets)
     common = not platelets and share_of(image.id, "none") >= SHARE_OF_NONE
     if well_drawn and not common and bears_out(image.pixels, platelets, white):
