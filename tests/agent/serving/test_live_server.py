@@ -28,6 +28,7 @@ from agent.serving.launch import ServerError, ServerOptions
 from agent.serving.record import find_server
 from agent.serving.server import VLLMServer
 from agent.serving.swap import SwapError, hot_swap
+from agent.serving.validation import validate
 from agent.serving.versions import RecordedVersions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -232,12 +233,33 @@ async def test_swaps_under_load_fail_no_request_and_give_no_stale_answer(
 
 
 async def test_abort_ends_running_requests_with_a_clear_error(
-    server: VLLMServer, checkpoints: dict[str, Checkpoint], right: dict[str, list[tuple[int, ...]]]
+    server: VLLMServer,
+    checkpoints: dict[str, Checkpoint],
+    right: dict[str, list[tuple[int, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await _ensure(server, checkpoints["a"])
+    running: list[asyncio.Task[None]] = []
+    begun = [asyncio.Event() for _ in range(4)]
+
+    async def read(policy: ServedPolicy, seed: int) -> None:
+        async for _ in policy.stream([40], [], _very_long(seed)):
+            begun[seed].set()
+
     async with ServedPolicy(server.base_url, server.versions) as policy:
-        running = [asyncio.create_task(policy.generate([40], [], _very_long(seed))) for seed in range(4)]
-        await asyncio.sleep(1.5)  # long enough for a loaded machine to have begun all of them
+
+        async def all_begun() -> None:
+            running.extend(asyncio.create_task(read(policy, seed)) for seed in range(4))
+            await asyncio.gather(*(each.wait() for each in begun))
+
+        loop = asyncio.get_running_loop()
+
+        def validated_then_busy(new: Checkpoint, old: Checkpoint) -> None:
+            """However long validation takes, the requests are under way at the pause."""
+            validate(new, old)
+            asyncio.run_coroutine_threadsafe(all_begun(), loop).result()
+
+        monkeypatch.setattr(swap, "validate", validated_then_busy)
         await hot_swap(server, checkpoints["b"], "abort")
         outcomes = await asyncio.gather(*running, return_exceptions=True)
     assert ["finish reason 'abort'" in str(outcome) for outcome in outcomes] == [True] * 4
@@ -245,7 +267,7 @@ async def test_abort_ends_running_requests_with_a_clear_error(
 
 
 def _very_long(seed: int) -> Sampling:
-    return Sampling(temperature=1.0, max_tokens=1500, seed=seed, banned=(2, PLACEHOLDER, VIDEO))
+    return Sampling(temperature=1.0, max_tokens=2000, seed=seed, banned=(2, PLACEHOLDER, VIDEO))
 
 
 async def test_the_record_and_the_engine_name_the_live_version(
