@@ -3,6 +3,7 @@
 # matplotlib leaves its keyword arguments untyped, so strict checking knows none of its methods wholly.
 # pyright: reportUnknownMemberType=false
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem
@@ -69,7 +70,8 @@ def draw_looking(policies: Mapping[str, Any]) -> Figure:
         Row("IoU of looks", _values(policies, "iou")),
         *(Row(label, _values(policies, "counterfactual", key)) for label, key in pairs.items()),
     ]
-    return _dots("Looking, and answering without evidence", rows, policies)
+    measured = [row for row in rows if any(_known(value) for value in row.values.values())]
+    return _dots("Looking, and answering without evidence", measured or rows, policies)
 
 
 def draw_coverage(policies: Mapping[str, Any]) -> Figure:
@@ -105,6 +107,11 @@ def _values(policies: Mapping[str, Any], *path: str) -> dict[str, Any]:
     return {name: reduce(getitem, path, each) for name, each in policies.items()}
 
 
+def _known(value: Any) -> bool:
+    """Whether a figure was measured."""
+    return value is not None and value["mean"] is not None and not math.isnan(value["mean"])
+
+
 def _dots(title: str, rows: Sequence[Row], policies: Mapping[str, Any]) -> Figure:
     figure = new_figure(8.6, 0.95 + (0.18 + _STEP * len(policies)) * len(rows))
     figure.set_layout_engine("constrained")
@@ -138,7 +145,7 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, looks: Style, shift: float
     label: str | None = looks.label
     for height, row in enumerate(rows):
         value = row.values.get(name)
-        if value is None or value["mean"] is None or value["mean"] != value["mean"]:
+        if not _known(value):
             continue
         level = height + shift
         axes.plot(value["ci95"], [level, level], color=looks.colour, linewidth=2.2, alpha=0.5, solid_capstyle="round")

@@ -23,6 +23,7 @@ def write_tables(report: Mapping[str, Any]) -> str:
         _section("Accuracy", _accuracy(policies)),
         _section("By kind of question", _kinds(policies)),
         _section("Differences in percentage points, paired", _differences(report["differences"])),
+        _section("Differences by kind", _differences_by_kind(report["differences"])),
         _section("Looking", _looking(policies)),
         _section("Without the evidence", _without(policies)),
         _section("Abstention and cost", _cost(policies)),
@@ -106,6 +107,16 @@ def _differences(differences: Sequence[Mapping[str, Any]]) -> str:
         for each in differences
     ]
     return markdown(["difference", "all", "mean of sets", "questions"], rows) if rows else "One policy only."
+
+
+def _differences_by_kind(differences: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [f"{each['first']} - {each['second']}", f"{one}/{kind}", told(part, 1), str(part["n"])]
+        for each in differences
+        for one, found in each["by_set"].items()
+        for kind, part in found["by_kind"].items()
+    ]
+    return markdown(["difference", "kind", "points", "questions"], rows) if rows else "One policy only."
 
 
 def _looking(policies: Mapping[str, Any]) -> str:
