@@ -12,7 +12,7 @@ import socket
 import time
 
 TOKEN_BYTES = 16
-_CHUNK = 32 * 1024
+_CHUNK = 24 * 1024
 """Bytes of a message in one packet: any system lets a socket send so many at once."""
 _MORE, _LAST = b"+", b"."
 
