@@ -35,7 +35,7 @@ SEED_DISTANCE: dict[Kind, float] = {"bright": 0.6, "dark": 0.4, "dark_cores": 1.
 SMOOTHING: dict[Kind, float] = {"bright": 0.1, "dark": 0.1, "dark_cores": 0.25}
 """Of the distances, in the same radii: less parts more, more parts only what is clearly two."""
 
-BRIGHTNESS: dict[Kind, float] = {"bright": 0.8, "dark": 0.0, "dark_cores": 0.0}
+BRIGHTNESS: dict[Kind, float] = {"bright": 0.6, "dark": 0.0, "dark_cores": 0.0}
 """How much of a summit's height is its brightness, of 1: a glowing nucleus is brightest in its middle."""
 
 GROUND = 5
