@@ -77,7 +77,7 @@ def run_tool(name: str, images: Sequence[MedicalImage], options: Sequence[str]) 
 
 
 def options_to_arguments(options: Sequence[str]) -> dict[str, Any]:
-    """`["--box", "1,2,3,4"]`, or `["--box=1,2,3,4"]`, as `{"box": [1, 2, 3, 4]}`. ToolRetry where one lacks its value."""
+    """`["--box", "1,2,3,4"]` or `["--box=1,2,3,4"]` as `{"box": [1, 2, 3, 4]}`. ToolRetry for one without value."""
     options = [part for each in options for part in (each.split("=", 1) if each.startswith("--") else (each,))]
     arguments: dict[str, Any] = {}
     for name, value in zip(options[::2], [*options[1::2], None], strict=False):
