@@ -7,10 +7,10 @@
 - find_lungs on chest x-rays: the median overlap (IoU) of the boxes of both lungs.
 
 Each figure is given for both halves of its images, so that a poor fit shows; images kept back decide. Nuclei in
-fluorescence are halved by a hash of the file's name: threshold, halo and weight of brightness were chosen on half A,
-and half B was looked at once, afterwards (older numbers in `tools/find/objects.py` were chosen with looks at all images).
-The others are halved by their order: places of the lungs were fitted on the even ones, and both halves were looked at
-while variants were chosen.
+fluorescence are halved by a hash of the file's name: threshold, halo and weight of brightness were chosen on half A;
+half B was looked at afterwards. Older numbers in `tools/find/objects.py` were chosen with looks at all images. The
+others are halved by their order: places of the lungs were fitted on the even ones, and both halves were looked at while
+variants were chosen.
 """
 
 import argparse
