@@ -44,6 +44,9 @@ GROUND = 5
 HALO, NEARBY = 0.5, 0.7
 """Bright objects reach as far as they have this share of the brightness of what is brightest within so many radii."""
 
+SHARP = 0.25
+"""Bright objects whose border is less steep than this share of the usual one are haze, not objects."""
+
 DIM = 0.4
 """Bright objects that Otsu's threshold alone would miss are dust below this share of the others' median area."""
 
@@ -130,9 +133,10 @@ def parted(image: MedicalImage, kind: Kind) -> Labels:
         radius = usual_radius(cleaned(values > glow(values)), LEAST_AREA[kind][0])
         times = max(1.0, min(MOST_ENLARGED, GOOD_RADIUS / radius, MOST_SIDE / max(values.shape)))
     larger = cast("Floats", resized(values, round(image.width * times), round(image.height * times)))
-    labels = separated(foreground(larger, kind), kind, larger, times)
+    mask = foreground(larger, kind)
+    labels = separated(mask, kind, larger, times)
     if kind == "bright":
-        labels = _without_dim_dust(labels, larger)
+        labels = _without_dim_dust(_without_haze(labels, mask, larger), larger)
     return enlarged_labels(labels, image.width, image.height)
 
 
@@ -200,10 +204,13 @@ def without_dust(labels: Labels, pixels: float, share: float) -> Labels:
     there = areas[areas > 0]
     if there.size == 0:
         return labels
-    kept = areas >= max(pixels, share * float(np.median(there)))
-    kept[0] = False
-    numbers = np.zeros(areas.size, np.int32)
-    numbers[kept] = np.arange(1, int(kept.sum()) + 1)
+    return _only(labels, areas[1:] >= max(pixels, share * float(np.median(there))))
+
+
+def _only(labels: Labels, kept: Mask) -> Labels:
+    """The objects 1, 2 ... that are `kept`, numbered anew in their order."""
+    numbers = np.zeros(kept.size + 1, np.int32)
+    numbers[1:][kept] = np.arange(1, int(kept.sum()) + 1)
     return numbers[labels]
 
 
@@ -253,10 +260,27 @@ def _without_dim_dust(labels: Labels, values: Floats) -> Labels:
     brightest = np.asarray(cast("Any", ndimage).maximum(values, labels, np.arange(1, count + 1)))
     strong = brightest > otsu(values)
     usual = float(np.median(areas[strong] if strong.any() else areas))
-    kept = strong | (areas >= DIM * usual)
-    numbers = np.zeros(count + 1, np.int32)
-    numbers[1:][kept] = np.arange(1, int(kept.sum()) + 1)
-    return numbers[labels]
+    return _only(labels, strong | (areas >= DIM * usual))
+
+
+def _without_haze(labels: Labels, mask: Mask, values: Floats) -> Labels:
+    """Without what has no border: glowing background that is brighter than the threshold."""
+    import cv2
+    from scipy import ndimage
+
+    image_library = cast("Any", ndimage)
+    numbers = np.arange(1, int(labels.max()) + 1)
+    inner = np.asarray(image_library.minimum_filter(mask, 3))
+    border = np.where(mask & ~inner, labels, 0)
+    lengths = np.bincount(border.ravel(), minlength=numbers.size + 1)[1:]
+    if not lengths.any():
+        return labels
+    steepness = np.hypot(cv2.Sobel(values, cv2.CV_32F, 1, 0), cv2.Sobel(values, cv2.CV_32F, 0, 1))
+    ground = np.percentile(values, GROUND)
+    height = np.asarray(image_library.mean(values, labels, numbers)) - ground
+    along = np.asarray(image_library.sum_labels(steepness, border, numbers)) / np.maximum(lengths, 1)
+    relative = along / np.maximum(height, 1e-6)
+    return _only(labels, (lengths == 0) | (relative >= SHARP * np.median(relative[lengths > 0])))
 
 
 def _of_brightest_near(values: Floats, radius: float) -> Floats:
