@@ -41,6 +41,9 @@ BRIGHTNESS: dict[Kind, float] = {"bright": 0.6, "dark": 0.0, "dark_cores": 0.0}
 GROUND = 5
 """Percentile of the brightness that is the background's, where objects are bright."""
 
+GRAIN = 0.1
+"""Bright objects are blurred by this share of the usual radius where that is more: their own grain parts none."""
+
 HALO, NEARBY = 0.5, 0.7
 """Bright objects reach as far as they have this share of the brightness of what is brightest within so many radii."""
 
@@ -125,12 +128,16 @@ def glow(values: Floats) -> float:
 
 def parted(image: MedicalImage, kind: Kind) -> Labels:
     """The separate objects of an image."""
+    import cv2
+
     values = plane(image, bright=kind == "bright")
     if values.min() == values.max():
         return np.zeros(values.shape, np.int32)
     times = 1.0
     if kind == "bright":
         radius = usual_radius(cleaned(values > glow(values)), LEAST_AREA[kind][0])
+        if radius * GRAIN > BLUR:
+            values = np.asarray(cv2.GaussianBlur(values, (0, 0), radius * GRAIN), np.float32)
         times = max(1.0, min(MOST_ENLARGED, GOOD_RADIUS / radius, MOST_SIDE / max(values.shape)))
     larger = cast("Floats", resized(values, round(image.width * times), round(image.height * times)))
     mask = foreground(larger, kind)
