@@ -8,9 +8,9 @@
 
 Each figure is given for both halves of its images, so that a poor fit shows; images kept back decide. Nuclei in
 fluorescence are halved by a hash of the file's name: threshold, halo and weight of brightness were chosen on half A;
-half B was looked at three times, after rounds of that. Older numbers in `tools/find/objects.py` were chosen with looks at all images. The
-others are halved by their order: places of the lungs were fitted on the even ones, and both halves were looked at while
-variants were chosen.
+half B was looked at three times, after rounds of that. Older numbers in `tools/find/objects.py` were chosen with looks
+at all images. The others are halved by their order: places of the lungs were fitted on the even ones, and both halves
+were looked at while variants were chosen.
 """
 
 import argparse
