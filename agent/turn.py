@@ -10,7 +10,9 @@ resume.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from agent.encoder import Encoder, EncodingError, Grid
 from agent.ledger import Ledger
@@ -60,6 +62,8 @@ class EpisodeState(Question):
     """What the sub-images that the answer rests on show: image id, number, tool, source id, box in source pixels, of a
     volume the section (plane, first, last). An image of several views has an entry for each, one of a plot none."""
     outcome: Outcome | None
+    versions: list[str]
+    """The policy's versions that sampled, each once, in order: two where its weights were swapped in the middle."""
 
 
 Update = dict[str, Any]
@@ -114,10 +118,12 @@ class Agent:
         overrides = overrides or Overrides()
         if _goes_on(state):
             ledger, transcript = Ledger.from_plain(state["ledger"]), state["transcript"]
+            versions = state.get("versions", [])
             update: Update = {"turns": state["turns"] + 1}
         else:
             asked = Message(role="user", text=state["question"], images=list(state["images"]))
             ledger, transcript = self.start(state), [asked]
+            versions = []
             update = {"turns": 1, "faults": 0, "calls": [], "answer": None, "evidence": [], "outcome": None}
         sampling = overrides.sampling or self.sampling
         room = min(self.limits.turn_tokens, self.limits.context - len(ledger))
@@ -127,7 +133,12 @@ class Agent:
             replace(sampling, max_tokens=room, banned=self.encoder.banned),
         )
         said = Message(role="policy", text=self.encoder.decode_turn(completion.token_ids), images=[])
-        return {**update, "ledger": ledger.sample(completion).to_plain(), "transcript": [*transcript, said]}
+        return {
+            **update,
+            "ledger": ledger.sample(completion).to_plain(),
+            "transcript": [*transcript, said],
+            "versions": list(dict.fromkeys([*versions, *completion.versions])),
+        }
 
     def select_tool(self, state: EpisodeState) -> Update:
         """Reads the turn: calls to run, an answer, or what was wrong with it."""

@@ -11,6 +11,7 @@ from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits, Question
 from graphs.model import chat_model
+from graphs.progress import heard
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, ended, shown
 from tools.images.store import ImageStore
@@ -22,7 +23,7 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpoin
 
     async def answer(state: Question) -> Answered:
         asked = shown(state["images"], state["question"])
-        said = await model.ainvoke([asked])
+        said = heard(await model.ainvoke([asked]))
         return ended(state, [asked, said], [], state["images"], model.store)
 
     graph: Any = StateGraph(Answered, input_schema=Question)

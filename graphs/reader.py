@@ -6,12 +6,13 @@ was wrong; any other turn ends the reading.
 
 from collections.abc import Awaitable, Callable, Sequence
 from operator import add
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
 
 from agent.chat_model.guiding import described
 from agent.chat_model.model import PolicyChatModel
@@ -19,6 +20,7 @@ from agent.chat_model.pictures import Pictures
 from agent.chat_model.reply import FAULT
 from agent.chat_model.tools import images_shown, tool_message
 from agent.prompt import correction
+from graphs.progress import heard, looked
 from tools.calls import ToolCall
 from tools.toolbox import Toolbox
 
@@ -44,7 +46,7 @@ def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS
     toolbox, shown_tools = Toolbox(tools), [described(tool) for tool in tools]
 
     async def read(state: Reading) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(state["messages"], tools=shown_tools)]}
+        return {"messages": [heard(await model.ainvoke(state["messages"], tools=shown_tools))]}
 
     async def look(state: Reading) -> dict[str, Any]:
         said = _last(state)
@@ -53,7 +55,9 @@ def reader(model: PolicyChatModel, tools: Sequence[BaseTool], turns: int = TURNS
         results = await toolbox.run(calls, images, model.store)
         named = [str(call["id"]) for call in said.tool_calls]
         answers = [tool_message(result, each) for result, each in zip(results, named, strict=True)]
-        return {"messages": answers, "calls": [result.model_dump(mode="json") for result in results]}
+        done = [result.model_dump(mode="json") for result in results]
+        looked(done)
+        return {"messages": answers, "calls": done}
 
     async def correct(state: Reading) -> dict[str, Any]:
         return {"messages": [HumanMessage(correction(_last(state).response_metadata[FAULT]))]}

@@ -15,6 +15,7 @@ from agent.chat_model.reply import FAULT
 from agent.chat_model.said import said
 from agent.prompt import ABSTAIN
 from agent.turn import Message, Outcome, Question, cited
+from graphs.findings import Finding
 from tools.images.store import ImageStore
 
 Update = dict[str, Any]
@@ -34,6 +35,8 @@ class Answered(Question):
     """How often the policy spoke."""
     faults: int
     """Turns with a call that could not be read."""
+    versions: list[str]
+    """The policy's versions that sampled, each once, in order."""
 
 
 Graph = CompiledStateGraph[Any, None, Question, Any]
@@ -71,7 +74,22 @@ def ended(
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
+        versions=versions_of(spoke),
     )
+
+
+def versions_of(messages: Sequence[AnyMessage]) -> list[str]:
+    """The policy's versions that sampled these messages, each once, in order."""
+    return list(dict.fromkeys(each for message in messages for each in message.response_metadata.get("versions", ())))
+
+
+def with_readings(output: Answered, readings: Sequence[Finding]) -> Answered:
+    """The output of a graph whose answer rests on readings that were done before: theirs is counted too."""
+    output["turns"] += sum(each["turns"] for each in readings)
+    output["faults"] += sum(each["faults"] for each in readings)
+    spoke = [version for each in readings for version in each["versions"]]
+    output["versions"] = list(dict.fromkeys([*spoke, *output["versions"]]))
+    return output
 
 
 def _entry(message: AnyMessage, pictures: Pictures) -> Message:

@@ -59,7 +59,6 @@ def tell_answer(state: EpisodeState, store: ImageStore) -> str:
 
 def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
     """The finished episode for a program: `answer`, `outcome`, `evidence`, `transcript`, `versions`, `notice`."""
-    versions = [version for turn in state["ledger"]["sampled"] for version in turn[3]]
     turns = [
         {**message, "files": [str(store.path(image)) for image in message["images"]]} for message in state["transcript"]
     ]
@@ -69,6 +68,6 @@ def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
         "outcome": state["outcome"],
         "evidence": [{**item, "file": str(store.path(item["image"]))} for item in state["evidence"]],
         "transcript": turns,
-        "versions": list(dict.fromkeys(versions)),
+        "versions": state["versions"],
         "notice": NOTICE,
     }

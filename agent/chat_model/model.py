@@ -36,6 +36,7 @@ from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.structured import parsed
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ContextFull
+from agent.policies.streaming import streamed
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
@@ -225,17 +226,21 @@ class PolicyChatModel(BaseChatModel):
         request.episode.record(request.at, completion, said(message, self._pictures), request.call)
         return message
 
+    def _reply(self, request: Request) -> Reply:
+        family = cast(Family, self.family)
+        return Reply(request.call.sample, family.encoder, family.reader(), request.stops)
+
     async def _answer(self, request: Request) -> ChatResult:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)
-        reply = Reply(request.call.sample, self.family, request.stops)
+        reply = self._reply(request)
         message = self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
-        reply = Reply(request.call.sample, self.family, request.stops)
+        reply = self._reply(request)
         chunks: list[AIMessageChunk] = []
         given = 0
-        async for item in _streamed(request):
+        async for item in streamed(request.policy, request.ids, request.images, request.sampling):
             if isinstance(item, Completion):
                 self._done(request, item, reply, chunks)
             else:
@@ -287,18 +292,6 @@ class PolicyChatModel(BaseChatModel):
             if run_manager is not None:
                 await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
             yield chunk
-
-
-async def _streamed(request: Request) -> AsyncIterator[Sequence[int] | Completion]:
-    """Sampled ids as they come and at last the completion, from a policy that streams or one that does not."""
-    stream = getattr(request.policy, "stream", None)
-    if stream is not None:
-        async for item in stream(request.ids, request.images, request.sampling):
-            yield item
-        return
-    completion = await request.policy.generate(request.ids, request.images, request.sampling)
-    yield completion.token_ids
-    yield completion
 
 
 def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool) -> PolicyCall:

@@ -8,7 +8,7 @@ from PIL import Image
 from graphs import catalogue, picture
 from graphs.__main__ import main
 
-NAMES = ["compare_prior", "no_tools", "reasoning", "second_opinion", "verify"]
+NAMES = ["compare_prior", "no_tools", "reasoning", "review", "second_opinion", "verify"]
 
 
 def test_every_graph_is_listed_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
