@@ -1,8 +1,8 @@
 """A person looks the answer over: the policy answers, the graph stops, the person accepts or says what to look at.
 
-It stops by LangGraph's `interrupt`, so it goes on only with a checkpointer, and may wait for days. What the person is shown:
-`{"answer", "outcome", "evidence"}`; what the person gives back, by `Command(resume=...)`: True, or a note, which the
-policy is told as the next turn of the same conversation.
+It stops by LangGraph's `interrupt`, so it goes on only with a checkpointer, and may wait for days. What the person is
+shown: `{"answer", "outcome", "evidence"}`; what the person gives back, by `Command(resume=...)`: True, or a note, which
+the policy is told as the next turn of the same conversation.
 """
 
 from collections.abc import Sequence

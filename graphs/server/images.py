@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graphs.served import application
+from graphs.server.factories import application
 from graphs.telling import NOTICE
 from tools.errors import ImageError
 from tools.images.load import load_image
