@@ -156,15 +156,8 @@ class Agent:
         calls = [ToolCall.model_validate(call) for call in state["pending"]]
         spent = Counter(call["call"]["name"] for call in state["calls"] if call["status"] != "retry")
         results = await self.toolbox.run(calls, state["images"], self.store, spent)
-        return {"results": [self._showable(each).model_dump(mode="json") for each in results], "pending": []}
-
-    def _showable(self, result: ToolResult) -> ToolResult:
-        """The result; a failed one without images where the policy's image processor refuses their shape."""
-        try:
-            self._look(result.images)
-        except EncodingError as error:
-            return result.model_copy(update={"status": "failed", "text": str(error), "images": ()})
-        return result
+        shown = [showable(each, self.encoder, self.store) for each in results]
+        return {"results": [each.model_dump(mode="json") for each in shown], "pending": []}
 
     def integrate(self, state: EpisodeState) -> Update:
         """Adds text and sub-images to the ledger, whole or not at all."""
@@ -197,6 +190,16 @@ class Agent:
             "evidence": cited(state["images"], state["calls"], self.store),
             "outcome": "abstained" if abstains else "answered",
         }
+
+
+def showable(result: ToolResult, encoder: Encoder, store: ImageStore) -> ToolResult:
+    """The result; a failed one without images where the policy's image processor refuses their shape."""
+    try:
+        for image in result.images:
+            encoder.grid(store.get(image))
+    except EncodingError as error:
+        return result.model_copy(update={"status": "failed", "text": str(error), "images": ()})
+    return result
 
 
 def cited(images: Sequence[str], calls: Sequence[Mapping[str, Any]], store: ImageStore) -> list[dict[str, Any]]:

@@ -18,9 +18,9 @@ from agent.chat_model.pictures import image_block
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits, Question
+from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
 from graphs.model import chat_model
-from graphs.progress import heard
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown, with_readings
@@ -76,7 +76,7 @@ def factory(
             seen += each["images"]
         content.append({"type": "text", "text": state["question"]})
         messages: list[AnyMessage] = [SystemMessage(COMPARE), shown([], "").model_copy(update={"content": content})]
-        messages.append(heard(await model.ainvoke(messages)))
+        messages += await ask(model, messages)
         calls = [call for each in readings for call in each["calls"]]
         return with_readings(ended(state, messages, calls, seen, model.store), readings)
 

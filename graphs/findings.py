@@ -29,13 +29,17 @@ def found(reader: str, messages: Sequence[AnyMessage], calls: Sequence[Mapping[s
     spoke = [message for message in messages if isinstance(message, AIMessage)]
     return Finding(
         reader=reader,
-        answer=spoke[-1].text.strip() if not spoke[-1].tool_calls else "",
+        answer=_answer(messages[-1]),
         images=[image for call in calls for image in call["images"]],
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
         versions=[each for message in spoke for each in message.response_metadata.get("versions", ())],
     )
+
+
+def _answer(last: AnyMessage) -> str:
+    return last.text.strip() if isinstance(last, AIMessage) and not last.tool_calls else ""
 
 
 def blocks(finding: Finding) -> list[dict[str, Any]]:

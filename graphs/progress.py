@@ -8,7 +8,6 @@ listens nothing is written.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
 
 Write = Callable[[Any], None]
@@ -17,12 +16,6 @@ Write = Callable[[Any], None]
 def spoke(versions: Sequence[str], write: Write | None = None) -> None:
     """A turn has ended, sampled by these versions. `write` is the run's writer (None: that of the context)."""
     (write or get_stream_writer())({"event": "spoke", "versions": list(versions)})
-
-
-def heard(message: AIMessage) -> AIMessage:
-    """A chat model's turn, once it is told of."""
-    spoke(message.response_metadata.get("versions", ()))
-    return message
 
 
 def looked(results: Sequence[dict[str, Any]], write: Write | None = None) -> None:

@@ -54,14 +54,18 @@ def ended(
     images: Sequence[str],
     store: ImageStore,
 ) -> Answered:
-    """The output: `messages` end with the policy's last turn, `images` are all that it saw."""
+    """The output: `messages` end with the policy's last turn, or before it where that had no room in the context.
+
+    `images` are all that it saw.
+    """
     last = messages[-1]
     text = last.text.strip() if isinstance(last, AIMessage) else ""
     abstains = text.rstrip(".").lower() == ABSTAIN
     answered = (
         bool(text) and isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
     )
-    outcome: Outcome = "too_many_turns" if not answered else "abstained" if abstains else "answered"
+    unanswered: Outcome = "too_many_turns" if isinstance(last, AIMessage) else "context_full"
+    outcome: Outcome = unanswered if not answered else "abstained" if abstains else "answered"
     pictures = Pictures(store)
     spoke = [message for message in messages if isinstance(message, AIMessage)]
     return Answered(

@@ -1,1 +1,1 @@
-"""What LangGraph's own server (`langgraph dev`) loads by langgraph.json: the graphs, the threads, and a way for images."""
+"""What LangGraph's own server (`langgraph dev`) loads by langgraph.json: graphs, threads, a way for images."""
