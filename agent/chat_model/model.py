@@ -129,6 +129,11 @@ class PolicyChatModel(BaseChatModel):
             params["ls_stop"] = stops
         return params
 
+    @property
+    def version(self) -> str | None:
+        """The policy's version that samples now; None where the policy cannot say."""
+        return getattr(self.policy, "version", None)
+
     # what a caller asks for
 
     def bind_tools(  # pyright: ignore[reportIncompatibleMethodOverride]

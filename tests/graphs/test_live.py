@@ -7,6 +7,7 @@ surrounds them.
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def served(random_checkpoint: Path, processor: Any, tmp_path_factory: pytest.Tem
         "a": publish(random_checkpoint, folder / "versions", "a", None, {}),
         "b": publish(folder / "other", folder / "versions", "b", "a", {}),
     }
-    options = ServerOptions(max_model_len=CONTEXT, environment={"OMP_NUM_THREADS": "1"})
+    options = ServerOptions(max_model_len=2048, environment={"OMP_NUM_THREADS": "1"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "RECORD", folder / connection.RECORD)
         with VLLMServer(versions["a"], options, log=folder / "server.log", record=connection.RECORD):
@@ -178,6 +179,21 @@ def test_a_thread_survives_a_killed_process_and_a_hot_swap(served: Served, scan_
     assert versions == [before, after]
     assert longer[: len(ids)] == ids and len(longer) > len(ids)
     assert outcome in ("context_full", "too_many_turns", "answered", "abstained")
+
+
+def test_the_code_of_the_guide_runs(served: Served) -> None:
+    """The Python of docs/applications.md, as it stands there: an application, and an agent of LangChain's."""
+    (served.folder / "docs").symlink_to(ROOT / "docs")
+    guide = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    live = {"MEDVISTA_CHECKPOINT": str(served.versions[served.live()].folder)}
+    run = served.command(sys.executable, "-c", "\n".join(blocks), **live)
+    said, errors = run.communicate(timeout=300)
+    assert run.returncode == 0, errors
+    lines = said.splitlines()
+    assert lines[0] == str({"event": "spoke", "versions": [served.live()]})
+    assert [line.endswith(str([served.live()])) for line in lines].count(True) == 2
+    assert len(blocks) == 2
 
 
 @pytest.fixture
