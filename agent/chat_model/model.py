@@ -191,9 +191,9 @@ class PolicyChatModel(BaseChatModel):
             raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
         choice = options.get("tool_choice")
         tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
-        sayings = episode.sayings
+        sayings, known = episode.sayings, self._pictures  # once: pydantic looks a private attribute up for long
         history = [
-            (sayings.of(message, self._pictures), sample_of(message) if isinstance(message, AIMessage) else None)
+            (sayings.of(message, known), sample_of(message) if isinstance(message, AIMessage) else None)
             for message in messages
         ]
         at = episode.locate(history, family, tools, store.get)
