@@ -131,7 +131,8 @@ class Application:
 
     def graph(self, name: str) -> Any:
         """The graph of that name, as `python -m graphs list` has it. Raises KeyError."""
-        return catalogue.graphs()[name].build(
+        return catalogue.compiled(
+            catalogue.graphs()[name],
             self.policy,
             self.tools,
             encoder=self.encoder,
