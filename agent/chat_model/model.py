@@ -45,6 +45,8 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 KNOWN_OPTIONS = {*SAMPLING_OPTIONS, "tools", "tool_choice", "response_format", "parallel_tool_calls"}
 HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", "stream_usage"}
 """What LangChain itself passes along, and nothing depends on here."""
+END_OF_CALL = "</tool_call>"
+"""Where a policy that may make one call only is stopped; every family ends a call so."""
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
@@ -199,13 +201,13 @@ class PolicyChatModel(BaseChatModel):
         at = episode.locate(history, family, tools, store.get)
         ids, images = episode.prompt(at)
         stops = tuple(stop or self.stop_sequences or ())
-        held = structure(
-            family, tools, choice, options.get("response_format"), options.get("parallel_tool_calls", True)
-        )
+        parallel = options.get("parallel_tool_calls", True)
+        held = structure(family, tools, choice, options.get("response_format"), parallel)
+        one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
             self._sampling(episode, options, self.context - at.length),
             banned=family.encoder.banned,
-            stop=stops,
+            stop=(*stops, *one_call),
             structure=held,
         )
         call = _call(manager, held is not None)
