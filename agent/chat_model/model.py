@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
+from langchain_core.utils import from_env
 from langchain_core.utils.function_calling import convert_to_json_schema
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
@@ -69,7 +70,7 @@ class PolicyChatModel(BaseChatModel):
 
     From parts: `PolicyChatModel(policy=..., family=family_of(processor), store=ImageStore(...))`. From names:
     `PolicyChatModel(checkpoint="folder", base_url="http://127.0.0.1:8000", images="folder")`, a vLLM server that
-    holds the checkpoint.
+    holds the checkpoint; where they are left out, MEDVISTA_CHECKPOINT and MEDVISTA_SERVER name them.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
@@ -80,8 +81,8 @@ class PolicyChatModel(BaseChatModel):
     """A `Family`; None: that of the checkpoint."""
     store: Any = Field(default=None, exclude=True, repr=False)
     """An `ImageStore`; None: in the folder `images`."""
-    checkpoint: str | None = None
-    base_url: str | None = None
+    checkpoint: str | None = Field(default_factory=from_env("MEDVISTA_CHECKPOINT", default=None))
+    base_url: str | None = Field(default_factory=from_env("MEDVISTA_SERVER", default=None))
     images: str | None = None
     """A folder; None: a temporary one, gone with the model."""
     model_name: str = Field(default="policy", alias="model")

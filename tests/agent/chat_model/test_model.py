@@ -111,13 +111,14 @@ def test_settings_are_changed_for_one_run(speaking: Speaking) -> None:
     assert seen == [(0.7, 9, None), (0.2, 256, 3), (0.0, 256, None)]
 
 
-def test_a_model_is_made_from_names(tmp_path: Path, scan: MedicalImage) -> None:
+def test_a_model_is_made_from_names(tmp_path: Path, scan: MedicalImage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint's folder, a server's address and a folder of images; nothing is asked before the first call."""
     model = PolicyChatModel(
         model="policy", checkpoint=str(CHECKPOINT), base_url="http://127.0.0.1:9", images=str(tmp_path / "images")
     )
     assert (model.version, model.family.name, model.model_name) == ("checkpoint", "medvista", "policy")
     assert ImageStore(tmp_path / "images").get(model.store.put(scan)).id == scan.id
+    monkeypatch.delenv("MEDVISTA_CHECKPOINT", raising=False)
     with pytest.raises(ValueError, match="Got neither family nor checkpoint"):
         PolicyChatModel(model="policy", base_url="http://127.0.0.1:9")
 
