@@ -12,7 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
-from agent.chat_model.said import said
+from agent.chat_model.said import THOUGHT, arguments_text, said
 from agent.prompt import ABSTAIN
 from agent.turn import Message, Outcome, Question, cited
 from graphs.findings import Finding
@@ -96,9 +96,16 @@ def with_readings(output: Answered, readings: Sequence[Finding]) -> Answered:
     return output
 
 
+def written(message: AIMessage) -> str:
+    """A turn of the policy as a transcript shows it."""
+    calls = "".join(
+        f"<tool_call>{call['name']} {arguments_text(call['args'])}</tool_call>" for call in message.tool_calls
+    )
+    return f"<think>{message.additional_kwargs.get(THOUGHT, '')}</think>{message.text}{calls}"
+
+
 def _entry(message: AnyMessage, pictures: Pictures) -> Message:
+    if isinstance(message, AIMessage):
+        return Message(role="policy", text=written(message), images=[])
     content = said(message, pictures)
-    role = {"assistant": "policy", "tool": "tools"}.get(content.role, "user")
-    calls = "".join(f"<tool_call>{call.name} {call.arguments}</tool_call>" for call in content.calls)
-    text = f"<think>{content.thought}</think>{content.text}{calls}" if content.role == "assistant" else content.text
-    return Message(role=role, text=text, images=list(content.images))  # pyright: ignore[reportArgumentType]
+    return Message(role="tools" if content.role == "tool" else "user", text=content.text, images=list(content.images))
