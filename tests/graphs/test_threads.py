@@ -54,21 +54,6 @@ async def test_sqlite_is_the_default(embedded: Encoder, scan: MedicalImage, tmp_
     assert file.read_bytes().startswith(b"SQLite format 3")
 
 
-def test_the_environment_names_the_parts() -> None:
-    named = {
-        "SERVER": "http://127.0.0.1:1",
-        "TOOLS": "look",
-        "IMAGES": "a",
-        "THREADS": "postgresql://b",
-        "CONTEXT": "9",
-    }
-    settings = Settings.of_environment({f"MEDVISTA_{name}": value for name, value in named.items()})
-    assert settings == Settings(None, "http://127.0.0.1:1", "look", Path("a"), "postgresql://b", 9)
-    assert Settings.of_environment({}) == Settings()
-    with pytest.raises(ValueError, match="Got MEDVISTA_CONTEXT='many'"):
-        Settings.of_environment({"MEDVISTA_CONTEXT": "many"})
-
-
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[str]:
     """The address of a PostgreSQL server of our own, in a folder of its own, as a user that is not root."""
