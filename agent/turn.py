@@ -83,7 +83,8 @@ class Limits:
 class Overrides:
     """LangGraph run context: another policy or sampling for one run of a compiled graph."""
 
-    policy: Policy | None = None
+    policy: Any = None
+    """A `Policy`; None: the graph's. Not typed so, because LangGraph's server makes a JSON schema of this class."""
     sampling: Sampling | None = None
 
 

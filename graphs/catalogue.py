@@ -64,11 +64,16 @@ def draw(module: ModuleType) -> str:
 
 
 def drawable(module: ModuleType) -> Any:
-    """LangGraph's drawable form of the graph. Nothing is run, so it is built with nobody in it."""
+    """LangGraph's drawable form of the graph."""
+    return empty(module).get_graph()
+
+
+def empty(module: ModuleType) -> Any:
+    """The graph with nobody in it, to be looked at and not run."""
     nobody = cast(Any, None)
     if _defines(module, "factory"):
-        return module.factory(_Nobody(), ()).get_graph()
-    return module.build(nobody, (), encoder=nobody, store=ImageStore(".")).get_graph()
+        return module.factory(_Nobody(), ())
+    return module.build(nobody, (), encoder=nobody, store=ImageStore("."))
 
 
 class _Nobody:

@@ -56,6 +56,15 @@ def test_langgraphs_own_server_is_told_of_every_graph() -> None:
     assert config["checkpointer"] == {"path": "graphs.server.factories.threads"}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_graph_says_its_schemas(name: str) -> None:
+    """As LangGraph's server asks for them."""
+    graph = catalogue.empty(catalogue.graphs()[name])
+    assert set(graph.get_input_jsonschema()["properties"]) == {"images", "question"}
+    assert {"answer", "evidence", "outcome", "versions"} <= set(graph.get_output_jsonschema()["properties"])
+    graph.config_schema().model_json_schema()
+
+
 def test_swapping_where_no_server_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["swap", str(ROOT / "rl" / "base" / "checkpoint")]) == 2
