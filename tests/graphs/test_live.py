@@ -214,14 +214,18 @@ def address(served: Served) -> Iterator[str]:
             [sys.executable, *words], cwd=served.folder, env=environment, stdout=output, stderr=output
         )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while not answers(f"http://127.0.0.1:{port}/ok"):
             assert server.poll() is None and time.monotonic() < until, log.read_text()[-3000:]
             time.sleep(0.5)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(60)
+        try:
+            server.wait(120)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
 
 
 def answers(url: str) -> bool:
