@@ -74,7 +74,7 @@ def ended(
         answer=text if outcome == "answered" else None,
         evidence=cited(images, calls, store) if answered else [],
         outcome=outcome,
-        transcript=[_entry(message, pictures) for message in messages],
+        transcript=[entry(message, pictures) for message in messages],
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
@@ -104,7 +104,8 @@ def written(message: AIMessage) -> str:
     return f"<think>{message.additional_kwargs.get(THOUGHT, '')}</think>{message.text}{calls}"
 
 
-def _entry(message: AnyMessage, pictures: Pictures) -> Message:
+def entry(message: AnyMessage, pictures: Pictures) -> Message:
+    """A message as an entry of a transcript."""
     if isinstance(message, AIMessage):
         return Message(role="policy", text=written(message), images=[])
     content = said(message, pictures)
