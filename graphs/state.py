@@ -67,14 +67,15 @@ def ended(
         answer=text if outcome == "answered" else None,
         evidence=cited(images, calls, store) if answered else [],
         outcome=outcome,
-        transcript=[_entry(message, pictures) for message in messages],
+        transcript=[entry(message, pictures) for message in messages],
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
     )
 
 
-def _entry(message: AnyMessage, pictures: Pictures) -> Message:
+def entry(message: AnyMessage, pictures: Pictures) -> Message:
+    """A message as an entry of a transcript."""
     content = said(message, pictures)
     role = {"assistant": "policy", "tool": "tools"}.get(content.role, "user")
     calls = "".join(f"<tool_call>{call.name} {call.arguments}</tool_call>" for call in content.calls)
