@@ -3,7 +3,7 @@
 The graph knows nothing of it. What the policy samples is recorded around it (agent/chat_model/episode.py); pauses for a
 person are answered by the graph's adapter; what it gives back becomes the state that rewards and records read, with the
 training rows beside: `ledger` holds the first row, `further` the others, `spoken` says for each sampled range of each
-row which call it was.
+row which call it was, `made` which calls there were.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Asked:
     def _state(
         self, question: Question, output: Mapping[str, Any], outcome: str | None, episode: Episode
     ) -> EpisodeState:
-        told = self.adapter.to_answer(output) if outcome is None else {}
+        told: Mapping[str, Any] = self.adapter.to_answer(output) if outcome is None else {}
         if outcome is None and "answer" not in told:
             raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
         calls: list[dict[str, Any]] = list(told.get("calls") or episode.results)
@@ -166,7 +166,16 @@ def rows_of(episode: Episode, pick: Pick) -> dict[str, Any]:
         rows = [Row(replace(each.ledger, sampled=()), (), (*each.calls, *each.masked)) for each in idle]
     ledgers = [each.ledger.to_plain() for each in rows] or [Ledger().to_plain()]
     spoken = [[{"sample": call.sample, "node": call.node} for call in each.calls] for each in rows]
-    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken}
+    made = [
+        {
+            "sample": turn.call.sample,
+            "node": turn.call.node,
+            "picked": pick(turn.call),
+            "ids": turn.completion.token_ids,
+        }
+        for turn in episode.turns
+    ]
+    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken, "made": made}
 
 
 class _NeedsThreads(Exception):

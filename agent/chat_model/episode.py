@@ -141,9 +141,9 @@ class Episode:
         return sum(bool(turn.said.malformed) for turn in self._turns.values())
 
     @property
-    def made(self) -> list[PolicyCall]:
-        """The calls of the policy, in the order in which they ended."""
-        return [turn.call for turn in self._turns.values()]
+    def turns(self) -> list[Turn]:
+        """What was sampled, in the order in which it ended."""
+        return list(self._turns.values())
 
     def _turn_of(
         self, said: Said, sample: str | None, at: Position, waiting: Sequence[Said], tools: str

@@ -10,10 +10,13 @@ OpenRLHF steps its optimizer after every `train.batch_size` rows and drops or ca
 filled up to whole batches with copies of short rows in which nothing trains. No batch consists of those alone.
 """
 
+# OpenRLHF ships no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from openrlhf.trainer.ppo_trainer import PPOTrainer
@@ -73,7 +76,7 @@ class RowsExperienceMaker(RemoteExperienceMaker):
         batches = super().split_rollout_samples(rollout_samples)
         for each in batches:
             each.index = [self._places[row] for row in each.index]
-        return batches
+        return cast("list[Experience]", batches)
 
     def make_experience(self, samples_list: list[Experience]) -> list[Experience]:
         """As before; a mean over no token is 0."""
@@ -84,7 +87,11 @@ class RowsExperienceMaker(RemoteExperienceMaker):
         return made
 
 
-class RowsTrainer(PPOTrainer.__ray_metadata__.modified_class):
+TRAINER: Any = cast(Any, PPOTrainer).__ray_metadata__.modified_class
+"""The class behind Ray's remote one, which cannot be inherited from."""
+
+
+class RowsTrainer(TRAINER):
     """OpenRLHF's trainer with the two above in the places of their parents."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -122,7 +129,7 @@ def fillers(rows: Sequence[tuple[int, Experience]], count: int) -> list[tuple[in
 
 def masked(row: Experience) -> Experience:
     """A copy of a row in which nothing trains."""
-    made = copy.copy(row)
+    made: Any = copy.copy(row)
     made.action_mask = torch.zeros_like(row.action_mask)
     made.response_length = torch.zeros_like(row.response_length)
     made.info = dict(row.info)
