@@ -73,9 +73,10 @@ def find_graph(name: str) -> GraphSource:
         raise GraphError(f"Got the graph {name!r}, {FORMS.format(known=', '.join(known))}.")
     make = getattr(module, function, None)
     if not callable(make) or len(signature(make).parameters) < 2:
+        own = [each for each, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
         raise GraphError(
-            f"Got the graph {name!r}, but {module.__name__} has no function {function}(model, tools); it has "
-            f"{', '.join(sorted(each for each in vars(module) if not each.startswith('_'))) or 'nothing'}."
+            f"Got the graph {name!r}, expected a function {function}(model, tools) there; that module defines "
+            f"{', '.join(own) or 'nothing'}."
         )
     return GraphSource(name, module, make)
 
