@@ -46,28 +46,27 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool]) -> Graph:
     async def careful(state: Debate) -> dict[str, Any]:
         return {"careful": [*state["careful"], await model.ainvoke(state["careful"])]}
 
+    def listen(state: Debate) -> dict[str, Any]:
+        """Waits until both have spoken."""
+        return {"rounds": state["rounds"] + 1}
+
     def exchange(state: Debate) -> dict[str, Any]:
-        said = {side: f"The other says: {last_words(state, side)}" for side in SIDES}
-        heard = {"bold": said["careful"], "careful": said["bold"]}
         return {
-            "bold": [*state["bold"], HumanMessage(heard["bold"])],
-            "careful": [*state["careful"], HumanMessage(heard["careful"])],
-            "rounds": state["rounds"] + 1,
+            "bold": [*state["bold"], HumanMessage(f"The other says: {last_words(state['careful'])}")],
+            "careful": [*state["careful"], HumanMessage(f"The other says: {last_words(state['bold'])}")],
         }
 
     async def judge(state: Debate) -> dict[str, Any]:
-        told = "\n".join(f"The {side} reader says: {last_words(state, side)}" for side in SIDES)
+        told = f"Bold: {last_words(state['bold'])}\nCareful: {last_words(state['careful'])}"
         verdict = await model.ainvoke([SystemMessage(JUDGE), shown(state["images"], f"{told}\n{state['question']}")])
         return {"answer": verdict.text.strip()}
 
     def after(state: Debate) -> list[str]:
-        return ["judge"] if state["rounds"] + 1 >= ROUNDS else ["exchange"]
+        return ["judge"] if state["rounds"] >= ROUNDS else ["exchange"]
 
     graph: Any = StateGraph(Debate, input_schema=Question)
-    for node in (begin, bold, careful, judge):
+    for node in (begin, bold, careful, listen, exchange, judge):
         graph.add_node(node)
-    graph.add_node(exchange)
-    graph.add_node("listen", lambda state: {})  # waits for both
     graph.add_edge(START, "begin")
     for side in SIDES:
         graph.add_edge("begin", side)
@@ -78,6 +77,6 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool]) -> Graph:
     return graph.compile()
 
 
-def last_words(state: Debate, side: str) -> str:
-    """What a side said last."""
-    return state[side][-1].text.strip()  # pyright: ignore[reportGeneralTypeIssues, reportTypedDictNotRequiredAccess]
+def last_words(conversation: Sequence[AnyMessage]) -> str:
+    """What was said last in a conversation."""
+    return conversation[-1].text.strip()

@@ -67,6 +67,7 @@ class RowsExperienceMaker(RemoteExperienceMaker):
             )
         batch = int(self.args.train.batch_size)
         rows += fillers(rows, -len(rows) % batch)
+        self.episodes = rollout_samples
         self._places = [place for place, _ in rows]
         made = super().make_experience_batch([row for _, row in rows])
         return without_spare(made, batch, int(self.args.rollout.micro_batch_size))
@@ -110,6 +111,12 @@ class RowsTrainer(TRAINER):
             maker.strategy,
             maker.tokenizer,
         )
+
+    def _compute_rollout_stats(self, experiences: list[Experience]) -> dict[str, float]:
+        """Rewards are told of episodes, the rest of rows."""
+        episodes = super()._compute_rollout_stats(self.experience_maker.episodes)
+        of_episodes = ("rollout/reward_mean", "rollout/reward_std", "rollout/num_samples")
+        return super()._compute_rollout_stats(experiences) | {name: episodes[name] for name in of_episodes}
 
 
 def trains(row: Experience) -> bool:
