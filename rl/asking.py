@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 from uuid import uuid4
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -26,7 +26,7 @@ from agent.ledger import Ledger
 from agent.policies.policy import Completion, Sampling
 from agent.policies.served import ContextFull
 from agent.prompt import ABSTAIN
-from agent.turn import EpisodeState, Limits, Message, Overrides, Question, cited
+from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
 from graphs.adapters import MESSAGES, Adapter
 from graphs.loading import GraphError
 from graphs.state import entry
@@ -129,7 +129,7 @@ class Asked:
         told: Mapping[str, Any] = self.adapter.to_answer(output) if outcome is None else {}
         if outcome is None and "answer" not in told:
             raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
-        calls: list[dict[str, Any]] = list(told.get("calls") or episode.results)
+        calls = [call for call in told.get("calls") or () if _is_result(call)] or episode.results
         made = [image for call in calls for image in call["images"]]
         images: list[str] = list(dict.fromkeys([*told.get("images", question["images"]), *made]))
         said = told.get("answer")
@@ -141,7 +141,7 @@ class Asked:
             "question": question["question"],
             "images": images,
             "answer": answer,
-            "outcome": outcome or told.get("outcome") or ended,
+            "outcome": outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended),
             "evidence": told.get("evidence") or (cited(images, calls, self.store) if answer else []),
             "transcript": told.get("transcript") or self._transcript(question, output, text),
             "calls": calls,
@@ -156,6 +156,11 @@ class Asked:
             return [entry(message, Pictures(self.store)) for message in output[MESSAGES]]
         asked = Message(role="user", text=question["question"], images=list(question["images"]))
         return [asked, Message(role="policy", text=answer or "", images=[])]
+
+
+def _is_result(call: object) -> bool:
+    """Whether a graph's word `calls` means what ours does: tools/calls.py's ToolResult as JSON."""
+    return isinstance(call, Mapping) and {"call", "status", "images"} <= cast("Mapping[str, Any]", call).keys()
 
 
 def rows_of(episode: Episode, pick: Pick) -> dict[str, Any]:
