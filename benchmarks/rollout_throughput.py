@@ -9,16 +9,22 @@ pass.
 Passes alternate, raw first and last, so each agent pass stands between two raw ones and a machine that gets slower or
 faster meanwhile favours neither. Two ratios come out: over the whole pass, and over the part in which every slot was
 busy (an episode's turns wait for each other, so the last episodes of any finite pass leave slots empty).
+
+All this is measured twice. On shared cores the agent's own work is taken from vLLM's. Apart, the server has one core,
+for both sides, and the agent another, as on a machine whose GPU does vLLM's work: what is left is what the agent makes
+vLLM wait.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +238,21 @@ def report(agents: Sequence[Pass], raws: Sequence[Pass]) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def placed(apart: bool) -> Generator[set[int]]:
+    """While the server starts: `apart`, on the first core alone; afterwards this process leaves that core to it.
+
+    Yields the server's cores. A process inherits the cores of the thread that starts it.
+    """
+    cores = os.sched_getaffinity(0)
+    server = {min(cores)} if apart else cores
+    os.sched_setaffinity(0, server)
+    try:
+        yield server
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def _plain(estimate: Estimate) -> dict[str, Any]:
     return {"mean": estimate.mean, "ci95": estimate.ci95, "rounds": estimate.n}
 
@@ -250,14 +271,25 @@ def main() -> None:
     asked = parser.parse_args()
     config = load_config(asked.config)
     checkpoint = open_checkpoint(asked.checkpoint or default_folder())
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as work:
         images = Path(work)
         tasks = agent_parts.draw_tasks(images, asked.episodes)
         options = agent_parts.server_options(config, asked.concurrency)
-        with VLLMServer(checkpoint, options, log=agent_parts.LOG) as server:
-            agents, raws = asyncio.run(measure(server, config, tasks, images, asked.rounds, asked.concurrency))
-    found = {"checkpoint": checkpoint.version, "episodes": asked.episodes, "concurrency": asked.concurrency}
-    print(finding.write("rollout_throughput", {**found, **report(agents, raws)}, asked.out))
+        for name, apart in (("shared", False), ("apart", True)):
+            cores = os.sched_getaffinity(0)
+            if apart and len(cores) < 2:
+                print("One core only: nothing can be measured apart.")
+                continue
+            with placed(apart) as servers:
+                threads = {"OMP_NUM_THREADS": str(len(servers))}
+                with VLLMServer(checkpoint, replace(options, environment=threads), log=agent_parts.LOG) as server:
+                    os.sched_setaffinity(0, cores - servers or cores)
+                    print(f"\nserver and agent on {'cores of their own' if apart else 'the same cores'}")
+                    measured = measure(server, config, tasks, images, asked.rounds, asked.concurrency)
+                    found[name] = report(*asyncio.run(measured))
+    about = {"checkpoint": checkpoint.version, "episodes": asked.episodes, "concurrency": asked.concurrency}
+    print(finding.write("rollout_throughput", {**about, **found}, asked.out))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from rl.rollout import CONFIG, RunParts, open_run
 from rl.summary import write_summary
 from rl.tasks.sets import load as load_tasks
 from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
 HELD_OUT_SEED = 0
@@ -174,6 +175,10 @@ class Stages:
         policy = ServedPolicy(server.base_url, server.versions)
         kept = TrajectoryStore(self.run / "trajectories" / condition)
         await evaluate(self.parts(tools=condition != "no_tools"), policy, self.tasks("test"), condition, kept)
+
+    def kept(self, condition: str) -> list[Trajectory]:
+        """The episodes of a condition that was evaluated."""
+        return list(TrajectoryStore(self.run / "trajectories" / condition))
 
     async def reinforce(self, server: VLLMServer) -> None:
         """OpenRLHF trains; what it saves goes live in the served graph, which keeps answering."""

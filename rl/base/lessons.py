@@ -28,8 +28,8 @@ CALL_ZOOM_BOTH = "Call zoom_in on both lesions."
 CALL_ZOOM_ONE = ("Call zoom_in on the left lesion.", "Call zoom_in on the right lesion.")
 CALL_MEASURE = "Call measure_distance from the left lesion to the right one."
 NOTHING = "none"
-CLOSE_VIEWS = 3
-"""Of each phantom with one lesion."""
+CLOSE_VIEWS: dict[Kind, int] = {"name": 3, "count": 6}
+"""Of each phantom with one lesion; counting is the hardest to learn."""
 DISTANCES = 3
 """Read out of texts, for each phantom with two lesions."""
 
@@ -149,7 +149,7 @@ class Teacher:
         side = Ask(QUESTIONS["side"], Turn(SEEN, answer=gold_answer("side", (lesion,), (1, 1))), "thumbnail")
         guess = Ask(QUESTIONS[kind], read, "thumbnail")
         closer = [
-            Ask(QUESTIONS[kind], read, "close view", (_closer(rng, picture, lesion),)) for _ in range(CLOSE_VIEWS)
+            Ask(QUESTIONS[kind], read, "close view", (_closer(rng, picture, lesion),)) for _ in range(CLOSE_VIEWS[kind])
         ]
         return [
             self._talk(rng, whole, *_shuffled(rng, call, side if rng.uniform() < 0.5 else guess)),

@@ -235,9 +235,15 @@ async def test_abort_ends_running_requests_with_a_clear_error(
     server: VLLMServer, checkpoints: dict[str, Checkpoint], right: dict[str, list[tuple[int, ...]]]
 ) -> None:
     await _ensure(server, checkpoints["a"])
+    begun = [asyncio.Event() for _ in range(4)]
+
+    async def read(policy: ServedPolicy, seed: int) -> None:
+        async for _ in policy.stream([40], [], _very_long(seed)):
+            begun[seed].set()
+
     async with ServedPolicy(server.base_url, server.versions) as policy:
-        running = [asyncio.create_task(policy.generate([40], [], _very_long(seed))) for seed in range(4)]
-        await asyncio.sleep(1.5)  # long enough for a loaded machine to have begun all of them
+        running = [asyncio.create_task(read(policy, seed)) for seed in range(4)]
+        await asyncio.gather(*(each.wait() for each in begun))
         await hot_swap(server, checkpoints["b"], "abort")
         outcomes = await asyncio.gather(*running, return_exceptions=True)
     assert ["finish reason 'abort'" in str(outcome) for outcome in outcomes] == [True] * 4
@@ -245,7 +251,7 @@ async def test_abort_ends_running_requests_with_a_clear_error(
 
 
 def _very_long(seed: int) -> Sampling:
-    return Sampling(temperature=1.0, max_tokens=1500, seed=seed, banned=(2, PLACEHOLDER, VIDEO))
+    return Sampling(temperature=1.0, max_tokens=2000, seed=seed, banned=(2, PLACEHOLDER, VIDEO))
 
 
 async def test_the_record_and_the_engine_name_the_live_version(
