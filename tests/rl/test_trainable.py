@@ -29,7 +29,10 @@ def test_the_shipped_configurations_train_any_graph(config: Path, graph: str) ->
         ([DEBATE, "rl.openrlhf.actor.loss_agg_mode=seq-mean-token-mean"], "expected 'token-mean'"),
         ([DEBATE, "rl.openrlhf.train.dynamic_batch_enable=true"], "would not weigh as one"),
         ([DEBATE, "rl.openrlhf.reward.overlong_buffer_len=8"], "expected it left out"),
-        ([DEBATE, "rl.openrlhf.train.batch_size=48"], "expected a multiple of 32 "),
+        (
+            [DEBATE, "rl.openrlhf.train.batch_size=48", "rl.openrlhf.rollout.micro_batch_size=32"],
+            r"expected a multiple of 32 \(rollout.micro_batch_size x 1 ranks\)",
+        ),
         ([DEBATE, "rl.samples_per_prompt=3"], r"expected a multiple of 3 \(rl.samples_per_prompt\)"),
     ],
 )
