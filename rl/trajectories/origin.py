@@ -40,6 +40,7 @@ def origin_of(graph: ModuleType, tools: Iterable[BaseTool], name: str | None = N
 @cache
 def _code_version(graph: Path) -> str:
     digest = hashlib.sha256()
-    for path in (*sorted(Path(str(agent.__file__)).parent.glob("*.py")), graph):
+    ours = Path(str(agent.__file__)).parent
+    for path in (*sorted(ours.glob("*.py")), *sorted((ours / "chat_model").rglob("*.py")), graph):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:VERSION_DIGITS]
