@@ -144,6 +144,30 @@ def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Encode
     kept(state, parts, gallery[1][0])
 
 
+def test_episodes_that_pause_at_once_do_not_mix(encoder: Encoder, gallery: Gallery) -> None:
+    config = Config.model_validate({"name": "test", "graph": f"{SHAPES}/person.py", "episode": {"context": 2048}})
+    parts = opened(config, encoder, gallery[0], [])
+
+    class Numbered(Answers):
+        """Answers with its number and how often it has spoken; the first ones are the slowest."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__(lambda chat: answer(f"{number} {spoken(chat)}"), encoder)
+            self.number = number
+
+        async def generate(self, token_ids: Sequence[int], images: Any, sampling: Sampling) -> Completion:
+            await asyncio.sleep(0.05 * (3 - self.number))
+            return await super().generate(token_ids, images, sampling)
+
+    async def all_of_them() -> list[Any]:
+        asked = [parts.ask(gallery[1][0], Overrides(Numbered(each))) for each in range(4)]
+        return await asyncio.gather(*asked)
+
+    for number, state in enumerate(asyncio.run(all_of_them())):
+        assert state["answer"] == f"{number} 1"
+        assert trained(state, encoder) == [[answer(f"{number} 0"), answer(f"{number} 1")]]
+
+
 def test_by_default_a_person_approves_each_call(ask: Ask, encoder: Encoder) -> None:
     state, _ = ask(f"{SHAPES}/approval.py", looking)
     assert trained(state, encoder) == [[LOOK, answer("cystic")]]
