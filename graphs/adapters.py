@@ -46,7 +46,7 @@ def adapter_of(name: str, module: ModuleType, graph: Any) -> Adapter:
         to_input = _as_message
     to_answer = getattr(module, TO_ANSWER, None)
     if to_answer is None and "answer" in given:
-        to_answer = _as_it_is
+        to_answer = _own_answer
     elif to_answer is None and MESSAGES in given:
         to_answer = _last_message
     if to_input is None:
@@ -78,6 +78,11 @@ def _fields(graph: Any, schema: type) -> set[str]:
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _own_answer(output: Mapping[str, Any]) -> dict[str, Any]:
+    """The output; a graph that ended without writing an answer has none."""
+    return {"answer": None, **output}
 
 
 def _as_message(question: Question) -> dict[str, Any]:

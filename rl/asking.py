@@ -7,8 +7,7 @@ row which call it was, `made` which calls there were.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 from uuid import uuid4
@@ -16,14 +15,12 @@ from uuid import uuid4
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
-from PIL.Image import Image
 
 from agent.chat_model.calls import Pick
 from agent.chat_model.episode import Episode
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.rows import Row
 from agent.ledger import Ledger
-from agent.policies.policy import Completion, Sampling
 from agent.policies.served import ContextFull
 from agent.prompt import ABSTAIN
 from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
@@ -38,22 +35,6 @@ OUT_OF_TIME = "out_of_time"
 INTERRUPTS = "__interrupt__"
 MOST_PAUSES = 16
 """Times that a person is asked in one episode; then it ends."""
-NOTHING = Overrides()
-ASKED_WITH: ContextVar[Overrides] = ContextVar("asked_with", default=NOTHING)
-"""What the episode at hand was asked with: any graph's nodes find it, whether or not the graph takes a run context."""
-
-
-class NoPolicy:
-    """Stands where every episode brings its own policy and sampling."""
-
-    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
-        """The episode's own policy's turn. Raises LookupError where it brought none."""
-        own = ASKED_WITH.get()
-        if own.policy is None:
-            raise LookupError("This graph was opened without a policy: give one in Overrides.")
-        wanted = own.sampling or sampling
-        fitting = replace(wanted, max_tokens=sampling.max_tokens, banned=sampling.banned)
-        return await own.policy.generate(token_ids, images, fitting)
 
 
 @dataclass

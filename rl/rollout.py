@@ -20,9 +20,10 @@ from agent.ledger import Ledger
 from agent.policies.policy import Policy, Sampling
 from agent.turn import EpisodeState, Limits, Overrides, Question
 from graphs.reasoning import recursion_limit
-from rl.asking import ASKED_WITH, OUT_OF_TIME, Asked, NoPolicy, Stream
+from rl.asking import OUT_OF_TIME, Asked, Stream
 from rl.config import Config, Episode, load_config
 from rl.graph import open_graph, picked
+from rl.no_policy import ASKED_WITH, NoPolicy
 from rl.rewards.compose import score
 from rl.schedule import Job, played
 from rl.tasks.task import Task

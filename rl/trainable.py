@@ -47,8 +47,8 @@ def _try_to_open(config: Config) -> None:
     """Compiles the graph with the embedded policy's processor. Raises GraphError."""
     from agent.encoder import Encoder
     from agent.turn import Limits
-    from rl.asking import NoPolicy
     from rl.graph import open_graph
+    from rl.no_policy import NoPolicy
     from tools.images.store import ImageStore
     from tools.registry import load_tools
 

@@ -86,6 +86,7 @@ def test_our_schema_needs_no_adapter() -> None:
     question = Question(images=["a"], question="What?")
     assert adapter.to_input(question) == question
     assert adapter.to_answer({"answer": "x"}) == {"answer": "x"}
+    assert adapter.to_answer({}) == {"answer": None}
 
 
 def test_another_schema_needs_one() -> None:
