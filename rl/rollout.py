@@ -27,7 +27,7 @@ from rl.no_policy import ASKED_WITH, NoPolicy
 from rl.rewards.compose import score
 from rl.schedule import Job, played
 from rl.tasks.task import Task
-from rl.trajectories.check import TrainingRow, training_row
+from rl.trajectories.check import RefusedError, TrainingRow, training_row
 from rl.trajectories.origin import Origin
 from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
@@ -79,6 +79,11 @@ class RunParts:
         """The rows of an episode, checked; `own_from` as in `training_row`. Raises RefusedError."""
         told = cast("dict[str, Any]", state)
         ledgers = [Ledger.from_plain(each) for each in (told["ledger"], *told.get("further", ()))]
+        if (longest := max(map(len, ledgers))) > self.limits.context:
+            raise RefusedError(
+                f"Trajectory refused: a row has {longest} ids, expected at most episode.context={self.limits.context}: "
+                "does the graph take `limits`, or use the model that it is given?"
+            )
         idle = "spoken" in told and len(ledgers) == 1 and bool(ledgers[0].ids) and not ledgers[0].sampled
         return [training_row(each, self.encoder, self.store, own_from=own_from, idle=idle) for each in ledgers]
 

@@ -6,6 +6,7 @@ Every row's expected turns are written out by hand; the policy answers what it r
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -253,6 +254,13 @@ def test_a_graph_that_never_calls_the_policy_is_refused(ask: Ask, tmp_path: Path
     state, parts = ask(f"{tmp_path}/mute.py", looking)
     with pytest.raises(RefusedError, match="nothing in it was sampled"):
         parts.training_rows(state)
+
+
+def test_a_row_longer_than_the_trainer_takes_is_refused(ask: Ask) -> None:
+    state, parts = ask("verify", looking)
+    short = replace(parts, limits=Limits(context=len(state["ledger"]["ids"]) - 1))
+    with pytest.raises(RefusedError, match=r"a row has \d+ ids, expected at most episode.context=\d+"):
+        short.training_rows(state)
 
 
 def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Encoder) -> None:
