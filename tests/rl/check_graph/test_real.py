@@ -42,7 +42,7 @@ GRAPHS = {
     str(EXAMPLES / "second_try.py"): 1,
 }
 """Each with the images of a question."""
-SAMPLING = Sampling(temperature=1.0, min_p=0.01)
+SAMPLING = Sampling(temperature=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +74,14 @@ async def test_every_shape_is_exact(server: str, replay: Replay, tmp_path: Path,
     assert report.trained == report.calls >= 1
     assert all(row.mean < 1e-3 for row in report.rows)
 
-    broken = {**state, "ledger": {**state["ledger"], "ids": [*state["ledger"]["ids"]]}}
-    at = broken["ledger"]["sampled"][0][0] - 2
-    broken["ledger"]["ids"][at] = (broken["ledger"]["ids"][at] + 1) % 100  # one id of the context is another
-    assert not check_episode(1, broken, policy.completions, parts, replay).sound
+    ledger = state["ledger"]
+    off_by_one = {**ledger, "ids": [*ledger["ids"][1:], 0], "images": [[*each] for each in ledger["images"]]}
+    for each in off_by_one["images"]:
+        each[1] -= 1
+    unlike = {**ledger, "sampled": [[a, b, [-2.0] * (b - a), *rest] for a, b, _, *rest in ledger["sampled"]]}
+    for broken in (off_by_one, unlike):
+        report = check_episode(1, {**state, "ledger": broken}, policy.completions, parts, replay)
+        assert not report.sound and report.rows[0].faults
 
 
 @pytest.mark.slow
