@@ -24,7 +24,7 @@ from agent.ledger import Ledger
 from agent.policies.served import ContextFull
 from agent.prompt import ABSTAIN
 from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
-from graphs.adapters import MESSAGES, Adapter
+from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
 from graphs.state import entry
 from tools.images.store import ImageStore
@@ -50,7 +50,7 @@ class Asked:
     """Which calls of the policy train."""
 
     def __post_init__(self) -> None:
-        if self.graph.checkpointer is not None:
+        if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
             self._with_threads()
 
     async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
@@ -71,9 +71,11 @@ class Asked:
                 outcome = "too_many_turns"
             except ContextFull:
                 outcome = "context_full"
-            except _NeedsThreads:
+            except _NeedsThreads:  # the first pause of a graph that nobody knew to pause: the episode begins anew
                 self._with_threads()
-                return await self.ask(question, overrides, deadline_s)
+                state = await self.ask(question, overrides, deadline_s)
+                cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
+                return state
         return self._state(question, output, outcome, episode)
 
     def _with_threads(self) -> None:
@@ -152,16 +154,20 @@ def rows_of(episode: Episode, pick: Pick) -> dict[str, Any]:
         rows = [Row(replace(each.ledger, sampled=()), (), (*each.calls, *each.masked)) for each in idle]
     ledgers = [each.ledger.to_plain() for each in rows] or [Ledger().to_plain()]
     spoken = [[{"sample": call.sample, "node": call.node} for call in each.calls] for each in rows]
-    made = [
+    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken, "made": made_in(episode, pick)}
+
+
+def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
+    """The calls of the policy in an episode, which of them are to be trained, and the ids that were sampled."""
+    return [
         {
-            "sample": turn.call.sample,
-            "node": turn.call.node,
-            "picked": pick(turn.call),
-            "ids": turn.completion.token_ids,
+            "sample": each.call.sample,
+            "node": each.call.node,
+            "picked": pick(each.call),
+            "ids": each.completion.token_ids,
         }
-        for turn in episode.turns
+        for each in episode.turns
     ]
-    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken, "made": made}
 
 
 class _NeedsThreads(Exception):

@@ -169,6 +169,14 @@ def test_episodes_that_pause_at_once_do_not_mix(encoder: Encoder, gallery: Galle
         assert trained(state, encoder) == [[answer(f"{number} 0"), answer(f"{number} 1")]]
 
 
+def test_a_pause_that_nobody_foresaw_begins_the_episode_anew(ask: Ask, encoder: Encoder, tmp_path: Path) -> None:
+    text = (SHAPES / "person.py").read_text().replace("answer_interrupt", "somebody").replace('"fine"', '"yes"')
+    (tmp_path / "surprise.py").write_text(text)
+    state, _ = ask(f"{tmp_path}/surprise.py", lambda chat: answer("cystic"))
+    assert trained(state, encoder) == [[answer("cystic")]]
+    assert [each["picked"] for each in state["made"]] == [True, False]
+
+
 def test_by_default_a_person_approves_each_call(ask: Ask, encoder: Encoder) -> None:
     state, _ = ask(f"{SHAPES}/approval.py", looking)
     assert trained(state, encoder) == [[LOOK, answer("cystic")]]
