@@ -29,7 +29,7 @@ SMALL = (
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_map_over_tiles_trains_and_its_rows_are_exact(tmp_path: Path) -> None:
     """Eight episodes of five rows: forty, filled up to forty-eight, are three steps of the optimizer."""
     run = tmp_path / "run"
