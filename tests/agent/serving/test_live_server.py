@@ -28,6 +28,7 @@ from agent.serving.launch import ServerError, ServerOptions
 from agent.serving.record import find_server
 from agent.serving.server import VLLMServer
 from agent.serving.swap import SwapError, hot_swap
+from agent.serving.validation import validate
 from agent.serving.versions import RecordedVersions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -232,9 +233,13 @@ async def test_swaps_under_load_fail_no_request_and_give_no_stale_answer(
 
 
 async def test_abort_ends_running_requests_with_a_clear_error(
-    server: VLLMServer, checkpoints: dict[str, Checkpoint], right: dict[str, list[tuple[int, ...]]]
+    server: VLLMServer,
+    checkpoints: dict[str, Checkpoint],
+    right: dict[str, list[tuple[int, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await _ensure(server, checkpoints["a"])
+    running: list[asyncio.Task[None]] = []
     begun = [asyncio.Event() for _ in range(4)]
 
     async def read(policy: ServedPolicy, seed: int) -> None:
@@ -242,8 +247,19 @@ async def test_abort_ends_running_requests_with_a_clear_error(
             begun[seed].set()
 
     async with ServedPolicy(server.base_url, server.versions) as policy:
-        running = [asyncio.create_task(read(policy, seed)) for seed in range(4)]
-        await asyncio.gather(*(each.wait() for each in begun))
+
+        async def all_begun() -> None:
+            running.extend(asyncio.create_task(read(policy, seed)) for seed in range(4))
+            await asyncio.gather(*(each.wait() for each in begun))
+
+        loop = asyncio.get_running_loop()
+
+        def validated_then_busy(new: Checkpoint, old: Checkpoint) -> None:
+            """However long validation takes, the requests are under way at the pause."""
+            validate(new, old)
+            asyncio.run_coroutine_threadsafe(all_begun(), loop).result()
+
+        monkeypatch.setattr(swap, "validate", validated_then_busy)
         await hot_swap(server, checkpoints["b"], "abort")
         outcomes = await asyncio.gather(*running, return_exceptions=True)
     assert ["finish reason 'abort'" in str(outcome) for outcome in outcomes] == [True] * 4
