@@ -38,6 +38,9 @@ class Base(Section):
     teach: bool = False
     """Teach the embedded base first; it takes most of an hour on two cores."""
     steps: int = 4000
+    lessons: Literal["phantoms", "cells"] = "phantoms"
+    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/base/cells.py) in
+    the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
 
 
 class Episode(Section):
@@ -66,6 +69,8 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
+    tasks: Literal["phantoms", "own"] = "phantoms"
+    """What is demonstrated on: phantoms, or train questions of the run's own set (rl/tasks/demonstrator.py)."""
     trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""

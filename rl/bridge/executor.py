@@ -95,6 +95,7 @@ class AgentExecutor(AgentExecutorBase):
                 components,
                 reward,
                 attempt.seconds,
+                seed=self.run.config.seed,
                 origin=self.run.origin,
                 sample=len(samples),
                 own_from=episode.own_from,

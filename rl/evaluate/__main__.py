@@ -50,6 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     who.add_argument("--chat-url", help="address of an OpenAI-compatible service for openai:MODEL")
     what = parser.add_argument_group("what is asked")
     what.add_argument("--tasks", default="phantoms", help="task sets, by comma (default: %(default)s)")
+    what.add_argument("--root", type=Path, help="the folder with the sets' files (default: MEDVISTA_DATA's)")
     what.add_argument("--split", default=DEFAULTS.split)
     what.add_argument("--count", type=int, default=DEFAULTS.count, help="tasks of each set (default: %(default)s)")
     what.add_argument("--pairs", type=int, default=DEFAULTS.pairs, help="counterfactual pairs of each set, 0 for none")
@@ -138,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with (folder / ".at_work").open("w") as at_work:
             fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
             everybody = agree(folder, settings, subjects)
-            run = Evaluation(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url)
+            run = Evaluation(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url, asked.root)
             asyncio.run(run.all(everybody))
     except BlockingIOError:
         print(f"error: Got {asked.out}, in which another process is at work; wait for it.", file=sys.stderr)

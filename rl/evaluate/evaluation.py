@@ -40,6 +40,8 @@ class Evaluation:
     """For policies that bring none."""
     concurrency: int
     chat_url: str | None = None
+    root: Path | None = None
+    """The folder that holds the sets' files; None: where MEDVISTA_DATA says."""
 
     @property
     def images(self) -> ImageStore:
@@ -58,7 +60,8 @@ class Evaluation:
         path = self.folder / "tasks" / f"{Path(name).name}.jsonl"
         if not path.exists():
             one = self.settings
-            drawn = load(name, self.images, one.split, one.count, one.task_seed)
+            where = {} if self.root is None else {"root": self.root}
+            drawn = load(name, self.images, one.split, one.count, one.task_seed, **where)
             write_whole(path, "\n".join(json.dumps(task.to_plain()) for task in drawn).encode())
         return [Task.from_plain(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 

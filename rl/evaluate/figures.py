@@ -48,7 +48,7 @@ def called(episode: Trajectory) -> float:
 def summary(episodes: Episodes, sizes: Sizes) -> dict[str, Any]:
     """One policy's figures. `sizes`: (width, height) of the images by id."""
     asked = episodes.asked
-    sets = _grouped(asked, lambda each: set_of(each))
+    sets = _grouped(asked, set_of)
     samples = max(Counter(str(each.task["id"]) for each in asked).values(), default=0)
     return {
         "episodes": len(asked),
@@ -76,15 +76,24 @@ def summary(episodes: Episodes, sizes: Sizes) -> dict[str, Any]:
 
 
 def difference(first: Sequence[Trajectory], second: Sequence[Trajectory]) -> dict[str, Any]:
-    """`first` minus `second` in percentage points over the questions that both answered, paired, overall and by set."""
+    """`first` minus `second` in percentage points over the questions that both answered, paired: overall, by set and
+    by kind within it.
+    """
     score = {each: scores(episodes, right) for each, episodes in enumerate((first, second))}
-    pairs = {
-        name: paired(scores(part, right), score[1]) for name, part in _grouped(first, lambda each: set_of(each)).items()
-    }
+    pairs = {name: paired(scores(part, right), score[1]) for name, part in _grouped(first, set_of).items()}
     return {
         **_plain(clustered_mean(paired(score[0], score[1])).scaled(100)),
         "macro_over_sets": _plain(macro_mean(list(pairs.values())).scaled(100)),
-        "by_set": {name: _plain(clustered_mean(each).scaled(100)) for name, each in pairs.items()},
+        "by_set": {
+            name: {
+                **_plain(clustered_mean(pairs[name]).scaled(100)),
+                "by_kind": {
+                    kind: _plain(clustered_mean(paired(scores(each, right), score[1])).scaled(100))
+                    for kind, each in _kinds(part).items()
+                },
+            }
+            for name, part in _grouped(first, set_of).items()
+        },
     }
 
 

@@ -42,6 +42,7 @@ class Trajectory:
     reward: float
     seconds: float
     seed: int | None = None
+    """Of its sampling; of the whole run, where the engine draws all episodes from one random stream."""
     versions: list[str] = field(default_factory=list[str])
     """Policy versions that sampled it, in order."""
     own_from: int = 0
