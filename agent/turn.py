@@ -10,7 +10,9 @@ resume.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from agent.encoder import Encoder, EncodingError, Grid
 from agent.ledger import Ledger
@@ -60,6 +62,8 @@ class EpisodeState(Question):
     """What the sub-images that the answer rests on show: image id, number, tool, source id, box in source pixels, of a
     volume the section (plane, first, last). An image of several views has an entry for each, one of a plot none."""
     outcome: Outcome | None
+    versions: list[str]
+    """The policy's versions that sampled, each once, in order: two where its weights were swapped in the middle."""
 
 
 Update = dict[str, Any]
@@ -79,7 +83,8 @@ class Limits:
 class Overrides:
     """LangGraph run context: another policy or sampling for one run of a compiled graph."""
 
-    policy: Policy | None = None
+    policy: Any = None
+    """A `Policy`; None: the graph's. Not typed so, because LangGraph's server makes a JSON schema of this class."""
     sampling: Sampling | None = None
 
 
@@ -114,10 +119,12 @@ class Agent:
         overrides = overrides or Overrides()
         if _goes_on(state):
             ledger, transcript = Ledger.from_plain(state["ledger"]), state["transcript"]
+            versions = state.get("versions", [])
             update: Update = {"turns": state["turns"] + 1}
         else:
             asked = Message(role="user", text=state["question"], images=list(state["images"]))
             ledger, transcript = self.start(state), [asked]
+            versions = []
             update = {"turns": 1, "faults": 0, "calls": [], "answer": None, "evidence": [], "outcome": None}
         sampling = overrides.sampling or self.sampling
         room = min(self.limits.turn_tokens, self.limits.context - len(ledger))
@@ -127,7 +134,12 @@ class Agent:
             replace(sampling, max_tokens=room, banned=self.encoder.banned),
         )
         said = Message(role="policy", text=self.encoder.decode_turn(completion.token_ids), images=[])
-        return {**update, "ledger": ledger.sample(completion).to_plain(), "transcript": [*transcript, said]}
+        return {
+            **update,
+            "ledger": ledger.sample(completion).to_plain(),
+            "transcript": [*transcript, said],
+            "versions": list(dict.fromkeys([*versions, *completion.versions])),
+        }
 
     def select_tool(self, state: EpisodeState) -> Update:
         """Reads the turn: calls to run, an answer, or what was wrong with it."""
@@ -145,15 +157,8 @@ class Agent:
         calls = [ToolCall.model_validate(call) for call in state["pending"]]
         spent = Counter(call["call"]["name"] for call in state["calls"] if call["status"] != "retry")
         results = await self.toolbox.run(calls, state["images"], self.store, spent)
-        return {"results": [self._showable(each).model_dump(mode="json") for each in results], "pending": []}
-
-    def _showable(self, result: ToolResult) -> ToolResult:
-        """The result; a failed one without images where the policy's image processor refuses their shape."""
-        try:
-            self._look(result.images)
-        except EncodingError as error:
-            return result.model_copy(update={"status": "failed", "text": str(error), "images": ()})
-        return result
+        shown = [showable(each, self.encoder, self.store) for each in results]
+        return {"results": [each.model_dump(mode="json") for each in shown], "pending": []}
 
     def integrate(self, state: EpisodeState) -> Update:
         """Adds text and sub-images to the ledger, whole or not at all."""
@@ -186,6 +191,16 @@ class Agent:
             "evidence": cited(state["images"], state["calls"], self.store),
             "outcome": "abstained" if abstains else "answered",
         }
+
+
+def showable(result: ToolResult, encoder: Encoder, store: ImageStore) -> ToolResult:
+    """The result; a failed one without images where the policy's image processor refuses their shape."""
+    try:
+        for image in result.images:
+            encoder.grid(store.get(image))
+    except EncodingError as error:
+        return result.model_copy(update={"status": "failed", "text": str(error), "images": ()})
+    return result
 
 
 def cited(images: Sequence[str], calls: Sequence[Mapping[str, Any]], store: ImageStore) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 - A step: the reasoning graph on a script, less the script's own time, over a plain `StateGraph` of the
   same shape whose nodes return a constant. LangGraph's prebuilt tool loop stands beside it.
-- A checkpoint: bytes that an SQLite checkpointer writes in an episode of eight images, images included, over the bytes
+- A checkpoint: bytes of an application's SQLite file after an episode of eight images, images included, over the bytes
   of these images once.
 - Four tools of 100 ms called in one turn, over 100 ms.
 - Token bookkeeping of 128 turns, over tokenising the whole chat anew at every turn; and over the time in which a server
@@ -24,7 +24,6 @@ import numpy as np
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from PIL.Image import Image
@@ -39,6 +38,7 @@ from agent.turn import Limits
 from benchmarks import finding
 from graphs.checkpoint import default_folder
 from graphs.reasoning import build, recursion_limit
+from graphs.threads import open_threads
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
@@ -181,7 +181,7 @@ async def checkpoint_bytes(encoder: Encoder, side: int, view: int) -> tuple[int,
         store, file = ImageStore(Path(work) / "images"), Path(work) / "checkpoints.sqlite"
         policy = ScriptedPolicy(turns, encoder)
         config = RunnableConfig(configurable={"thread_id": "1"}, **recursion_limit(limits))
-        async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
+        async with open_threads(file) as saver:
             graph: Any = build(
                 policy, load_tools(["zoom_in"]), encoder=encoder, store=store, limits=limits, checkpointer=saver
             )

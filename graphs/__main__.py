@@ -1,4 +1,5 @@
-"""`python -m graphs ask IMAGE... --question "..."`, `list`, `draw GRAPH`. Research use only, not a medical device.
+"""`python -m graphs ask IMAGE... --question "..."`, `swap FOLDER`, `list`, `draw GRAPH`. Research use only, not a
+medical device.
 
 Exit status: 0 answered (or abstained), 1 the episode ended without an answer, 2 it could not be asked: the message says
 what was got, what was expected and how to mend it.
@@ -14,8 +15,9 @@ from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.serving.checkpoint import CheckpointError
 from agent.serving.launch import ServerError
+from agent.serving.swap import SwapError
 from agent.turn import ContextTooSmall
-from graphs import ask, catalogue, picture
+from graphs import ask, catalogue, connection, picture
 from tools.errors import ImageError
 
 REFUSED = 2
@@ -27,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     asking = commands.add_parser("ask", help="a question about images", description=ask.__doc__, epilog=ask.NOTICE)
     ask.add_arguments(asking)
+    swapping = commands.add_parser("swap", help="exchange the weights of the server that questions are put to")
+    swapping.add_argument("checkpoint", type=Path, metavar="FOLDER", help="a published version, runs/*/checkpoints/*")
     commands.add_parser("list", help="the graphs there are")
     drawing = commands.add_parser("draw", help="a graph as Mermaid text, or as a picture")
     drawing.add_argument("graph", choices=list(catalogue.graphs()))
@@ -41,11 +45,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(catalogue.draw(module) if arguments.png is None else picture.write(module, arguments.png))
         return 0
     try:
+        if arguments.command == "swap":
+            done = connection.swap(arguments.checkpoint)
+            print(f"{done.previous} -> {done.version}: nothing was sampled for {done.seconds:.2f} s.")
+            return 0
         return ask.run(arguments, asking.error)
     except (
         ImageError,
         CheckpointError,
         ServerError,
+        SwapError,
         PolicyError,
         EncodingError,
         LedgerError,

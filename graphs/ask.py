@@ -1,4 +1,4 @@
-"""One question about one or several images, put to the reasoning graph: `python -m graphs ask`.
+"""One question about one or several images, put to a graph: `python -m graphs ask`.
 
 Everything that a person may have got wrong (a file, a folder, a tool's name) is found before a server is started.
 """
@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from agent.encoder import Encoder
 from agent.turn import EpisodeState, Limits, Question
+from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import connect, disconnect
-from graphs.reasoning import ReasoningGraph, build
 from graphs.telling import NOTICE, as_json, printable, tell, tell_answer
 from tools.errors import ImageError
 from tools.images.load import load_image
@@ -23,7 +23,7 @@ from tools.registry import load_tools
 
 DEFAULT_TOOLS = "zoom_in,measure_distance"
 """What the embedded policy was taught to call."""
-Stream = Callable[..., AsyncIterator[dict[str, dict[str, Any]]]]
+Stream = Callable[..., AsyncIterator[tuple[tuple[str, ...], str, dict[str, Any]]]]
 IMAGES = RUNS / "ask" / "images"
 
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--question", help="what to ask about the images")
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="default: the version published last")
+    parser.add_argument("--graph", choices=list(catalogue.graphs()), default="reasoning", help="default: %(default)s")
     parser.add_argument("--tools", default=DEFAULT_TOOLS, help="names or families (default: %(default)s)")
     parser.add_argument("--no-tools", dest="tools", action="store_const", const="", help="let the policy only look")
     parser.add_argument("--spacing", nargs=2, type=float, metavar=("ROW", "COL"), help="mm from pixel to pixel")
@@ -74,7 +75,8 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
         say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
         encoder = Encoder.from_checkpoint(connection.folder)
         limits = Limits(turns=arguments.turns, context=arguments.context)
-        graph = build(connection.policy, tools, encoder=encoder, store=store, limits=limits)
+        module = catalogue.graphs()[arguments.graph]
+        graph = catalogue.compiled(module, connection.policy, tools, encoder=encoder, store=store, limits=limits)
         state = asyncio.run(follow(graph, question, store, say))
     finally:
         if arguments.stop_server:
@@ -95,19 +97,19 @@ def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageSto
     return ids
 
 
-async def follow(
-    graph: ReasoningGraph, question: Question, store: ImageStore, say: Callable[[str], None]
-) -> EpisodeState:
+async def follow(graph: Any, question: Question, store: ImageStore, say: Callable[[str], None]) -> EpisodeState:
     """Runs an episode and says each turn as it happens; the final state.
 
     Raises PolicyError where the policy is lost.
     """
     state: dict[str, Any] = {}
-    stream = cast(Stream, graph.astream)  # pyright: ignore[reportUnknownMemberType]
-    async for update in stream(question, stream_mode="updates"):
-        for node, change in update.items():
-            state |= change
-            if (told := tell(node, change, store)) is not None:
+    stream = cast(Stream, graph.astream)
+    async for inside, mode, item in stream(question, stream_mode=["updates", "values"], subgraphs=True):
+        if mode == "values":
+            state |= {} if inside else item
+            continue
+        for node, change in item.items():
+            if isinstance(change, dict) and (told := tell(node, cast("dict[str, Any]", change), store)) is not None:
                 say(told)
     return cast(EpisodeState, {**question, **state})
 

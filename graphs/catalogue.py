@@ -1,11 +1,23 @@
-"""Which graphs there are, and what each looks like. A graph is a module of this package that defines `build`."""
+"""Which graphs there are, how each is built, and what it looks like.
+
+A graph is a module of this package that defines `build`, as graphs/reasoning.py does, or `factory(policy_model,
+tools)`, which is given a chat model and returns a compiled graph.
+"""
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from langchain_core.tools import BaseTool
+
+from agent.encoder import Encoder
+from agent.policies.policy import Policy
+from agent.turn import Limits
+from graphs.model import chat_model
+from graphs.reasoning import Checkpointer
 from tools.images.store import ImageStore
 
 
@@ -13,12 +25,32 @@ def graphs() -> dict[str, ModuleType]:
     """The graphs' modules by name, sorted."""
     found = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
     modules = {name: importlib.import_module(f"graphs.{name}") for name in found if not name.startswith("_")}
-    return {name: module for name, module in modules.items() if _defines_build(module)}
+    return {
+        name: module for name, module in modules.items() if _defines(module, "build") or _defines(module, "factory")
+    }
 
 
-def _defines_build(module: ModuleType) -> bool:
-    """Whether `build` is the module's own, not one that it imports."""
-    return getattr(getattr(module, "build", None), "__module__", None) == module.__name__
+def _defines(module: ModuleType, name: str) -> bool:
+    """Whether a function is the module's own, not one that it imports."""
+    return getattr(getattr(module, name, None), "__module__", None) == module.__name__
+
+
+def compiled(
+    module: ModuleType,
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    checkpointer: Checkpointer = None,
+) -> Any:
+    """A module's graph, by its `build`, or by its `factory` and the chat model of these parts."""
+    if _defines(module, "build"):
+        parts: dict[str, Any] = {"encoder": encoder, "store": store, "limits": limits, "checkpointer": checkpointer}
+        return module.build(policy, tools, **parts)
+    graph = module.factory(chat_model(policy, encoder, store, limits, None), tools)
+    return graph.copy({"checkpointer": checkpointer})
 
 
 def summary(module: ModuleType) -> str:
@@ -32,9 +64,20 @@ def draw(module: ModuleType) -> str:
 
 
 def drawable(module: ModuleType) -> Any:
-    """LangGraph's drawable form of the graph. Nothing is run, so it is built with nobody in it."""
+    """LangGraph's drawable form of the graph."""
+    return empty(module).get_graph()
+
+
+def empty(module: ModuleType) -> Any:
+    """The graph with nobody in it, to be looked at and not run."""
     nobody = cast(Any, None)
-    factory = getattr(module, "factory", None)
-    if factory is not None:
-        return factory(nobody, ()).get_graph()
-    return module.build(nobody, (), encoder=nobody, store=ImageStore(".")).get_graph()
+    if _defines(module, "factory"):
+        return module.factory(_Nobody(), ())
+    return module.build(nobody, (), encoder=nobody, store=ImageStore("."))
+
+
+class _Nobody:
+    """In a chat model's place while a graph is drawn."""
+
+    store = None
+    family = None

@@ -5,14 +5,17 @@ itself when it has answered nothing for half an hour. There is one at a time: a 
 it. Its record is ours alone, so a training run's server is never touched.
 """
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.policies.served import ServedPolicy
+from agent.serving.attached import attached
 from agent.serving.launch import ServerOptions
-from agent.serving.record import ServerRecord, find_server
+from agent.serving.record import ServerRecord, find_server, is_alive, read_record
 from agent.serving.server import VLLMServer, stop_recorded
-from agent.serving.versions import LiveVersions, RecordedVersions
+from agent.serving.swap import SwapResult, hot_swap
+from agent.serving.versions import AskedVersions, RecordedVersions
 from graphs.checkpoint import RUNS, default_folder, open_checkpoint
 
 RECORD = RUNS / "ask" / "server.json"
@@ -26,17 +29,24 @@ class Connection:
 
     policy: ServedPolicy
     folder: Path
+    ours: bool
+    """Whether the server is ours, and ends by itself when it is idle for long."""
+
+    def is_alive(self) -> bool:
+        """Whether the server may still be there: ours if its process lives, another's as far as is known."""
+        record = read_record(RECORD) if self.ours else None
+        return not self.ours or (record is not None and record.base_url == self.policy.base_url and is_alive(record))
 
 
 def connect(folder: Path | None, url: str | None, context: int) -> Connection:
     """The policy of the checkpoint in `folder` (None: the default one).
 
-    `url` names a server that runs already and holds this checkpoint; else ours is reused or started, with room for
-    `context` ids. Raises CheckpointError, or ServerError where none can be started.
+    `url` names a server that runs already and holds this checkpoint, or was swapped from it; else ours is reused or
+    started, with room for `context` ids. Raises CheckpointError, or ServerError where none can be started.
     """
     checkpoint = open_checkpoint(folder or default_folder())
     if url is not None:
-        return Connection(ServedPolicy(url, LiveVersions(checkpoint.version)), checkpoint.folder)
+        return Connection(ServedPolicy(url, AskedVersions(checkpoint.version)), checkpoint.folder, ours=False)
     running = find_server(RECORD)
     if running is not None and Path(running.checkpoint) != checkpoint.folder.resolve():
         stop_recorded(running)
@@ -47,7 +57,17 @@ def connect(folder: Path | None, url: str | None, context: int) -> Connection:
         options = ServerOptions(max_model_len=context)
         server = VLLMServer(checkpoint, options, log=LOG, record=RECORD, keep_running_s=KEEP_RUNNING_S)
         address = server.start().base_url
-    return Connection(ServedPolicy(address, RecordedVersions(RECORD)), checkpoint.folder)
+    return Connection(ServedPolicy(address, RecordedVersions(RECORD)), checkpoint.folder, ours=True)
+
+
+def swap(folder: Path) -> SwapResult:
+    """Hot-swaps our running server to the checkpoint in `folder`; whoever asks it meanwhile goes on.
+
+    Raises CheckpointError for one that may not be loaded, ServerError where none runs, SwapError where it failed.
+    """
+    new = open_checkpoint(folder)
+    with attached(RECORD, open_checkpoint) as server:
+        return asyncio.run(hot_swap(server, new))
 
 
 def disconnect() -> ServerRecord | None:

@@ -1,9 +1,10 @@
 """What a reader found, as another reader is told it: what it looked at, what its tools said, what it answered."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage
+from typing_extensions import TypedDict
 
 from agent.chat_model.pictures import image_block
 from agent.chat_model.reply import FAULT
@@ -19,6 +20,8 @@ class Finding(TypedDict):
     calls: list[dict[str, Any]]
     turns: int
     faults: int
+    versions: list[str]
+    """The policy's versions that sampled."""
 
 
 def found(reader: str, messages: Sequence[AnyMessage], calls: Sequence[Mapping[str, Any]]) -> Finding:
@@ -26,12 +29,17 @@ def found(reader: str, messages: Sequence[AnyMessage], calls: Sequence[Mapping[s
     spoke = [message for message in messages if isinstance(message, AIMessage)]
     return Finding(
         reader=reader,
-        answer=spoke[-1].text.strip() if not spoke[-1].tool_calls else "",
+        answer=_answer(messages[-1]),
         images=[image for call in calls for image in call["images"]],
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
+        versions=[each for message in spoke for each in message.response_metadata.get("versions", ())],
     )
+
+
+def _answer(last: AnyMessage) -> str:
+    return last.text.strip() if isinstance(last, AIMessage) and not last.tool_calls else ""
 
 
 def blocks(finding: Finding) -> list[dict[str, Any]]:

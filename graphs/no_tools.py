@@ -10,6 +10,7 @@ from agent.chat_model.model import PolicyChatModel
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits, Question
+from graphs.asking import ask
 from graphs.model import chat_model
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, ended, shown
@@ -22,8 +23,7 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpoin
 
     async def answer(state: Question) -> Answered:
         asked = shown(state["images"], state["question"])
-        said = await model.ainvoke([asked])
-        return ended(state, [asked, said], [], state["images"], model.store)
+        return ended(state, [asked, *await ask(model, [asked])], [], state["images"], model.store)
 
     graph: Any = StateGraph(Answered, input_schema=Question)
     graph.add_node(answer)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
@@ -17,6 +18,8 @@ from langgraph.runtime import Runtime
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Agent, EpisodeState, Limits, Overrides, Question, Update
+from graphs import progress
+from graphs.heard import heard
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
@@ -50,13 +53,20 @@ def at_once(step: Callable[[EpisodeState], Result]) -> Callable[[EpisodeState], 
 def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> ReasoningGraph:
     """The graph over an agent's nodes."""
 
-    async def reason(state: EpisodeState, runtime: Runtime[Overrides]) -> Update:
-        return await agent.reason(state, runtime.context)
+    async def reason(state: EpisodeState, runtime: Runtime[Overrides], config: RunnableConfig) -> Update:
+        update = await agent.reason(state, heard(agent, runtime.context, state["question"], config))
+        progress.spoke(update["ledger"]["sampled"][-1][3], runtime.stream_writer)
+        return update
+
+    async def execute(state: EpisodeState, runtime: Runtime[Overrides]) -> Update:
+        update = await agent.execute(state)
+        progress.looked(update["results"], runtime.stream_writer)
+        return update
 
     graph: Any = StateGraph(EpisodeState, context_schema=Overrides, input_schema=Question)
     graph.add_node("reason", reason)
     graph.add_node("select_tool", at_once(agent.select_tool))
-    graph.add_node("execute", agent.execute)
+    graph.add_node("execute", execute)
     graph.add_node("integrate", at_once(agent.integrate))
     graph.add_node("answer", at_once(agent.answer))
     graph.add_edge(START, "reason")

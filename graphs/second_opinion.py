@@ -18,11 +18,12 @@ from agent.chat_model.pictures import image_block
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits, Question
+from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
 from graphs.model import chat_model
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, Update, ended, shown
+from graphs.state import Answered, Graph, Update, ended, shown, with_readings
 from tools.images.store import ImageStore
 
 READERS = {"first": "You are the first reader.", "second": "You are the second reader: look for what another may miss."}
@@ -65,12 +66,9 @@ def factory(
         asked = shown([], state["question"])
         content: list[Any] = [*shown_blocks, *asked.content]  # pyright: ignore[reportUnknownMemberType]
         messages: list[AnyMessage] = [SystemMessage(ADJUDICATE), asked.model_copy(update={"content": content})]
-        messages.append(await model.ainvoke(messages))
+        messages += await ask(model, messages)
         calls = [call for each in readings for call in each["calls"]]
-        output = ended(state, messages, calls, seen, model.store)
-        output["turns"] += sum(each["turns"] for each in readings)
-        output["faults"] += sum(each["faults"] for each in readings)
-        return output
+        return with_readings(ended(state, messages, calls, seen, model.store), readings)
 
     graph: Any = StateGraph(Opinions, input_schema=Question)
     graph.add_node(opinion)

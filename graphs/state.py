@@ -12,9 +12,10 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
-from agent.chat_model.said import said
+from agent.chat_model.said import THOUGHT, arguments_text, said
 from agent.prompt import ABSTAIN
 from agent.turn import Message, Outcome, Question, cited
+from graphs.findings import Finding
 from tools.images.store import ImageStore
 
 Update = dict[str, Any]
@@ -34,6 +35,8 @@ class Answered(Question):
     """How often the policy spoke."""
     faults: int
     """Turns with a call that could not be read."""
+    versions: list[str]
+    """The policy's versions that sampled, each once, in order."""
 
 
 Graph = CompiledStateGraph[Any, None, Question, Any]
@@ -51,14 +54,18 @@ def ended(
     images: Sequence[str],
     store: ImageStore,
 ) -> Answered:
-    """The output: `messages` end with the policy's last turn, `images` are all that it saw."""
+    """The output: `messages` end with the policy's last turn, or before it where that had no room in the context.
+
+    `images` are all that it saw.
+    """
     last = messages[-1]
     text = last.text.strip() if isinstance(last, AIMessage) else ""
     abstains = text.rstrip(".").lower() == ABSTAIN
     answered = (
         bool(text) and isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
     )
-    outcome: Outcome = "too_many_turns" if not answered else "abstained" if abstains else "answered"
+    unanswered: Outcome = "too_many_turns" if isinstance(last, AIMessage) else "context_full"
+    outcome: Outcome = unanswered if not answered else "abstained" if abstains else "answered"
     pictures = Pictures(store)
     spoke = [message for message in messages if isinstance(message, AIMessage)]
     return Answered(
@@ -67,16 +74,39 @@ def ended(
         answer=text if outcome == "answered" else None,
         evidence=cited(images, calls, store) if answered else [],
         outcome=outcome,
-        transcript=[_entry(message, pictures) for message in messages],
+        transcript=[entry(message, pictures) for message in messages],
         calls=[dict(call) for call in calls],
         turns=len(spoke),
         faults=sum(FAULT in message.response_metadata for message in spoke),
+        versions=versions_of(spoke),
     )
 
 
-def _entry(message: AnyMessage, pictures: Pictures) -> Message:
+def versions_of(messages: Sequence[AnyMessage]) -> list[str]:
+    """The policy's versions that sampled these messages, each once, in order."""
+    return list(dict.fromkeys(each for message in messages for each in message.response_metadata.get("versions", ())))
+
+
+def with_readings(output: Answered, readings: Sequence[Finding]) -> Answered:
+    """The output of a graph whose answer rests on readings that were done before: theirs is counted too."""
+    output["turns"] += sum(each["turns"] for each in readings)
+    output["faults"] += sum(each["faults"] for each in readings)
+    spoke = [version for each in readings for version in each["versions"]]
+    output["versions"] = list(dict.fromkeys([*spoke, *output["versions"]]))
+    return output
+
+
+def written(message: AIMessage) -> str:
+    """A turn of the policy as a transcript shows it."""
+    calls = "".join(
+        f"<tool_call>{call['name']} {arguments_text(call['args'])}</tool_call>" for call in message.tool_calls
+    )
+    return f"<think>{message.additional_kwargs.get(THOUGHT, '')}</think>{message.text}{calls}"
+
+
+def entry(message: AnyMessage, pictures: Pictures) -> Message:
+    """A message as an entry of a transcript."""
+    if isinstance(message, AIMessage):
+        return Message(role="policy", text=written(message), images=[])
     content = said(message, pictures)
-    role = {"assistant": "policy", "tool": "tools"}.get(content.role, "user")
-    calls = "".join(f"<tool_call>{call.name} {call.arguments}</tool_call>" for call in content.calls)
-    text = f"<think>{content.thought}</think>{content.text}{calls}" if content.role == "assistant" else content.text
-    return Message(role=role, text=text, images=list(content.images))  # pyright: ignore[reportArgumentType]
+    return Message(role="tools" if content.role == "tool" else "user", text=content.text, images=list(content.images))

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.prompt import ABSTAIN, IMAGE
 from agent.turn import EpisodeState, Message
+from graphs.state import written
 from tools.images.panel import Section
 from tools.images.store import ImageStore
 
@@ -35,6 +36,11 @@ def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
     """What a node's update tells a reader; None where it tells nothing new."""
     if node == "reason":
         return printable(f"Turn {update['turns']}: {update['transcript'][-1]['text']}")
+    if node == "read" and update["messages"]:
+        return printable(f"Turn: {written(update['messages'][-1])}")
+    if node == "look":
+        shown = [[*(str(store.path(image)) for image in call["images"]), call["text"]] for call in update["calls"]]
+        return "\n".join(f"  {line}" for line in printable("\n".join(map(" ".join, shown))).splitlines())
     if node == "integrate" and "transcript" in update:
         lines = printable(with_files(update["transcript"][-1], store)).splitlines()
         return "\n".join(f"  {line}" for line in lines)
@@ -59,7 +65,6 @@ def tell_answer(state: EpisodeState, store: ImageStore) -> str:
 
 def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
     """The finished episode for a program: `answer`, `outcome`, `evidence`, `transcript`, `versions`, `notice`."""
-    versions = [version for turn in state["ledger"]["sampled"] for version in turn[3]]
     turns = [
         {**message, "files": [str(store.path(image)) for image in message["images"]]} for message in state["transcript"]
     ]
@@ -69,6 +74,6 @@ def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
         "outcome": state["outcome"],
         "evidence": [{**item, "file": str(store.path(item["image"]))} for item in state["evidence"]],
         "transcript": turns,
-        "versions": list(dict.fromkeys(versions)),
+        "versions": state["versions"],
         "notice": NOTICE,
     }

@@ -5,6 +5,7 @@ The second look goes on in the same conversation, so the policy sees its own cha
 region is checked against the whole image.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -53,7 +54,7 @@ def factory(
         first = state["first"]
         if first["outcome"] != "answered":
             return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
-        again = model.store.put(region(first, model.store))
+        again = await asyncio.to_thread(lambda: model.store.put(region(first, model.store)))
         asked = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
         done = await reading([*state["messages"], asked])
         seen = [*first["images"], again, *(image for call in done["calls"] for image in call["images"])]

@@ -16,6 +16,8 @@ from rl.rewards.presets import weights_of
 ROOT = Path(__file__).resolve().parent.parent
 LAPTOP = ROOT / "configs" / "laptop.yaml"
 EIGHT_GPUS = ROOT / "configs" / "medvista-8b.yaml"
+REASONING = "reasoning"
+"""The graph that is trained where no other is named."""
 
 
 class ConfigError(ValueError):
@@ -89,6 +91,15 @@ class Regrounding(Section):
     alternatives: int = Field(default=10, ge=2, le=20)
 
 
+class TrainedCalls(Section):
+    """Which of a graph's calls of the policy train; with neither, all that no grammar held (docs/graphs.md)."""
+
+    nodes: tuple[str, ...] = ()
+    """Calls made in these nodes, wherever in nested graphs they lie."""
+    tags: tuple[str, ...] = ()
+    """Calls whose config bears one of these tags."""
+
+
 Rewards = Annotated[
     dict[str, float], BeforeValidator(lambda value: weights_of(value) if isinstance(value, str) else value)
 ]
@@ -108,6 +119,7 @@ class Rl(Section):
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
     regrounding: Regrounding = Regrounding()
+    trained_calls: TrainedCalls = TrainedCalls()
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
     openrlhf: dict[str, Any] = {}
@@ -135,6 +147,8 @@ class Config(Section):
     name: str
     seed: int = 0
     device: Literal["cpu", "gpu"] = "cpu"
+    graph: str = REASONING
+    """What samples: a name that `python -m graphs list` tells, `module:factory` or `path/file.py:factory`."""
     base: Base = Base()
     episode: Episode = Episode()
     tasks: Tasks = Tasks()

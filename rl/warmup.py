@@ -86,7 +86,7 @@ async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
     """Training rows of sound trajectories. Raises RefusedError for the others."""
-    ledgers = (Ledger.from_plain(trajectory.ledger) for trajectory in trajectories)
+    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.ledgers)
     return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
 
 

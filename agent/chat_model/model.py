@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
+from langchain_core.utils import from_env
 from langchain_core.utils.function_calling import convert_to_json_schema
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
@@ -36,6 +37,7 @@ from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.structured import parsed
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ContextFull
+from agent.policies.streaming import streamed
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
@@ -44,6 +46,8 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 KNOWN_OPTIONS = {*SAMPLING_OPTIONS, "tools", "tool_choice", "response_format", "parallel_tool_calls"}
 HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", "stream_usage"}
 """What LangChain itself passes along, and nothing depends on here."""
+END_OF_CALL = "</tool_call>"
+"""Where a policy that may make one call only is stopped; every family ends a call so."""
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
@@ -66,7 +70,7 @@ class PolicyChatModel(BaseChatModel):
 
     From parts: `PolicyChatModel(policy=..., family=family_of(processor), store=ImageStore(...))`. From names:
     `PolicyChatModel(checkpoint="folder", base_url="http://127.0.0.1:8000", images="folder")`, a vLLM server that
-    holds the checkpoint.
+    holds the checkpoint; where they are left out, MEDVISTA_CHECKPOINT and MEDVISTA_SERVER name them.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
@@ -77,8 +81,8 @@ class PolicyChatModel(BaseChatModel):
     """A `Family`; None: that of the checkpoint."""
     store: Any = Field(default=None, exclude=True, repr=False)
     """An `ImageStore`; None: in the folder `images`."""
-    checkpoint: str | None = None
-    base_url: str | None = None
+    checkpoint: str | None = Field(default_factory=from_env("MEDVISTA_CHECKPOINT", default=None))
+    base_url: str | None = Field(default_factory=from_env("MEDVISTA_SERVER", default=None))
     images: str | None = None
     """A folder; None: a temporary one, gone with the model."""
     model_name: str = Field(default="policy", alias="model")
@@ -127,6 +131,11 @@ class PolicyChatModel(BaseChatModel):
         if stops := stop or self.stop_sequences:
             params["ls_stop"] = stops
         return params
+
+    @property
+    def version(self) -> str | None:
+        """The policy's version that samples now; None where the policy cannot say."""
+        return getattr(self.policy, "version", None)
 
     # what a caller asks for
 
@@ -185,24 +194,24 @@ class PolicyChatModel(BaseChatModel):
             raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
         choice = options.get("tool_choice")
         tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
-        sayings = episode.sayings
+        sayings, known = episode.sayings, self._pictures  # once: pydantic looks a private attribute up for long
         history = [
-            (sayings.of(message, self._pictures), sample_of(message) if isinstance(message, AIMessage) else None)
+            (sayings.of(message, known), sample_of(message) if isinstance(message, AIMessage) else None)
             for message in messages
         ]
         at = episode.locate(history, family, tools, store.get)
         ids, images = episode.prompt(at)
         stops = tuple(stop or self.stop_sequences or ())
-        held = structure(
-            family, tools, choice, options.get("response_format"), options.get("parallel_tool_calls", True)
-        )
+        parallel = options.get("parallel_tool_calls", True)
+        held = structure(family, tools, choice, options.get("response_format"), parallel)
+        one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
             self._sampling(episode, options, self.context - at.length),
             banned=family.encoder.banned,
-            stop=stops,
+            stop=(*stops, *one_call),
             structure=held,
         )
-        call = _call(manager, held is not None)
+        call = _call(manager, held is not None, _differs(options, episode.sampling))
         pictures = [store.get(image).display() for image in images]
         return Request(episode, at, policy, ids, pictures, sampling, stops, call)
 
@@ -225,17 +234,21 @@ class PolicyChatModel(BaseChatModel):
         request.episode.record(request.at, completion, said(message, self._pictures), request.call)
         return message
 
+    def _reply(self, request: Request) -> Reply:
+        family = cast(Family, self.family)
+        return Reply(request.call.sample, family.encoder, family.reader(), request.stops)
+
     async def _answer(self, request: Request) -> ChatResult:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)
-        reply = Reply(request.call.sample, self.family, request.stops)
+        reply = self._reply(request)
         message = self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
-        reply = Reply(request.call.sample, self.family, request.stops)
+        reply = self._reply(request)
         chunks: list[AIMessageChunk] = []
         given = 0
-        async for item in _streamed(request):
+        async for item in streamed(request.policy, request.ids, request.images, request.sampling):
             if isinstance(item, Completion):
                 self._done(request, item, reply, chunks)
             else:
@@ -289,19 +302,15 @@ class PolicyChatModel(BaseChatModel):
             yield chunk
 
 
-async def _streamed(request: Request) -> AsyncIterator[Sequence[int] | Completion]:
-    """Sampled ids as they come and at last the completion, from a policy that streams or one that does not."""
-    stream = getattr(request.policy, "stream", None)
-    if stream is not None:
-        async for item in stream(request.ids, request.images, request.sampling):
-            yield item
-        return
-    completion = await request.policy.generate(request.ids, request.images, request.sampling)
-    yield completion.token_ids
-    yield completion
+def _differs(options: Mapping[str, Any], sampling: Sampling | None) -> bool:
+    """Whether a call asks for another distribution than its episode's."""
+    names = ("temperature", "top_p", "min_p")
+    return sampling is not None and any(options.get(name) not in (None, getattr(sampling, name)) for name in names)
 
 
-def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool) -> PolicyCall:
+def _call(
+    manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool, own_sampling: bool
+) -> PolicyCall:
     """Who calls, as LangGraph and the caller's config say."""
     metadata = manager.metadata if manager is not None else {}
     levels = str(metadata.get("langgraph_checkpoint_ns", "")).split("|")
@@ -311,4 +320,5 @@ def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | No
         tags=tuple(manager.tags) if manager is not None else (),
         namespace="|".join(level.partition(":")[0] for level in levels),
         guided=guided,
+        own_sampling=own_sampling,
     )

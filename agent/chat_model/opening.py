@@ -15,12 +15,12 @@ def family_in(folder: Path) -> Family:
 
 
 def served_at(url: str, checkpoint: Path | None, model: str) -> Policy:
-    """The policy of a vLLM server; its version is that of the checkpoint, else the name of its folder."""
+    """The policy of a vLLM server; its first version is the checkpoint's, or its folder's name, until it is swapped."""
     from agent.policies.served import ServedPolicy
     from agent.serving.checkpoint import MANIFEST, load
-    from agent.serving.versions import LiveVersions
+    from agent.serving.versions import AskedVersions
 
     version = model
     if checkpoint is not None:
         version = load(checkpoint).version if (checkpoint / MANIFEST).exists() else checkpoint.resolve().name
-    return ServedPolicy(url, LiveVersions(version), model=model)
+    return ServedPolicy(url, AskedVersions(version), model=model)

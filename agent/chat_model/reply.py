@@ -12,9 +12,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
-from agent.chat_model.families.family import Family
 from agent.chat_model.reading import Piece, Reader, Until
 from agent.chat_model.said import SAMPLE, THOUGHT
+from agent.encoder import Encoder
 from agent.policies.policy import Completion
 from tools.calls import ToolCall
 
@@ -29,10 +29,10 @@ UNREADABLE = (
 class Reply:
     """One turn as it comes: ids in, pieces of a message out."""
 
-    def __init__(self, sample: str, family: Family, stops: Sequence[str]) -> None:
+    def __init__(self, sample: str, encoder: Encoder, reader: Reader, stops: Sequence[str] = ()) -> None:
         self.sample = sample
-        self._family = family
-        self._reader: Reader = family.reader()
+        self._encoder = encoder
+        self._reader = reader
         self._until = Until(stops)
         self._ids: list[int] = []
         self._decoded = ""
@@ -42,7 +42,7 @@ class Reply:
     def feed(self, ids: Sequence[int]) -> Iterator[AIMessageChunk]:
         """Chunks of what is certain with these ids."""
         self._ids += ids
-        text = self._family.encoder.decode_turn(self._ids)
+        text = self._encoder.decode_turn(self._ids)
         if text.endswith("\ufffd") or not text.startswith(self._decoded):
             return  # half a character, or one that its neighbour changes: wait for the next id
         new, self._decoded = text[len(self._decoded) :], text
@@ -50,7 +50,7 @@ class Reply:
 
     def close(self, completion: Completion, prompt_tokens: int, model: str) -> Iterator[AIMessageChunk]:
         """The rest, and last of all what is known about the whole turn."""
-        text = self._family.encoder.decode_turn(self._ids)
+        text = self._encoder.decode_turn(self._ids)
         rest = text[len(self._decoded) :] if text.startswith(self._decoded) else ""
         yield from self._chunks(self._reader.feed(self._until.feed(rest) + self._until.close()))
         yield from self._chunks(self._reader.close())

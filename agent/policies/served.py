@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -40,6 +40,15 @@ class VersionSource(Protocol):
         ...
 
 
+@runtime_checkable
+class AskingSource(VersionSource, Protocol):
+    """A source that must ask the server itself, before and after a completion."""
+
+    async def refresh(self, client: httpx.AsyncClient) -> None:
+        """Ask it now. Raises httpx.TransportError."""
+        ...
+
+
 class ServedPolicy:
     """A `Policy` that asks a vLLM server. Safe for many concurrent requests, from any event loop."""
 
@@ -66,13 +75,19 @@ class ServedPolicy:
         self._urls = PictureURLs("BMP")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
+    @property
+    def version(self) -> str:
+        """The version that samples now, as far as is known here."""
+        return self.versions.history()[-1]
+
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Sample one completion (see `Policy.generate`). Raises PolicyError; ContextFull for a prompt too long."""
         body = self._request(token_ids, images, sampling)
-        first_version = len(self.versions.history()) - 1
+        first_version = await self._first_version()
         response = await self._post(GENERATE, body)
         if not response.is_success:
             raise _refusal(response, len(token_ids))
+        await self._look_again()
         return _completion(response.content, self._versions_since(first_version), sampling)
 
     async def stream(
@@ -80,7 +95,7 @@ class ServedPolicy:
     ) -> AsyncIterator[Sequence[int] | Completion]:
         """As `generate`: sampled ids as the server sends them, and at the end the Completion with all of them."""
         body = self._request(token_ids, images, sampling) | {"stream": True, "stream_options": {"include_usage": True}}
-        first_version = len(self.versions.history()) - 1
+        first_version = await self._first_version()
         gathered = Gathered()
         try:
             async with self._client().stream("POST", GENERATE, json=body) as response:
@@ -92,6 +107,7 @@ class ServedPolicy:
                         yield new
         except httpx.TransportError as error:
             raise self._lost(error) from error
+        await self._look_again()
         yield _completion(gathered.as_answer(), self._versions_since(first_version), sampling)
 
     def _request(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> dict[str, Any]:
@@ -105,6 +121,18 @@ class ServedPolicy:
         if images:
             body["content_parts"] = [{"type": "image_url", "url": self._urls.of(image)} for image in images]
         return body
+
+    async def _first_version(self) -> int:
+        """Place in the history of the version that is live before a completion."""
+        await self._look_again()
+        return len(self.versions.history()) - 1
+
+    async def _look_again(self) -> None:
+        if isinstance(self.versions, AskingSource):
+            try:
+                await self.versions.refresh(self._client())
+            except httpx.TransportError as error:
+                raise self._lost(error) from error
 
     def _versions_since(self, first: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.versions.history()[first:]))

@@ -12,6 +12,8 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import httpx
 from PIL import Image
@@ -21,8 +23,9 @@ from agent.policies.served import ServedPolicy
 from agent.serving import engine_control
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.engine_control import EngineRefused, PauseMode
-from agent.serving.server import VLLMServer
+from agent.serving.launch import ServerOptions
 from agent.serving.validation import image_prompt, validate
+from agent.serving.versions import LiveVersions
 
 PROBE_SIDE = 64
 """Of the grey picture that proves the vision tower, in pixels."""
@@ -34,6 +37,21 @@ TIMEOUT_S = 600.0
 
 class SwapError(RuntimeError):
     """A swap failed after the pause. The message says why, and which version is live now."""
+
+
+class Swappable(Protocol):
+    """A server that can be swapped: our own (`VLLMServer`), or one that another process started (`AttachedServer`)."""
+
+    checkpoint: Checkpoint
+    versions: LiveVersions
+    options: ServerOptions
+    base_url: str
+    log: Path | None
+    swapping: asyncio.Lock
+
+    def went_live(self, checkpoint: Checkpoint) -> None:
+        """Note that the engine holds `checkpoint` now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class SwapResult:
     """Before the pause, while the server went on."""
 
 
-async def hot_swap(server: VLLMServer, new: Checkpoint, mode: PauseMode = "keep") -> SwapResult:
+async def hot_swap(server: Swappable, new: Checkpoint, mode: PauseMode = "keep") -> SwapResult:
     """Make `new` the live checkpoint of `server`.
 
     `keep`: running requests go on under the new weights, and their completions name both versions. `wait`: they finish
@@ -92,7 +110,7 @@ async def hot_swap(server: VLLMServer, new: Checkpoint, mode: PauseMode = "keep"
 class _Engine:
     """The connections to one server for one swap, opened before the pause."""
 
-    def __init__(self, server: VLLMServer) -> None:
+    def __init__(self, server: Swappable) -> None:
         self.server = server
         url, model = server.base_url, server.options.model_name
         # The server closes a connection after an error of its own: a kept one could be dead when we go back.

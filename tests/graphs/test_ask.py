@@ -17,12 +17,13 @@ from agent.encoder import Encoder
 from agent.policies.scripted import ScriptedPolicy
 from agent.serving.checkpoint import CheckpointError, publish
 from agent.turn import Limits, Question
-from graphs import checkpoint, connection
+from graphs import catalogue, checkpoint, connection
 from graphs.__main__ import main
 from graphs.ask import follow, load
 from graphs.checkpoint import default_folder, open_checkpoint
 from graphs.reasoning import build
 from graphs.telling import NOTICE, as_json, printable, tell_answer
+from tests.graphs.conftest import Answers
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
@@ -205,6 +206,24 @@ def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, s
     (image,) = load([Path(picture)], [0.5, 0.25], store)
     assert image == scan.id
     assert store.get(image).spacing == (0.5, 0.25)
+
+
+async def test_any_graph_can_be_asked(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, embedded)
+    graph = catalogue.compiled(
+        catalogue.graphs()["verify"], policy, load_tools(["zoom_in"]), encoder=embedded, store=store
+    )
+    said: list[str] = []
+    state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
+    call = '<tool_call>zoom_in {"box": [0, 0, 499, 499], "image": 1}</tool_call>'
+    assert said == [
+        f"Turn: <think>Look.</think>{call}",
+        f"  {store.path(state['images'][1])} Closer view of image 1.",
+        "Turn: <think>I see.?[2J</think>cystic",
+        "Turn: <think>I see.?[2J</think>cystic",
+    ]
+    assert tell_answer(state, store).startswith("Answer: cystic\nEvidence: image 2, box [0, 0, 256, 256]")
+    assert as_json(state, store)["versions"] == ["v1"]
 
 
 @pytest.fixture

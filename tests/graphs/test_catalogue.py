@@ -1,5 +1,7 @@
 """Which graphs there are, and that each can be drawn without network and without a policy."""
 
+import inspect
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,10 @@ from PIL import Image
 
 from graphs import catalogue, picture
 from graphs.__main__ import main
+from graphs.server import factories
 
-NAMES = ["compare_prior", "no_tools", "reasoning", "second_opinion", "verify"]
+ROOT = Path(__file__).parents[2]
+NAMES = ["compare_prior", "no_tools", "reasoning", "review", "second_opinion", "verify"]
 
 
 def test_every_graph_is_listed_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,3 +46,26 @@ def test_nodes_stand_in_rows_by_their_distance_and_the_end_last() -> None:
         "c": (0.5, 2),
         "__end__": (0, 3),
     }
+
+
+def test_langgraphs_own_server_is_told_of_every_graph() -> None:
+    config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
+    assert config["graphs"] == {name: f"graphs.server.factories:{name}" for name in NAMES}
+    assert all(inspect.iscoroutinefunction(vars(factories)[name]) for name in NAMES)
+    assert inspect.isasyncgenfunction(inspect.unwrap(factories.threads))
+    assert config["checkpointer"] == {"path": "graphs.server.factories.threads"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_graph_says_its_schemas(name: str) -> None:
+    """As LangGraph's server asks for them."""
+    graph = catalogue.empty(catalogue.graphs()[name])
+    assert set(graph.get_input_jsonschema()["properties"]) == {"images", "question"}
+    assert {"answer", "evidence", "outcome", "versions"} <= set(graph.get_output_jsonschema()["properties"])
+    with pytest.warns(DeprecationWarning, match="config_schema"):
+        graph.config_schema().model_json_schema()  # as the server asks
+
+
+def test_swapping_where_no_server_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["swap", str(ROOT / "rl" / "base" / "checkpoint")]) == 2

@@ -7,11 +7,14 @@ import pytest
 
 from agent.chat_model import Episode, at_nodes
 from agent.encoder import Encoder
-from graphs import compare_prior, no_tools, second_opinion, verify
+from agent.turn import Limits
+from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
 from tests.graphs.conftest import Answering, Answers
+from tools import Evidence
 from tools.errors import ImageError
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
+from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 
 LOOK = (
@@ -196,3 +199,36 @@ def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
     )
     assert all("Your turn could not be read." in chat for chat in policy.chats[1:])
     assert [len(row.calls) for row in episode.rows()] == [6]
+
+
+@pytest.mark.parametrize("name", ["compare_prior", "no_tools", "review", "second_opinion", "verify"])
+async def test_a_full_context_ends_the_episode_without_an_answer(
+    name: str, embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    """A policy that looks for ever: each look adds an image, until the next turn has no room."""
+    limits = Limits(turns=50, context=40 if name == "no_tools" else 900)
+    policy = Answers(lambda _: LOOK, embedded)
+    build = catalogue.graphs()[name].build
+    graph = build(policy, load_tools(["zoom_in"]), encoder=embedded, store=store, limits=limits)
+    images = [store.put(scan)] * (2 if name == "compare_prior" else 1)
+    state = await graph.ainvoke({"images": images, "question": QUESTION})
+    assert (state["outcome"], state["answer"], state["evidence"]) == ("context_full", None, [])
+    assert state["transcript"][-1]["role"] != "policy"
+    assert state["turns"] == len(policy.chats) < 50
+
+
+@medical_tool(family="look")
+def row_of_pixels(image: MedicalImage) -> Evidence:
+    """Show the first row of an image."""
+    return Evidence(text="The first row.", images=(image.crop((0, 0, image.width, 1)),))
+
+
+async def test_a_sub_image_that_cannot_be_shown_costs_its_call_only(
+    embedded: Encoder, store: ImageStore, scan: MedicalImage
+) -> None:
+    """The image processor refuses pictures that are more than 200 times as long as high."""
+    call = '<think>Closer.</think><tool_call>{"name": "row_of_pixels", "arguments": {"image": 1}}</tool_call>'
+    policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, embedded)
+    graph: Any = verify.build(policy, [row_of_pixels], encoder=embedded, store=store)
+    state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
+    assert (state["answer"], state["calls"][0]["status"], state["calls"][0]["images"]) == ("cystic", "failed", [])

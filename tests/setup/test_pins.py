@@ -63,7 +63,8 @@ def test_each_set_has_the_versions_that_work_together(accelerator: Accelerator) 
 def test_what_we_ask_for_ourselves_is_pinned_within_its_range(accelerator: Accelerator) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"] + extras["train"] + extras["chat"] + extras["dev"] + extras[accelerator]
+    names = ("train", "chat", "server", "postgres", "dev", accelerator)
+    asked = project["dependencies"] + [requirement for name in names for requirement in extras[name]]
     pins = pins_of(accelerator)
     for requirement in map(Requirement, asked):
         version = pins.get(canonicalize_name(requirement.name))

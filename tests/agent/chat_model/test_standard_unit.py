@@ -27,4 +27,5 @@ class TestStandard(ChatModelUnitTests):
 
     @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-        return {}, self.chat_model_params, {"model_name": "policy", "base_url": "http://127.0.0.1:1"}
+        named = {"MEDVISTA_CHECKPOINT": str(CHECKPOINT), "MEDVISTA_SERVER": "http://127.0.0.1:1"}
+        return named, {}, {"checkpoint": str(CHECKPOINT), "base_url": "http://127.0.0.1:1"}

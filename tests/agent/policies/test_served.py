@@ -17,6 +17,7 @@ from PIL import Image
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.served import ContextFull, ServedPolicy
+from agent.serving.versions import AskedVersions
 
 RIGHT: dict[str, Any] = {
     "choices": [
@@ -52,6 +53,8 @@ class Canned(ThreadingHTTPServer):
         self.connections: set[tuple[str, int]] = set()
         self.versions = Versions("a")
         self.swaps: list[str] = []
+        self.weights: dict[str, str] | None = None
+        """What `/weight_info` says; None: there is no such endpoint."""
 
     @property
     def url(self) -> str:
@@ -62,11 +65,20 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Canned
 
+    def do_GET(self) -> None:
+        data = json.dumps(self.server.weights).encode()
+        self.send_response(200 if self.path == "/weight_info" and self.server.weights else 404)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append({"path": self.path, **body})
         self.server.connections.add(self.client_address)
         self.server.versions.versions += self.server.swaps
+        if self.server.weights and self.server.swaps:
+            self.server.weights = {"weight_version": self.server.swaps[-1]}
         answer = self.server.answer
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(self.server.status)
@@ -218,3 +230,17 @@ def test_the_store_of_urls_is_bounded() -> None:
 def test_a_picture_whose_pixels_would_change_is_refused(mode: str) -> None:
     with pytest.raises(PolicyError, match=f"got an image of mode '{mode}'"):
         PictureURLs().of(Image.new(mode, (4, 4)))
+
+
+async def test_a_server_that_others_swap_is_asked_for_its_version(canned: Canned) -> None:
+    """Only its address is known here: the version that it names before and after a completion is what is stamped."""
+    async with ServedPolicy(canned.url, AskedVersions("a")) as policy:
+        assert (await policy.generate([1], [], Sampling())).versions == ("a",)  # it knows no such endpoint
+        canned.weights = {"weight_version": "default"}
+        assert (await policy.generate([1], [], Sampling())).versions == ("a",)  # nobody has named its weights
+        canned.swaps = ["b"]
+        assert (await policy.generate([1], [], Sampling())).versions == ("a", "b")  # swapped in the middle
+        assert policy.version == "b"
+        assert (await policy.generate([1], [], Sampling())).versions == ("b",)
+    with pytest.raises(PolicyError, match="expected a running vLLM server"):
+        await ServedPolicy("http://127.0.0.1:9", AskedVersions("a")).generate([1], [], Sampling())

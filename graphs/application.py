@@ -1,0 +1,155 @@
+"""A graph as an application runs it: policy, tools, images and threads named by environment variables, or left alone.
+
+| variable | names | default |
+|---|---|---|
+| `MEDVISTA_CHECKPOINT` | the folder of the policy's checkpoint | the version published last, else the embedded base |
+| `MEDVISTA_SERVER` | the address of a vLLM server that holds it | one of our own is found or started |
+| `MEDVISTA_TOOLS` | tools or families, with commas | what the embedded policy was taught to call |
+| `MEDVISTA_IMAGES` | the folder of the image store | `runs/application/images` |
+| `MEDVISTA_THREADS` | an SQLite file or `postgresql://...` | `runs/application/threads.sqlite` |
+| `MEDVISTA_CONTEXT` | most ids of a conversation | 2048 |
+
+The policy's server is looked for when a graph first asks, so graphs can be listed and drawn without one.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from PIL.Image import Image
+
+from agent.encoder import Encoder
+from agent.policies.policy import Completion, Policy, Sampling
+from agent.turn import Limits
+from graphs import catalogue
+from graphs.checkpoint import RUNS, default_folder
+from graphs.connection import Connection, connect
+from graphs.reasoning import Checkpointer
+from graphs.threads import open_threads
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+FOLDER = RUNS / "application"
+TAUGHT = "zoom_in,measure_distance"
+"""What the embedded policy was taught to call."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an application's graphs stand on."""
+
+    checkpoint: Path | None = None
+    server: str | None = None
+    tools: str = TAUGHT
+    images: Path = FOLDER / "images"
+    threads: str = str(FOLDER / "threads.sqlite")
+    context: int = Limits.context
+
+    @classmethod
+    def of_environment(cls, variables: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that environment variables name. Raises ValueError for a context that is no whole number."""
+
+        def named(name: str, otherwise: str) -> str:
+            return variables.get(f"MEDVISTA_{name}") or otherwise
+
+        context = named("CONTEXT", str(cls.context))
+        if not context.isdecimal():
+            raise ValueError(f"Got MEDVISTA_CONTEXT={context!r}, expected how many ids a conversation may have.")
+        return cls(
+            checkpoint=Path(named("CHECKPOINT", "")) if named("CHECKPOINT", "") else None,
+            server=named("SERVER", "") or None,
+            tools=named("TOOLS", cls.tools),
+            images=Path(named("IMAGES", str(cls.images))),
+            threads=named("THREADS", cls.threads),
+            context=int(context),
+        )
+
+
+class WhenAsked:
+    """The policy of a server that is looked for, or started, when it is first asked; and again when it has ended."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str | None:
+        """The version that samples now; None before the first question."""
+        return self._connection.policy.version if self._connection else None
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """As `Policy.generate`."""
+        policy = (await asyncio.to_thread(self._connected)).policy
+        return await policy.generate(token_ids, images, sampling)
+
+    async def stream(
+        self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
+    ) -> AsyncIterator[Sequence[int] | Completion]:
+        """As `StreamingPolicy.stream`."""
+        policy = (await asyncio.to_thread(self._connected)).policy
+        async for item in policy.stream(token_ids, images, sampling):
+            yield item
+
+    def _connected(self) -> Connection:
+        with self._lock:
+            if self._connection is None or not self._connection.is_alive():
+                settings = self._settings
+                self._connection = connect(settings.checkpoint, settings.server, settings.context)
+            return self._connection
+
+
+@dataclass(frozen=True)
+class Application:
+    """The parts that all graphs of an application share."""
+
+    settings: Settings
+    policy: Policy
+    checkpointer: Checkpointer = None
+
+    @cached_property
+    def store(self) -> ImageStore:
+        """Where images are put, and found by the ids in inputs, states and outputs."""
+        return ImageStore(self.settings.images)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What speaks to the policy."""
+        return Encoder.from_checkpoint(self.settings.checkpoint or default_folder())
+
+    @cached_property
+    def tools(self) -> list[BaseTool]:
+        """What the policy may call."""
+        return load_tools([name for name in self.settings.tools.split(",") if name])
+
+    def graph(self, name: str) -> Any:
+        """The graph of that name, as `python -m graphs list` has it. Raises KeyError."""
+        return catalogue.compiled(
+            catalogue.graphs()[name],
+            self.policy,
+            self.tools,
+            encoder=self.encoder,
+            store=self.store,
+            limits=Limits(context=self.settings.context),
+            checkpointer=self.checkpointer,
+        )
+
+
+@asynccontextmanager
+async def open_application(
+    settings: Settings | None = None, policy: Policy | None = None
+) -> AsyncGenerator[Application]:
+    """An application of these settings (None: the environment's), its threads open until it is left.
+
+    `policy` takes the place of the server's.
+    """
+    settings = settings or Settings.of_environment()
+    async with open_threads(settings.threads) as checkpointer:
+        yield Application(settings, policy or WhenAsked(settings), checkpointer)

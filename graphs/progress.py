@@ -1,0 +1,26 @@
+"""What a graph says while it works, in the stream that LangGraph calls `custom`: turns and looks, as they end.
+
+Plain values, so a server can send them on: `{"event": "spoke", "versions": [...]}` for a turn of the policy, and
+`{"event": "looked", "tool": ..., "status": ..., "text": ..., "images": [ids]}` for each call of a tool. Where nobody
+listens nothing is written.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langgraph.config import get_stream_writer
+
+Write = Callable[[Any], None]
+
+
+def spoke(versions: Sequence[str], write: Write | None = None) -> None:
+    """A turn has ended, sampled by these versions. `write` is the run's writer (None: that of the context)."""
+    (write or get_stream_writer())({"event": "spoke", "versions": list(versions)})
+
+
+def looked(results: Sequence[dict[str, Any]], write: Write | None = None) -> None:
+    """Calls have been run; `results` are those of a state."""
+    write = write or get_stream_writer()
+    for result in results:
+        told = {"tool": result["call"]["name"], "status": result["status"], "text": result["text"]}
+        write({"event": "looked", **told, "images": list(result["images"])})

@@ -1,0 +1,89 @@
+"""A person looks the answer over: the policy answers, the graph stops, the person accepts or says what to look at.
+
+It stops by LangGraph's `interrupt`, so it goes on only with a checkpointer, and may wait for days. What the person is
+shown: `{"answer", "outcome", "evidence"}`; what the person gives back, by `Command(resume=...)`: True, or a note, which
+the policy is told as the next turn of the same conversation.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AnyMessage, HumanMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+
+from agent.chat_model.model import PolicyChatModel
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.turn import Limits, Question
+from graphs.model import chat_model
+from graphs.reader import TURNS, reader
+from graphs.reasoning import Checkpointer
+from graphs.state import Answered, Graph, Update, ended, shown
+from tools.images.store import ImageStore
+
+NOTES = 5
+"""Most notes of a person; the answer after the last of them stands unseen."""
+
+
+class Reviewed(Answered):
+    """The output, the conversation, and what the person said of it."""
+
+    messages: list[AnyMessage]
+    note: str
+    """What the person wants looked at again and the policy has not heard yet; empty where there is nothing."""
+    notes: list[str]
+    """All that the person said of this question."""
+    accepted: bool
+
+
+def factory(
+    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+) -> Graph:
+    """The graph on a chat model."""
+    reading = reader(model, tools, turns)
+
+    async def answer(state: Reviewed) -> Update:
+        note = state.get("note", "")  # without one it is a new question, whatever the thread held before
+        opening = [*state["messages"], HumanMessage(note)] if note else [shown(state["images"], state["question"])]
+        done = await reading(opening)
+        calls = [*(state["calls"] if note else []), *done["calls"]]
+        seen = [*state["images"], *(image for call in done["calls"] for image in call["images"])]
+        output = ended(state, done["messages"], calls, seen, model.store)
+        notes = state["notes"] if note else []
+        return {**output, "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
+
+    async def person(state: Reviewed) -> Update:
+        said: object = interrupt({name: state[name] for name in ("answer", "outcome", "evidence")})
+        return {"accepted": True} if said is True else {"note": str(said), "notes": [*state["notes"], str(said)]}
+
+    async def after_answer(state: Reviewed) -> str:
+        return END if len(state["notes"]) >= NOTES else "person"
+
+    async def after_person(state: Reviewed) -> str:
+        return END if state["accepted"] else "answer"
+
+    graph: Any = StateGraph(Reviewed, input_schema=Question)
+    graph.add_node(answer)
+    graph.add_node(person)
+    graph.add_edge(START, "answer")
+    graph.add_conditional_edges("answer", after_answer, ["person", END])
+    graph.add_conditional_edges("person", after_person, ["answer", END])
+    return graph.compile(checkpointer=checkpointer)
+
+
+def build(
+    policy: Policy,
+    tools: Sequence[BaseTool],
+    *,
+    encoder: Encoder,
+    store: ImageStore,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    checkpointer: Checkpointer = None,
+) -> Graph:
+    """The graph for a policy; see graphs/reasoning.py."""
+    limits = limits or Limits()
+    model = chat_model(policy, encoder, store, limits, sampling)
+    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

@@ -1,0 +1,82 @@
+"""Where an application's conversations are kept: SQLite unless PostgreSQL is named.
+
+A thread's checkpoints hold ids of images and plain values, so any LangGraph checkpointer can keep them; these two are
+opened by name because most applications want no more. What a graph left there another process goes on with.
+
+A checkpointer writes the whole state with every step, and a state says much again that it said before (a ledger's ids,
+a conversation): here it is written compressed, which makes it several times smaller.
+"""
+
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+POSTGRES = ("postgresql://", "postgres://")
+EXTRA = "expected langgraph-checkpoint-postgres for an address of PostgreSQL; pip install 'medvista[postgres]'"
+
+
+COMPRESSED = ".zlib"
+"""Behind the type of a value that is stored compressed; one without it is read as LangGraph wrote it."""
+SMALL = 256
+"""Bytes that are not worth it."""
+
+
+class ThreadsError(RuntimeError):
+    """The threads cannot be kept there; says what was got, what was expected and how to mend it."""
+
+
+@asynccontextmanager
+async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    """The checkpointer of a place: the path of an SQLite file, or `postgresql://user@host:port/database`.
+
+    What it needs there (folder, file, tables) is made. Raises ThreadsError.
+    """
+    if str(place).startswith(POSTGRES):
+        async with _postgres(str(place)) as saver:
+            yield saver
+        return
+    if "://" in str(place):
+        scheme = str(place).partition("://")[0]
+        raise ThreadsError(f"Got threads at {scheme}://..., expected the path of a file or postgresql://...")
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    file = Path(place)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    async with aiosqlite.connect(file) as connection:
+        saver = AsyncSqliteSaver(connection, serde=Compressing())
+        await saver.setup()
+        yield saver
+
+
+@asynccontextmanager
+async def _postgres(address: str) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    try:
+        saver_class: Any = import_module("langgraph.checkpoint.postgres.aio").AsyncPostgresSaver
+    except ImportError as error:
+        raise ThreadsError(f"Got {type(error).__name__}: {error}; {EXTRA}.") from error
+    async with saver_class.from_conn_string(address, serde=Compressing()) as saver:
+        await saver.setup()
+        yield saver
+
+
+class Compressing(JsonPlusSerializer):
+    """LangGraph's own serialisation, compressed."""
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """The value's type and bytes."""
+        kind, data = super().dumps_typed(obj)
+        return (kind, data) if len(data) <= SMALL else (kind + COMPRESSED, zlib.compress(data))
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value."""
+        kind, stored = data
+        if kind.endswith(COMPRESSED):
+            return super().loads_typed((kind.removesuffix(COMPRESSED), zlib.decompress(stored)))
+        return super().loads_typed(data)
