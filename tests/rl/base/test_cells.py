@@ -1,6 +1,7 @@
 """Lessons on real microscopy: turned images keep their boxes, train images alone, and never a call's own result."""
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,15 @@ from agent.encoder import Encoder
 from agent.prompt import END_OF_TURN, IMAGE
 from agent.protocol import Turn, parse_turn
 from rl.base.cells import TURNS, CellTeacher, turned, turned_pixels
+from rl.base.embedded import NoBaseError, lessons_root
 from rl.base.lessons import Exchange
 from rl.base.teach import collate
-from rl.rollout import laptop_tools
+from rl.config import Config, Tasks
+from rl.rollout import RunParts, laptop_tools
 from rl.tasks.files import content_of
 from rl.tasks.splits import split_of
+from rl.warmup import demonstrate, replayed_rows
+from tools.images.store import ImageStore
 
 
 @pytest.mark.parametrize("turn", range(TURNS))
@@ -94,3 +99,30 @@ def test_dense_labels_fit_the_image_tokens(teacher: CellTeacher, encoder: Encode
         view.cells for lesson in lessons for exchange in lesson for view in exchange.views if len(view.cells) == 12
     }
     assert whole and all(set(cells) <= {"white", "red", "platelet", ""} for cells in whole)  # smears: 3 x 4, 4 x 3
+
+
+def test_warm_up_replays_what_the_base_was_taught_on(
+    root: Path, store: ImageStore, parts_of: Callable[..., RunParts]
+) -> None:
+    parts = parts_of(store, base={"lessons": "cells"}, tasks={"options": {"root": str(root)}})
+    replayed = list(replayed_rows(parts, 6))
+    text = " ".join(parts.encoder.decode(row.ids) for row in replayed)
+    assert len(replayed) == 6 and ("nucle" in text or "cell" in text) and "lesion" not in text
+    assert all(0 < sum(row.mask) < len(row.mask) for row in replayed)
+
+
+async def test_demonstrations_on_a_runs_own_questions(
+    root: Path, store: ImageStore, parts_of: Callable[..., RunParts], tmp_path: Path
+) -> None:
+    own = {"set": "microscopy", "options": {"root": str(root)}, "train": 100}
+    warmup = {"tasks": "own", "trajectories": 4, "call_rate": 0.5}
+    shown = await demonstrate(parts_of(store, tasks=own, warmup=warmup), tmp_path / "warmup")
+    assert sorted(bool(each.calls) for each in shown) == [False, False, True, True]
+    assert {str(each.task["id"]).split("/")[0] for each in shown} <= {"blood_cells", "nuclei"}
+    assert all(each.correct for each in shown)
+
+
+def test_lessons_on_cells_need_images() -> None:
+    with pytest.raises(NoBaseError, match="without images"):
+        lessons_root(Config(name="test"))
+    assert lessons_root(Config(name="test", tasks=Tasks(options={"root": "a"}))) == Path("a")
