@@ -145,7 +145,7 @@ def _draw(axes: Axes, rows: Sequence[Row], name: str, looks: Style, shift: float
     label: str | None = looks.label
     for height, row in enumerate(rows):
         value = row.values.get(name)
-        if not _known(value):
+        if value is None or not _known(value):
             continue
         level = height + shift
         axes.plot(value["ci95"], [level, level], color=looks.colour, linewidth=2.2, alpha=0.5, solid_capstyle="round")

@@ -10,7 +10,7 @@ from rl.tasks.registry import task_sets
 from tests.rl.tasks.published import LAYOUTS
 from tools.images.store import ImageStore
 
-REAL = {"blood_cells": "bccd", "nuclei": "dsb2018", "chest_xrays": "cxr_lungs"}
+REAL = {"blood_cells": "bccd", "nuclei": "dsb2018", "chest_xrays": "cxr_lungs", "microscopy": ""}
 MANY = 20
 """Tasks of a split that a test looks at; `python -m rl.tasks check NAME` looks at all."""
 
