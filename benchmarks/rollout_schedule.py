@@ -12,7 +12,7 @@ a training step, over the seconds of a real step (`--run`, or `--step-seconds` a
 
 import argparse
 import asyncio
-import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -215,11 +215,15 @@ def _recorded(number: int, task: Task, state: Any, components: dict[str, float],
 
 
 def step_of(asked: argparse.Namespace) -> tuple[float, int] | None:
-    """(seconds of a training step, its episodes) of a run or as told; None where neither is given."""
+    """(seconds of a training step, its episodes) of a run or as told; None where neither is given.
+
+    Of a run: the median that OpenRLHF itself logs for a step, without the start of its processes.
+    """
     if asked.run:
         config = load_config(asked.run / "config.yaml")
-        seconds = json.loads((asked.run / "stages.json").read_text())["rl"] / config.rl.steps
-        return seconds, config.rl.prompts_per_step * config.rl.samples_per_prompt
+        log = (asked.run / "logs" / "openrlhf.log").read_text(encoding="utf-8", errors="replace")
+        seconds = [float(found) for found in re.findall(r"timing/step_total': ([\d.]+)", log)]
+        return float(np.median(seconds)), config.rl.prompts_per_step * config.rl.samples_per_prompt
     return (asked.step_seconds, asked.episodes_per_step) if asked.step_seconds else None
 
 
@@ -264,7 +268,9 @@ def main() -> None:
     print(finding.table(("part", "ms an episode"), [(name, 1000 * seconds) for name, seconds in spent.items()]))
     if (step := step_of(asked)) is not None:
         found |= {"step_seconds": step[0], "episodes_per_step": step[1], "share": ours * step[1] / step[0]}
-        print(f"rewards, store and environment: {found['share']:.1%} of a step of {step[0]:.1f} s, {step[1]} episodes")
+        found["share_with_check"] = (ours + spent["check"]) * step[1] / step[0]
+        print(f"rewards, store and environment: {found['share']:.1%} of a step of {step[0]:.1f} s, {step[1]} episodes;")
+        print(f"with the check that stands before training: {found['share_with_check']:.1%}")
     print(finding.write("rollout_schedule", found, asked.out))
 
 

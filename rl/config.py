@@ -16,6 +16,8 @@ from rl.rewards.presets import weights_of
 ROOT = Path(__file__).resolve().parent.parent
 LAPTOP = ROOT / "configs" / "laptop.yaml"
 EIGHT_GPUS = ROOT / "configs" / "medvista-8b.yaml"
+REASONING = "reasoning"
+"""The graph that is trained where no other is named."""
 
 
 class ConfigError(ValueError):
@@ -36,6 +38,9 @@ class Base(Section):
     teach: bool = False
     """Teach the embedded base first; it takes most of an hour on two cores."""
     steps: int = 4000
+    lessons: Literal["phantoms", "cells"] = "phantoms"
+    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/base/cells.py) in
+    the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
 
 
 class Episode(Section):
@@ -64,6 +69,8 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
+    tasks: Literal["phantoms", "own"] = "phantoms"
+    """What is demonstrated on: phantoms, or train questions of the run's own set (rl/tasks/demonstrator.py)."""
     trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
@@ -82,6 +89,15 @@ class Regrounding(Section):
     gamma: float = 0.5
     first: int = Field(default=20, ge=1)
     alternatives: int = Field(default=10, ge=2, le=20)
+
+
+class TrainedCalls(Section):
+    """Which of a graph's calls of the policy train; with neither, all that no grammar held (docs/graphs.md)."""
+
+    nodes: tuple[str, ...] = ()
+    """Calls made in these nodes, wherever in nested graphs they lie."""
+    tags: tuple[str, ...] = ()
+    """Calls whose config bears one of these tags."""
 
 
 Rewards = Annotated[
@@ -103,6 +119,7 @@ class Rl(Section):
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
     regrounding: Regrounding = Regrounding()
+    trained_calls: TrainedCalls = TrainedCalls()
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
     openrlhf: dict[str, Any] = {}
@@ -130,6 +147,8 @@ class Config(Section):
     name: str
     seed: int = 0
     device: Literal["cpu", "gpu"] = "cpu"
+    graph: str = REASONING
+    """What samples: a name that `python -m graphs list` tells, `module:factory` or `path/file.py:factory`."""
     base: Base = Base()
     episode: Episode = Episode()
     tasks: Tasks = Tasks()

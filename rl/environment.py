@@ -29,8 +29,8 @@ from agent.turn import EpisodeState, Limits, Question
 from graphs.reasoning import recursion_limit
 from rl.config import ROOT, Base, Episode, Rl
 from rl.dialogue import Asked, Dialogue
+from rl.graph import open_graph
 from rl.rewards.compose import score
-from rl.rollout import compiled_graph
 from rl.spaces import AnyText, Picture, Pictures
 from rl.tasks.sets import load
 from rl.tasks.task import Task
@@ -176,10 +176,9 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         tools = load_tools(list(self._tools)) if self._tools else []
 
         def build(policy: Any) -> Any:
-            graph, self._origin = compiled_graph(
-                self._graph, policy, tools, encoder=self.encoder, store=self.store, limits=self.limits
-            )
-            return graph
+            found = open_graph(self._graph, policy, tools, encoder=self.encoder, store=self.store, limits=self.limits)
+            self._origin = found.origin
+            return found.graph
 
         return Dialogue(build, self.encoder, recursion_limit(self.limits))
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.policy import Sampling
 from rl.rollout import RunParts
-from rl.trajectories.check import training_row
+from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.record import Trajectory
 
 SLACK = 1e-3
@@ -31,37 +32,59 @@ class Agreement:
     """Trajectories with an id that was not the most probable one: for greedy ones, answers of other weights."""
 
 
-def compare(
-    checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
-) -> Agreement:
-    """Replays the trajectories through transformers under `checkpoint`, in float32.
+class Replay:
+    """A checkpoint in transformers, in float32, that rows of tokens are put through again."""
 
-    `sampling`: the temperature and min-p under which they were sampled, for greedy ones None; top-p is not replayed.
-    """
-    import torch
-    from transformers import AutoModelForImageTextToText
+    def __init__(self, checkpoint: Path, encoder: Encoder, sampling: Sampling | None = None) -> None:
+        """`sampling`: the temperature and min-p under which rows were sampled, for greedy ones None; top-p is not
+        replayed.
+        """
+        import torch
+        from transformers import AutoModelForImageTextToText
 
-    model = cast(Any, AutoModelForImageTextToText).from_pretrained(checkpoint, dtype=torch.float32).eval()
-    differences: list[float] = []
-    not_greedy = 0
-    for trajectory in trajectories:
-        row = training_row(Ledger.from_plain(trajectory.ledger), parts.encoder, parts.store)
+        load = cast(Any, AutoModelForImageTextToText).from_pretrained
+        self.model = load(checkpoint, dtype=torch.float32).eval()
+        self.encoder, self.sampling = encoder, sampling
+
+    def differences(self, row: TrainingRow) -> tuple[list[float], bool]:
+        """|log-probability here - where it was sampled| of each sampled id, and whether each was the most probable."""
+        import torch
+
         ids = torch.tensor([row.ids])
         with torch.no_grad():
-            logits = model(
+            logits = self.model(
                 input_ids=ids,
                 pixel_values=row.pixel_values,
                 image_grid_thw=row.image_grid_thw,
-                mm_token_type_ids=(ids == parts.encoder.image_pad).int(),
+                mm_token_type_ids=(ids == self.encoder.image_pad).int(),
             ).logits[0, :-1]
-        logits[:, list(parts.encoder.banned)] = -torch.inf
+        logits[:, list(self.encoder.banned)] = -torch.inf
         scores: Any = torch.log_softmax(logits.float(), dim=-1)
         said = torch.tensor(row.mask[1:], dtype=torch.bool)
-        if sampling is not None:
-            scores = shaped(scores, ids[0, 1:], sampling)
+        if self.sampling is not None:
+            scores = shaped(scores, ids[0, 1:], self.sampling)
         chosen = scores.gather(1, ids[0, 1:, None])[:, 0][said]
-        differences += (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist()
-        not_greedy += bool((scores.max(dim=-1).values[said] - chosen > SLACK).any())
+        greedy = not bool((scores.max(dim=-1).values[said] - chosen > SLACK).any())
+        return (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist(), greedy
+
+
+def compare(
+    checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
+) -> Agreement:
+    """Replays every row of the trajectories through transformers under `checkpoint`; `sampling` as of `Replay`."""
+    replay = Replay(checkpoint, parts.encoder, sampling)
+    differences: list[float] = []
+    not_greedy = 0
+    for trajectory in trajectories:
+        greedy = True
+        for ledger in trajectory.ledgers:
+            idle = bool(trajectory.spoken)
+            found, best = replay.differences(
+                training_row(Ledger.from_plain(ledger), parts.encoder, parts.store, idle=idle)
+            )
+            differences += found
+            greedy = greedy and best
+        not_greedy += not greedy
     mean = sum(differences) / len(differences) if differences else float("nan")
     return Agreement(len(trajectories), mean, max(differences, default=float("nan")), not_greedy)
 

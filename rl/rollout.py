@@ -7,56 +7,35 @@ served, trained and measured is one graph.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 from langchain_core.tools import BaseTool
-from PIL.Image import Image
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
-from agent.policies.policy import Completion, Policy, Sampling
-from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
-from graphs import reasoning
-from graphs.catalogue import graphs
-from graphs.reasoning import Checkpointer, ReasoningGraph, compile_reasoning, recursion_limit
+from agent.policies.policy import Policy, Sampling
+from agent.turn import EpisodeState, Limits, Overrides, Question
+from graphs.reasoning import recursion_limit
+from rl.asking import OUT_OF_TIME, Asked, Stream
 from rl.config import Config, Episode, load_config
+from rl.graph import open_graph, picked
+from rl.no_policy import ASKED_WITH, NoPolicy
 from rl.rewards.compose import score
 from rl.schedule import Job, played
 from rl.tasks.task import Task
-from rl.trajectories.origin import Origin, origin_of
+from rl.trajectories.check import RefusedError, TrainingRow, training_row
+from rl.trajectories.origin import Origin
 from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
-Stream = Callable[..., AsyncIterator[dict[str, Any]]]
 CONFIG = "config.yaml"
 IMAGES = "images"
-
-
-OUT_OF_TIME = "out_of_time"
-"""The outcome of an episode that its deadline cut."""
-NOTHING = Overrides()
-_ASKED_WITH: ContextVar[Overrides] = ContextVar("asked_with", default=NOTHING)
-"""What the episode at hand was asked with: any graph's nodes find it, whether or not the graph takes a run context."""
-
-
-class NoPolicy:
-    """Stands where every episode brings its own policy and sampling."""
-
-    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
-        """The episode's own policy's turn. Raises LookupError where it brought none."""
-        own = _ASKED_WITH.get()
-        if own.policy is None:
-            raise LookupError("This graph was opened without a policy: give one in Overrides.")
-        wanted = own.sampling or sampling
-        fitting = replace(wanted, max_tokens=sampling.max_tokens, banned=sampling.banned)
-        return await own.policy.generate(token_ids, images, fitting)
 
 
 @dataclass(frozen=True)
@@ -67,8 +46,11 @@ class RunParts:
     encoder: Encoder
     store: ImageStore
     limits: Limits
-    graph: ReasoningGraph
+    graph: Any
+    """Compiled: made of the nodes of a turn, with its ledger in its state."""
     origin: Origin = UNKNOWN
+    asked: Asked | None = None
+    """In place of `graph`: one that speaks to a chat model."""
 
     async def ask(self, task: Task, overrides: Overrides, deadline_s: float | None = None) -> EpisodeState:
         """The final state of one episode of `task`; at its deadline, as far as it came, with the outcome OUT_OF_TIME.
@@ -76,9 +58,11 @@ class RunParts:
         Raises what the graph raises: PolicyError where the policy is lost.
         """
         question = Question(images=list(task.images), question=task.question)
+        if self.asked is not None:
+            return await self.asked.ask(question, overrides, deadline_s)
         state = _unanswered(question)
-        _ASKED_WITH.set(overrides)  # each episode is asked in a task, and so a context, of its own
-        stream = cast(Stream, self.graph.astream)  # pyright: ignore[reportUnknownMemberType]
+        ASKED_WITH.set(overrides)  # each episode is asked in a task, and so a context, of its own
+        stream = cast(Stream, self.graph.astream)
         settings = recursion_limit(self.limits)
         deadline = asyncio.timeout(deadline_s)
         try:
@@ -90,6 +74,18 @@ class RunParts:
                 raise
             state |= {"answer": None, "outcome": OUT_OF_TIME}
         return cast(EpisodeState, state)
+
+    def training_rows(self, state: EpisodeState, own_from: int = 0) -> list[TrainingRow]:
+        """The rows of an episode, checked; `own_from` as in `training_row`. Raises RefusedError."""
+        told = cast("dict[str, Any]", state)
+        ledgers = [Ledger.from_plain(each) for each in (told["ledger"], *told.get("further", ()))]
+        if (longest := max(map(len, ledgers))) > self.limits.context:
+            raise RefusedError(
+                f"Trajectory refused: a row has {longest} ids, expected at most episode.context={self.limits.context}: "
+                "does the graph take `limits`, or use the model that it is given?"
+            )
+        idle = "spoken" in told and len(ledgers) == 1 and bool(ledgers[0].ids) and not ledgers[0].sampled
+        return [training_row(each, self.encoder, self.store, own_from=own_from, idle=idle) for each in ledgers]
 
     async def play(self, job: Job, policy: Policy, stage: str, sampling: Sampling | None = None) -> Trajectory:
         """One scored episode. Raises PolicyError where the policy is lost, UnscoredError where a tool had a bug."""
@@ -129,46 +125,46 @@ def laptop_tools() -> Toolbox:
 
 
 def open_run(
-    run: Path, policy: Policy | None = None, tools: bool = True, checkpointer: Checkpointer = None
+    run: Path,
+    policy: Policy | None = None,
+    tools: bool = True,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    graph: str | None = None,
 ) -> RunParts:
-    """The parts of the run in a folder; `tools=False` for an agent that has none."""
+    """The parts of the run in a folder; `tools=False` for an agent that has none, `graph` for another than the run's.
+
+    Raises GraphError.
+    """
     config = load_config(run / CONFIG)
     encoder = Encoder.from_checkpoint(run / "checkpoints" / "base")
-    store = ImageStore(run / IMAGES)
-    limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
     held = load_tools(list(config.episode.tools)) if tools else []
-    agent = Agent(
-        policy=policy or NoPolicy(),
-        encoder=encoder,
-        toolbox=Toolbox(held, deadline_s=config.episode.deadline_s),
-        store=store,
-        limits=limits,
-        sampling=Sampling(temperature=0.0),
-    )
-    return RunParts(config, encoder, store, limits, compile_reasoning(agent, checkpointer), origin_of(reasoning, held))
+    return opened(config, encoder, ImageStore(run / IMAGES), held, policy, checkpointer, graph)
 
 
-def compiled_graph(
-    name: str,
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
+def opened(
+    config: Config,
     encoder: Encoder,
     store: ImageStore,
-    limits: Limits,
-    sampling: Sampling | None = None,
-) -> tuple[ReasoningGraph, Origin]:
-    """A graph of the catalogue, compiled, and what its episodes are made by; limits and sampling where it takes them.
-
-    Raises LookupError for an unknown name.
-    """
-    known = graphs()
-    if name not in known:
-        raise LookupError(f"Got the graph {name!r}, expected one of {', '.join(known)}.")
-    build = known[name].build
-    optional = {"limits": limits, "sampling": sampling or Sampling(temperature=0.0)}
-    taken = {key: value for key, value in optional.items() if key in signature(build).parameters}
-    return build(policy, tools, encoder=encoder, store=store, **taken), origin_of(known[name], tools)
+    tools: Sequence[BaseTool],
+    policy: Policy | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    graph: str | None = None,
+) -> RunParts:
+    """The parts of a configuration, over an encoder, a store and tools. Raises GraphError."""
+    limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
+    found = open_graph(
+        graph or config.graph,
+        policy or NoPolicy(),
+        tools,
+        encoder=encoder,
+        store=store,
+        limits=limits,
+        deadline_s=config.episode.deadline_s,
+        checkpointer=checkpointer,
+    )
+    pick = picked(config.rl.trained_calls)
+    asked = Asked(found.graph, found.adapter, store, limits, pick) if found.adapter else None
+    return RunParts(config, encoder, store, limits, found.graph, found.origin, asked)
 
 
 async def episodes(

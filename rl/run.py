@@ -25,7 +25,7 @@ from agent.serving.swap import hot_swap
 from rl import warmup
 from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
-from rl.config import Config, dump
+from rl.config import REASONING, Config, dump
 from rl.evaluate import evaluate
 from rl.publish import Publisher, version_of
 from rl.report.write import write_whole
@@ -105,9 +105,9 @@ class Stages:
                 await self.stage("evaluate", lambda: self.evaluate(server, "trained"))
         return write_summary(self.run, self.parts(), self.seconds())
 
-    def parts(self, tools: bool = True) -> RunParts:
-        """The run's graph and what its episodes share."""
-        return open_run(self.run, tools=tools)
+    def parts(self, tools: bool = True, graph: str | None = None) -> RunParts:
+        """The run's graph and what its episodes share; `graph` for another than the run's."""
+        return open_run(self.run, tools=tools, graph=graph)
 
     def tasks(self, split: str) -> list[Task]:
         """The tasks of a split; drawn on first use, then read."""
@@ -131,15 +131,20 @@ class Stages:
             publish(folder, self.versions, "base", None, {}, folder)
 
     async def warm_up(self) -> None:
-        """Supervised learning on demonstrations; without it the base is published again as `warmup`."""
+        """Supervised learning on demonstrations; without it the base is published again as `warmup`.
+
+        The demonstrator speaks in the reasoning graph, whichever is trained: it teaches how to write turns and calls,
+        which every graph's calls of the policy share.
+        """
         if latest(self.versions) != load(self.versions / "base"):
             return
         out = self.run / "warmup" / "final"
         if self.config.warmup.enabled:
             shown = list(TrajectoryStore(self.run / "trajectories" / "demonstrations"))
+            parts = self.parts(graph=REASONING)
             if len(shown) < self.config.warmup.trajectories:
-                shown = await warmup.demonstrate(self.parts(), self.run / "trajectories" / "demonstrations")
-            warmup.train(self.parts(), shown, self.versions / "base", out, self.run / "warmup" / "work")
+                shown = await warmup.demonstrate(parts, self.run / "trajectories" / "demonstrations")
+            warmup.train(parts, shown, self.versions / "base", out, self.run / "warmup" / "work")
         else:
             out = self.versions / "base"
         publish(out, self.versions, "warmup", "base", {}, self.versions / "base")

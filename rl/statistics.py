@@ -68,14 +68,6 @@ def bootstrap_mean(values: Sequence[float], resamples: int = RESAMPLES, seed: in
     return Estimate(mean(values), float(low), float(high), sample.size)
 
 
-def bootstrap_difference(
-    first: Mapping[str, float], second: Mapping[str, float], resamples: int = RESAMPLES, seed: int = 0
-) -> Estimate:
-    """The mean of `first` minus `second` over the tasks that both hold (values by task id), paired."""
-    shared = sorted(first.keys() & second.keys())
-    return bootstrap_mean([first[task] - second[task] for task in shared], resamples, seed)
-
-
 def _resampled_means(sample: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
     """(resamples,) means of as many draws with replacement, in blocks so that a large sample needs no large memory."""
     rng = np.random.default_rng(seed)

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl.config import EIGHT_GPUS, LAPTOP, ROOT, Config, ConfigError, dump, load_config
+from rl.config import EIGHT_GPUS, LAPTOP, REASONING, ROOT, Config, ConfigError, dump, load_config
+from rl.trainable import check_trainable
 
 NOTICE = "MedVista: research use only, not a medical device."
 RUNS = ROOT / "runs"
@@ -41,7 +42,12 @@ def chosen_config(asked: argparse.Namespace) -> Config:
     """The config of the command line; to resume a run that is named, by default that run's own."""
     own = asked.run / "config.yaml" if asked.run and asked.resume and not asked.overrides else None
     path = asked.config or own or (EIGHT_GPUS if has_gpu() else LAPTOP)
-    return load_config(path, asked.overrides)
+    config = load_config(path, asked.overrides)
+    if config.graph != REASONING:
+        from graphs.loading import absolute
+
+        config = config.model_copy(update={"graph": absolute(config.graph)})  # the training processes run elsewhere
+    return config
 
 
 def run_folder(name: str, resume: bool) -> Path:
@@ -73,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)
+        check_trainable(config)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

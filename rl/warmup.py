@@ -7,7 +7,7 @@ arguments.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,18 +16,22 @@ from tqdm import tqdm
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
-from agent.policies.scripted import ScriptedPolicy
+from agent.policies.scripted import Script, ScriptedPolicy
 from agent.turn import Overrides
-from rl.base.lessons import Lesson, Teacher
+from rl.base.lessons import Lesson, Lessons, Teacher
 from rl.rewards.compose import score
 from rl.rollout import RunParts
+from rl.tasks import demonstrator
 from rl.tasks.phantoms.demonstrator import demonstration
 from rl.tasks.phantoms.tasks import load
+from rl.tasks.sets import load as load_set
 from rl.tasks.task import Task
 from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
 
+Demonstrator = Callable[[Task, bool, np.random.Generator], Script]
+"""(task, whether it looks, random stream) -> the turns of an episode."""
 IGNORED = -100
 STREAM = 31
 
@@ -44,12 +48,12 @@ async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
     kept = {True: 0, False: 0}
     shown: list[Trajectory] = []
     rng = np.random.default_rng([parts.config.seed, STREAM])
-    tasks = iter(load(parts.store, "warmup", 100 * config.trajectories, parts.config.seed))
+    tasks, play = _demonstrated(parts, rng)
     with tqdm(total=config.trajectories, desc="demonstrations", unit="episode") as bar:
         while kept != wanted:
             for looks in wanted:
                 if kept[looks] < wanted[looks]:
-                    trajectory = await _episode(parts, next(tasks), looks, rng)
+                    trajectory = await _episode(parts, (task := next(tasks)), play(task, looks, rng))
                     if trajectory.correct:
                         kept[looks] += 1
                         shown.append(trajectory)
@@ -59,8 +63,21 @@ async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
     return shown
 
 
-async def _episode(parts: RunParts, task: Task, looks: bool, rng: np.random.Generator) -> Trajectory:
-    policy = ScriptedPolicy(demonstration(task, looks, rng), parts.encoder, version="demonstrator")
+def _demonstrated(parts: RunParts, rng: np.random.Generator) -> tuple[Iterator[Task], Demonstrator]:
+    """What is asked, each question once, and who answers."""
+    config = parts.config
+    if config.warmup.tasks == "phantoms":
+        return load(parts.store, "warmup", 100 * config.warmup.trajectories, config.seed), demonstration
+    own = list(
+        load_set(config.tasks.set, parts.store, "train", config.tasks.train, config.seed, **config.tasks.options)
+    )
+    rng.shuffle(cast(Any, own))
+    guesses = demonstrator.answers_by_kind(own)
+    return iter(own), lambda task, looks, rng: demonstrator.demonstration(task, looks, rng, guesses)
+
+
+async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
+    policy = ScriptedPolicy(script, parts.encoder, version="demonstrator")
     state = await parts.ask(task, Overrides(policy))
     reward, components = score(task, state, parts.config.rl.rewards)
     seed, origin = parts.config.seed, parts.origin
@@ -69,7 +86,7 @@ async def _episode(parts: RunParts, task: Task, looks: bool, rng: np.random.Gene
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
     """Training rows of sound trajectories. Raises RefusedError for the others."""
-    ledgers = (Ledger.from_plain(trajectory.ledger) for trajectory in trajectories)
+    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.ledgers)
     return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
 
 
@@ -97,9 +114,15 @@ def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
     """The base's own lessons, as rows, so that learning to act does not undo learning to see."""
+    from rl.base.embedded import lessons_root
     from rl.rollout import toolbox
 
-    teacher = Teacher(toolbox(parts.config).prompt_section())
+    section = toolbox(parts.config).prompt_section()
+    teacher: Lessons = Teacher(section)
+    if count and parts.config.base.lessons == "cells":
+        from rl.base.cells import CellTeacher
+
+        teacher = CellTeacher(section, parts.encoder, lessons_root(parts.config))
     rng = np.random.default_rng([parts.config.seed, STREAM, 1])
     lessons = itertools.chain.from_iterable(teacher.step(rng, 1) for _ in itertools.count())
     for lesson in itertools.islice(lessons, count):

@@ -1,8 +1,8 @@
 """The tools for people: list them, run one, and draw and write the page that shows them all.
 
 A tool's arguments become options of the same names: `--box 100,100,300,300`, `--preset lung`. Values are JSON, or
-numbers with commas between, or plain words. Images are named by their place on the command line, from 1. What the tool
-says goes to the terminal, what it shows to `--out`.
+numbers with commas between, or plain words; they come after the images, which are numbered by their place, from 1. What
+the tool says goes to the terminal, what it shows to `--out`. Research use only, not a medical device.
 
     python -m tools list find
     python -m tools run zoom_in scan.png --box 100,100,300,300 --out crop.png
@@ -28,13 +28,21 @@ from tools.images.image import MedicalImage
 from tools.images.load import load_image
 from tools.medical_tool import MedicalTool
 from tools.registry import family_of, load_tools
-from tools.signature import prompt_line
+from tools.signature import example_call, prompt_line
 from tools.validation import find_tool, validated_arguments
+
+WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+"""Endings of the files that `--out` can be."""
 
 
 def list_tools(wanted: Sequence[str]) -> str:
-    """The prompt lines of these tools and families (none: all), by family. Raises ValueError for an unknown one."""
+    """The prompt lines of these tools and families (none: all), by family; of a tool named by its name, all it says.
+
+    Raises ValueError for an unknown one.
+    """
     tools = load_tools(wanted or None)
+    if len(wanted) == len(tools) == 1 and tools[0].name == wanted[0]:
+        return f"{_listed(tools[0])}\n\n{tools[0].description}\n\nExample: {example_call(tools[0])}"
     families = sorted({family_of(tool) for tool in tools})
     return "\n\n".join(
         "\n".join([family, *(_listed(tool) for tool in tools if family_of(tool) == family)]) for family in families
@@ -69,7 +77,8 @@ def run_tool(name: str, images: Sequence[MedicalImage], options: Sequence[str]) 
 
 
 def options_to_arguments(options: Sequence[str]) -> dict[str, Any]:
-    """`["--box", "1,2,3,4"]` as `{"box": [1, 2, 3, 4]}`. Raises ToolRetry for an option without a value."""
+    """`["--box", "1,2,3,4"]` or `["--box=1,2,3,4"]` as `{"box": [1, 2, 3, 4]}`. ToolRetry for one without value."""
+    options = [part for each in options for part in (each.split("=", 1) if each.startswith("--") else (each,))]
     arguments: dict[str, Any] = {}
     for name, value in zip(options[::2], [*options[1::2], None], strict=False):
         if not name.startswith("--") or value is None:
@@ -95,7 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     lister = commands.add_parser("list", help="say which tools there are, as the policy's prompt does")
     lister.add_argument("names", nargs="*", metavar="NAME", help="tools or families (default: all)")
-    runner = commands.add_parser("run", help="run one tool", epilog="All other options are the tool's arguments.")
+    runner = commands.add_parser(
+        "run",
+        help="run one tool",
+        epilog="All other options, after the images, are the tool's arguments: `list TOOL` says which.",
+    )
     runner.add_argument("tool", metavar="TOOL")
     runner.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     runner.add_argument("--out", type=Path, metavar="FILE", help="where the picture that it shows is written")
@@ -119,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.command == "document":
             asked.out.write_text(document(load_tools()))
             return 0
+        _check_out(asked.out)
         text, pictures = run_tool(asked.tool, [load_image(each) for each in asked.images], options)
     except (ToolError, ValueError) as error:  # an ImageError is a ValueError
         print(error, file=sys.stderr)
@@ -128,7 +142,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = asked.out if number == 1 else asked.out.with_stem(f"{asked.out.stem}-{number}")
         picture.display().save(file)
         print(file)
+    if asked.out and not pictures:
+        print(f"{asked.tool} shows no picture, so {asked.out} was not written.", file=sys.stderr)
     return 0
+
+
+def _check_out(file: Path | None) -> None:
+    """Raises ToolRetry for a file that no picture can be written to."""
+    if file is None:
+        return
+    if file.suffix.lower() not in WRITTEN:
+        raise ToolRetry(f"Got --out {file}, expected a file that ends in one of {', '.join(WRITTEN)}.")
+    if not file.parent.is_dir():
+        raise ToolRetry(f"Got --out {file}, expected a folder that exists: make {file.parent} first.")
 
 
 if __name__ == "__main__":

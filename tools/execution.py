@@ -6,9 +6,10 @@ data from outside: its types and sizes are checked before any of it is kept.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, ValidationError
 
 from tools.errors import ImageError, ToolFailed
 from tools.evidence import Evidence, Measurement, Region
@@ -17,6 +18,8 @@ from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.medical_tool import MedicalTool
 from tools.plain_tool import answer, answer_async
+
+M = TypeVar("M", bound=BaseModel)
 
 MOST_TEXT = 20_000
 """Characters of a result: more would fill a policy's context."""
@@ -50,8 +53,8 @@ async def evidence_async(tool: BaseTool, arguments: Mapping[str, Any], images: S
 def checked(found: Evidence, tool: BaseTool, limits: Limits) -> Evidence:
     """The evidence with text that can be written down. Raises ToolFailed for what no policy can be shown."""
     _all_of(found.images, MedicalImage, MOST_IMAGES, "images", tool)
-    _all_of(found.regions, Region, MOST_FINDINGS, "regions", tool)
-    _all_of(found.measurements, Measurement, MOST_FINDINGS, "measurements", tool)
+    regions = _valid(found.regions, Region, "regions", tool)
+    measurements = _valid(found.measurements, Measurement, "measurements", tool)
     for image in found.images:
         try:
             limits.check_picture(image.width, image.height)
@@ -59,7 +62,7 @@ def checked(found: Evidence, tool: BaseTool, limits: Limits) -> Evidence:
                 limits.check_volume(image.volume.count, image.width, image.height)
         except ImageError as error:
             raise ToolFailed(f"{tool.name} returned what is too large. {error}") from error
-    return replace(found, text=_text(found.text, tool))
+    return replace(found, text=_text(found.text, tool), regions=regions, measurements=measurements)
 
 
 def keep(found: Evidence, tool: BaseTool, store: ImageStore, limits: Limits) -> Evidence:
@@ -77,6 +80,18 @@ def _all_of(values: Sequence[object], kind: type, most: int, what: str, tool: Ba
         )
     if len(values) > most:
         raise ToolFailed(f"{tool.name} returned {len(values)} {what}, expected at most {most}.")
+
+
+def _valid(values: Sequence[M], kind: type[M], what: str, tool: BaseTool) -> tuple[M, ...]:
+    """The values, each of exactly this kind and with what it declares: a tool can make one that nobody validated."""
+    _all_of(values, kind, MOST_FINDINGS, what, tool)
+    try:
+        return tuple(kind.model_validate(vars(each)) for each in values)
+    except ValidationError as error:
+        raise ToolFailed(
+            f"{tool.name} returned {what} with a wrong {error.errors()[0]['loc'][0]}, expected what {kind.__name__} "
+            "declares."
+        ) from error
 
 
 def _text(text: object, tool: BaseTool) -> str:

@@ -122,7 +122,7 @@ def resized(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     smaller = width * height < values.shape[0] * values.shape[1]
     way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     made = np.asarray(cv2.resize(values.astype(np.float32), (width, height), interpolation=way))
-    made = np.clip(made, values.min(), values.max())
+    made = np.clip(made, np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None))
     return made.astype(values.dtype) if values.dtype.kind == "f" else np.rint(made).astype(values.dtype)
 
 

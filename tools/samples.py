@@ -42,6 +42,7 @@ FILES = {
 
 IN_PYDICOM = {"ct": "CT_small.dcm", "mr": "examples_overlay.dcm", "heart": "examples_ybr_color.dcm"}
 
+KIDNEY = [[180, 801], [281, 604], [421, 510], [531, 510], [585, 604], [570, 749], [468, 916], [328, 978], [219, 895]]
 LEFT_LUNG, RIGHT_LUNG = [540, 150, 880, 700], [130, 150, 470, 700]
 
 SAMPLES: dict[str, Sample] = {
@@ -61,7 +62,7 @@ SAMPLES: dict[str, Sample] = {
     "window_level": Sample(CT, {"preset": "bone"}),
     "intensity_profile": Sample(MR, {"start": [120, 430], "end": [880, 430]}),
     "measure_angle": Sample(X_RAY, {"start": [500, 120], "corner": [500, 420], "end": [640, 560]}),
-    "measure_area": Sample(MR, {"points": [[300, 560], [360, 540], [400, 600], [390, 680], [330, 690], [290, 630]]}),
+    "measure_area": Sample(("kidney",), {"points": KIDNEY}),
     "measure_distance": Sample(HEART, {"start": [500, 300], "end": [500, 800]}),
     "region_statistics": Sample(CT, {"box": [400, 300, 620, 520]}),
     "symmetry_index": Sample(X_RAY),
@@ -77,7 +78,9 @@ SAMPLES: dict[str, Sample] = {
     "blank_text": Sample(X_RAY),
     "image_information": Sample(HEART),
     "read_text": Sample(X_RAY),
-    "annotate": Sample(SMEAR, {"points": [[586, 575]], "labels": ["white cell"], "mark": "arrow"}),
+    "annotate": Sample(
+        ("cell",), {"points": [[300, 250], [430, 720], [860, 360]], "labels": ["lobe 1", "lobe 2", "lobe 3"]}
+    ),
     "mark_regions": Sample(X_RAY, {"boxes": [RIGHT_LUNG, LEFT_LUNG], "labels": ["right", "left"]}),
     "overlay_mask": Sample((*RETINA, "vessels"), {"level": 60, "colour": "blue"}),
     "show_slice": Sample(BRAIN, {"slice": 9}),
@@ -124,6 +127,14 @@ def _brain(folder: Path) -> MedicalImage:
     return load_image(Path(nibabel.__file__).parent / "tests" / "data" / "anatomical.nii")
 
 
+def _kidney(folder: Path) -> MedicalImage:
+    return sample_image("mr", folder).crop((90, 130, 250, 250))
+
+
+def _cell(folder: Path) -> MedicalImage:
+    return sample_image("smear", folder).crop((275, 186, 475, 366))
+
+
 def _retina(folder: Path) -> MedicalImage:
     import skimage
 
@@ -144,4 +155,11 @@ def _mr_moved(folder: Path) -> MedicalImage:
     return MedicalImage(moved, whole.spacing, window=whole.window)
 
 
-_MADE = {"brain": _brain, "retina": _retina, "vessels": _vessels, "mr_moved": _mr_moved}
+_MADE = {
+    "brain": _brain,
+    "kidney": _kidney,
+    "cell": _cell,
+    "retina": _retina,
+    "vessels": _vessels,
+    "mr_moved": _mr_moved,
+}

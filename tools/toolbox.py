@@ -52,6 +52,7 @@ class Toolbox:
         wrappers: Sequence[Wrapper] = (),
         limits: Limits | None = None,
     ) -> None:
+        tools = [getattr(tool, "medical", tool) for tool in tools]  # what a graph of messages was given wraps it
         self._tools = {tool.name: tool for tool in tools}
         if len(self._tools) != len(tools):
             raise ValueError(f"Got tools of the same name: {sorted(tool.name for tool in tools)}; expected each once.")

@@ -83,12 +83,12 @@ def _explain(tool: BaseTool, call: ToolCall, error: ValidationError) -> str:
         name = str(each["loc"][0]) if each["loc"] else ""
         if each["type"] == "missing" and len(each["loc"]) == 1:
             problem = f"argument {name} is missing, expected {_expected(name, properties, schema)}"
-        elif each["type"] == "extra_forbidden":
+        elif name not in properties and each["loc"]:  # unknown, or no text at all (half a surrogate pair)
             problem = f"got an unknown argument {_shown(name)}, expected {', '.join(properties) or 'none'}"
         elif name in properties:
             problem = f"got {name} {_shown(call.arguments.get(name))}, expected {_expected(name, properties, schema)}"
         else:
-            problem = each["msg"]
+            problem = f"got arguments {_shown(call.arguments)}, expected others ({each['msg']})"
         problems.setdefault(name, problem)
     return f"{tool.name}: {'; '.join(list(problems.values())[:3])}. Example: {example_call(tool)}"
 

@@ -18,6 +18,8 @@ class PolicyCall:
     """Where in nested graphs the node ran: LangGraph's checkpoint namespace, without its ids."""
     guided: bool = False
     """Whether a grammar held the sampling: its log-probabilities are then those of another distribution."""
+    own_sampling: bool = False
+    """Whether it asked for another temperature, top-p or min-p than its episode is sampled with; the same holds."""
 
 
 Pick = Callable[[PolicyCall], bool]
@@ -25,8 +27,9 @@ Pick = Callable[[PolicyCall], bool]
 
 
 def unguided(call: PolicyCall) -> bool:
-    """The default: every call but those that a grammar held, whose log-probabilities a trainer cannot reproduce."""
-    return not call.guided
+    """The default: every call but those that were sampled otherwise than the episode, held by a grammar or at a
+    temperature of their own: a trainer cannot reproduce their log-probabilities."""
+    return not (call.guided or call.own_sampling)
 
 
 def at_nodes(*nodes: str) -> Pick:

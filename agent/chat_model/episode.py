@@ -43,6 +43,8 @@ class Episode:
         """The event loop that the episode runs in, for policies that belong to one."""
         self.sayings = Sayings()
         """What the messages of this episode say."""
+        self.results: list[dict[str, Any]] = []
+        """What the medical tools gave that ran in it (agent/chat_model/tools.py), as JSON."""
         self._lock = threading.RLock()
         self._forget()
 
@@ -133,6 +135,16 @@ class Episode:
                 rows.append(made)
         return rows
 
+    @property
+    def faults(self) -> int:
+        """Turns with a call that could not be read."""
+        return sum(bool(turn.said.malformed) for turn in self._turns.values())
+
+    @property
+    def turns(self) -> list[Turn]:
+        """What was sampled, in the order in which it ended."""
+        return list(self._turns.values())
+
     def _turn_of(
         self, said: Said, sample: str | None, at: Position, waiting: Sequence[Said], tools: str
     ) -> Turn | None:
@@ -201,6 +213,11 @@ def current_episode(configurable: Mapping[str, Any], otherwise: Episode) -> Epis
         return episode
     configured: object = configurable.get(CONFIG_KEY)
     return configured if isinstance(configured, Episode) else otherwise
+
+
+def recording_episode() -> Episode | None:
+    """The episode that records in this context; None where none does."""
+    return _current.get()
 
 
 def new_sample() -> str:

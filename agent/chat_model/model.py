@@ -211,7 +211,7 @@ class PolicyChatModel(BaseChatModel):
             stop=(*stops, *one_call),
             structure=held,
         )
-        call = _call(manager, held is not None)
+        call = _call(manager, held is not None, _differs(options, episode.sampling))
         pictures = [store.get(image).display() for image in images]
         return Request(episode, at, policy, ids, pictures, sampling, stops, call)
 
@@ -302,7 +302,15 @@ class PolicyChatModel(BaseChatModel):
             yield chunk
 
 
-def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool) -> PolicyCall:
+def _differs(options: Mapping[str, Any], sampling: Sampling | None) -> bool:
+    """Whether a call asks for another distribution than its episode's."""
+    names = ("temperature", "top_p", "min_p")
+    return sampling is not None and any(options.get(name) not in (None, getattr(sampling, name)) for name in names)
+
+
+def _call(
+    manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool, own_sampling: bool
+) -> PolicyCall:
     """Who calls, as LangGraph and the caller's config say."""
     metadata = manager.metadata if manager is not None else {}
     levels = str(metadata.get("langgraph_checkpoint_ns", "")).split("|")
@@ -312,4 +320,5 @@ def _call(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | No
         tags=tuple(manager.tags) if manager is not None else (),
         namespace="|".join(level.partition(":")[0] for level in levels),
         guided=guided,
+        own_sampling=own_sampling,
     )

@@ -14,6 +14,7 @@ from langgraph.prebuilt import InjectedState
 from pydantic import BaseModel, ConfigDict
 
 from agent.chat_model import waiting
+from agent.chat_model.episode import recording_episode
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.said import said
 from tools.calls import ToolCall, ToolResult
@@ -40,7 +41,8 @@ def for_messages(
     tools: Sequence[BaseTool], store: ImageStore, key: str = "messages", deadline_s: float = 20.0
 ) -> list[BaseTool]:
     """The tools for a graph whose state has messages under `key`; those that are no medical tools stay as they are."""
-    return [_wrapped(tool, store, key, deadline_s) if isinstance(tool, MedicalTool) else tool for tool in tools]
+    plain = [tool.medical if isinstance(tool, ConversationTool) else tool for tool in tools]
+    return [_wrapped(tool, store, key, deadline_s) if isinstance(tool, MedicalTool) else tool for tool in plain]
 
 
 def images_shown(messages: Sequence[BaseMessage], pictures: Pictures) -> list[str]:
@@ -67,6 +69,8 @@ def _wrapped(tool: MedicalTool, store: ImageStore, key: str, deadline_s: float) 
         images = images_shown(_messages(state, key), pictures)
         (result,) = await toolbox.run([ToolCall(name=tool.name, arguments=arguments)], images, store)
         message = tool_message(result, "")
+        if (episode := recording_episode()) is not None:
+            episode.results.append(result.model_dump(mode="json"))
         return cast("list[dict[str, Any]]", message.content), message.artifact  # pyright: ignore[reportUnknownMemberType]
 
     def call_and_wait(state: Any, **arguments: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -19,7 +19,7 @@ def prepare(config: Config, work: Path) -> Path:
     if config.base.teach:
         from rl.base import teach
 
-        teach.main(["--out", str(work / "taught"), "--steps", str(config.base.steps)])
+        teach.main(["--out", str(work / "taught"), "--steps", str(config.base.steps), *_goes_on(config)])
         return in_float32(work / "taught", work / "float32")
     if config.device == "gpu":
         return downloaded(config.base.checkpoint)
@@ -27,6 +27,22 @@ def prepare(config: Config, work: Path) -> Path:
     if not (folder / "config.json").exists():
         raise NoBaseError(f"Got no checkpoint in {folder}; teach one: python -m rl.base.teach --out {folder}")
     return in_float32(folder, work / "float32")
+
+
+def lessons_root(config: Config) -> Path:
+    """The folder with the images that lessons on real cells are made of. Raises NoBaseError where none is named."""
+    root = config.tasks.options.get("root")
+    if root is None:
+        raise NoBaseError("Got base.lessons=cells without images: give 'tasks.options={root: FOLDER}'.")
+    return Path(root)
+
+
+def _goes_on(config: Config) -> list[str]:
+    """Arguments of the teaching for lessons on real cells: on from the checkpoint, with another seed."""
+    if config.base.lessons == "phantoms":
+        return []
+    start = ROOT / config.base.checkpoint
+    return ["--cells", str(lessons_root(config)), "--start", str(start), "--seed", "1", "--learning-rate", "1.2e-3"]
 
 
 def in_float32(folder: Path, out: Path) -> Path:

@@ -9,7 +9,7 @@ token carries a dense label (what lies in its cell), learnt through the same out
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -78,6 +78,14 @@ Lesson = tuple[Exchange, ...]
 """A conversation."""
 
 
+class Lessons(Protocol):
+    """A source of lessons: `Teacher`, or that of real cells (rl/base/cells.py)."""
+
+    def step(self, rng: np.random.Generator, phantoms: int, /) -> list[Lesson]:
+        """The lessons of so many pictures of each sort."""
+        ...
+
+
 def _view(picture: Image.Image, box: tuple[int, int, int, int], lesions: tuple[Lesion, ...], close: bool) -> View:
     """The square `box` of `picture`; each cell that a lesion's bounding box touches is labelled by what it shows of it.
 
@@ -118,7 +126,7 @@ class Teacher:
     def __init__(self, tool_section: str) -> None:
         self.systems = ("", system_prompt(""), system_prompt(tool_section))
 
-    def _talk(self, rng: np.random.Generator, first: tuple[View, ...], *asked: Ask) -> Lesson:
+    def talk(self, rng: np.random.Generator, first: tuple[View, ...], *asked: Ask) -> Lesson:
         """The questions one after another; the pictures `first` come with the first of them."""
         system = self.systems[int(rng.integers(len(self.systems)))]
         exchanges: list[Exchange] = []
@@ -152,9 +160,9 @@ class Teacher:
             Ask(QUESTIONS[kind], read, "close view", (_closer(rng, picture, lesion),)) for _ in range(CLOSE_VIEWS[kind])
         ]
         return [
-            self._talk(rng, whole, *_shuffled(rng, call, side if rng.uniform() < 0.5 else guess)),
-            self._talk(rng, whole, side, closer[0]),
-            *(self._talk(rng, (), each) for each in closer[1:]),
+            self.talk(rng, whole, *shuffled(rng, call, side if rng.uniform() < 0.5 else guess)),
+            self.talk(rng, whole, side, closer[0]),
+            *(self.talk(rng, (), each) for each in closer[1:]),
         ]
 
     def of_two_lesions(self, rng: np.random.Generator) -> list[Lesson]:
@@ -188,11 +196,11 @@ class Teacher:
             return Ask(QUESTIONS["compare"], Turn(reading(types, first_image), answer=same), "close view", views)
 
         return [
-            self._talk(rng, whole, *_shuffled(rng, zoom_both, zoom_one)),
-            self._talk(rng, whole, measured, compared(2)),
-            self._talk(rng, whole, guess_same if rng.uniform() < 0.6 else guess_far, *told),
-            self._talk(rng, (), compared(1)),
-            self._talk(rng, (), name, other),
+            self.talk(rng, whole, *shuffled(rng, zoom_both, zoom_one)),
+            self.talk(rng, whole, measured, compared(2)),
+            self.talk(rng, whole, guess_same if rng.uniform() < 0.6 else guess_far, *told),
+            self.talk(rng, (), compared(1)),
+            self.talk(rng, (), name, other),
         ]
 
     def step(self, rng: np.random.Generator, phantoms: int) -> list[Lesson]:
@@ -212,5 +220,5 @@ def _call(rng: np.random.Generator, told: str, turn: Turn, *kinds: Kind) -> Ask:
     return Ask(told, turn, "thumbnail", above=question if way < 0.75 else "")
 
 
-def _shuffled(rng: np.random.Generator, *asked: Ask) -> list[Ask]:
+def shuffled(rng: np.random.Generator, *asked: Ask) -> list[Ask]:
     return [asked[index] for index in rng.permutation(len(asked))]

@@ -1,7 +1,8 @@
 """What a base can do, measured on lessons it has never had: `python -m rl.base.measure FOLDER`.
 
 Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: every
-coordinate within CALL_TOLERANCE of the expert's), with a 95 % bootstrap interval.
+coordinate within CALL_TOLERANCE of the expert's), with a 95 % bootstrap interval. With `--cells` on real microscopy, on
+validation images, which no lesson is made of.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from agent.encoder import Encoder
 from agent.protocol import MalformedTurn, Turn, parse_turn
-from rl.base.lessons import Lesson, Teacher
+from rl.base.lessons import Lesson, Lessons, Teacher
 from rl.statistics import bootstrap_mean
 
 HELD_OUT = 1_000_003
@@ -25,15 +26,20 @@ CALL_TOLERANCE = 40
 """0-999 units by which a called coordinate may differ from the expert's: two thirds of what a zoom forgives."""
 
 
-def measure(folder: Path, phantoms: int) -> dict[str, dict[str, float]]:
-    """Per question: share of right turns, its interval, and n."""
+def measure(folder: Path, phantoms: int, cells: Path | None = None) -> dict[str, dict[str, float]]:
+    """Per question: share of right turns, its interval, and n. `cells`: where validation images of real cells lie."""
     from transformers import AutoModelForImageTextToText
 
     from rl.rollout import laptop_tools
 
     encoder = Encoder.from_checkpoint(folder)
     model = cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).eval()
-    teacher = Teacher(laptop_tools().prompt_section())
+    section = laptop_tools().prompt_section()
+    teacher: Lessons = Teacher(section)
+    if cells is not None:
+        from rl.base.cells import CellTeacher
+
+        teacher = CellTeacher(section, encoder, cells, "validation")
     right: dict[str, list[float]] = defaultdict(list)
     for index in tqdm(range(phantoms), desc="measure", unit="phantom pair"):
         for lesson in teacher.step(np.random.default_rng([HELD_OUT, index]), 1):
@@ -92,8 +98,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what a base can see and write.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--phantoms", type=int, default=60, help="of each sort")
+    parser.add_argument("--cells", type=Path, metavar="ROOT", help="measure on real microscopy, validation images")
     args = parser.parse_args()
-    figures = measure(args.folder, args.phantoms)
+    figures = measure(args.folder, args.phantoms, args.cells)
     for name, figure in figures.items():
         print(f"{name:70s} {figure['right']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}] n={figure['n']:.0f}")
     (args.folder / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from agent.encoder import Encoder
 from agent.prompt import system_prompt
-from rl.base.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Teacher
+from rl.base.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Lessons, Teacher
 from rl.base.model import build_model, build_processor
 from rl.base.tokenizer import build_tokenizer
 from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN
@@ -39,7 +39,7 @@ class Plan:
 
     steps: int = 4000
     phantoms: int = 3
-    """Of each sort (one lesion, two lesions) a step; ten lessons for one of each."""
+    """Of each sort (one lesion, two lesions; or smear, nuclei) a step; ten lessons for one of each."""
     learning_rate: float = 1.8e-3
     warmup_steps: int = 100
     dense_weight: float = 0.5
@@ -87,7 +87,7 @@ def corpus() -> list[str]:
 class Steps(IterableDataset[dict[str, Any]]):
     """Training batches, one a step; step k depends on the seed and k alone."""
 
-    def __init__(self, teacher: Teacher, encoder: Encoder, plan: Plan) -> None:
+    def __init__(self, teacher: Lessons, encoder: Encoder, plan: Plan) -> None:
         self.teacher, self.encoder, self.plan = teacher, encoder, plan
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -113,7 +113,9 @@ def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
             target, _ = encoder.encode(each.target)
             cells = [IGNORED] * (len(prompt) + len(target))
             for span, view in zip(spans, each.views, strict=True):
-                cells[span.start : span.start + span.length] = [encoder.encode(word)[0][0] for word in view.cells]
+                assert len(view.cells) == span.length, f"{len(view.cells)} words for {span.length} image tokens"
+                words = [encoder.encode(word)[0][0] if word else IGNORED for word in view.cells]
+                cells[span.start : span.start + span.length] = words
             ids += prompt + target
             labels += [IGNORED] * len(prompt) + target
             dense += cells
@@ -183,11 +185,9 @@ def losses(model: Any, batch: dict[str, Any], image_pad: int) -> tuple[torch.Ten
     return turn_loss, dense_loss
 
 
-def teach(out: Path, tool_section: str, plan: Plan) -> None:
+def teach(out: Path, teacher: Lessons, encoder: Encoder, plan: Plan) -> None:
     """Trains a base and writes its checkpoint (weights, tokenizer, image processor, losses) to `out`."""
     cast(Any, torch).manual_seed(plan.seed)
-    processor = build_processor(build_tokenizer(corpus(), pieces(tool_section)))
-    encoder = Encoder(processor)
     model = build_model(encoder.tokenizer, plan.seed)
     if plan.start is not None:
         model.load_state_dict(begun(Path(plan.start), encoder))
@@ -203,7 +203,7 @@ def teach(out: Path, tool_section: str, plan: Plan) -> None:
         return 0.02 + 0.98 * (1 + math.cos(math.pi * through)) / 2
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-    batches = DataLoader(Steps(Teacher(tool_section), encoder, plan), batch_size=None, num_workers=1, prefetch_factor=4)
+    batches = DataLoader(Steps(teacher, encoder, plan), batch_size=None, num_workers=1, prefetch_factor=4)
     history: list[tuple[int, float, float]] = []
     bar = tqdm(batches, total=plan.steps, desc="base", unit="step", mininterval=2)
     started = time.time()
@@ -220,7 +220,7 @@ def teach(out: Path, tool_section: str, plan: Plan) -> None:
             recent = np.mean(history[-50:], axis=0)
             bar.write(f"step {step + 1} turn {recent[1]:.4f} dense {recent[2]:.4f} seconds {time.time() - started:.0f}")
         if step % 500 == 499 or step + 1 == plan.steps:
-            save(model, processor, out)
+            save(model, encoder.processor, out)
     (out / "teaching.json").write_text(
         json.dumps(
             {
@@ -248,6 +248,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--start", help="a checkpoint to go on from, instead of fresh weights; give another seed")
+    parser.add_argument("--cells", type=Path, metavar="ROOT", help="lessons on real microscopy (rl/base/cells.py)")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -260,7 +261,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=args.seed,
         start=args.start,
     )
-    teach(args.out, laptop_tools().prompt_section(), plan)
+    section = laptop_tools().prompt_section()
+    encoder = Encoder(build_processor(build_tokenizer(corpus(), pieces(section))))
+    if args.cells is None:
+        teach(args.out, Teacher(section), encoder, plan)
+    else:
+        from rl.base.cells import CellTeacher
+
+        teach(args.out, CellTeacher(section, encoder, args.cells), encoder, plan)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent.ledger import Ledger, LedgerError
+from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.turn import Overrides, Question
 from graphs.reasoning import recursion_limit
@@ -22,7 +22,7 @@ from rl.groups import calls_of_episode
 from rl.rewards.compose import UnscoredError, check_scorable
 from rl.rollout import RunParts
 from rl.tasks.task import Task
-from rl.trajectories.check import RefusedError, TrainingRow, training_row
+from rl.trajectories.check import RefusedError, TrainingRow
 
 REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
 """Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool, a turn that
@@ -34,7 +34,8 @@ class Attempt:
     """An episode that may train."""
 
     episode: Episode
-    row: TrainingRow
+    rows: list[TrainingRow]
+    """One of the reasoning graph's, one or several of another's."""
     seconds: float
 
 
@@ -89,12 +90,11 @@ class Attempts:
             try:
                 episode = await sample()
                 check_scorable(self.task, episode.state)
-                ledger = Ledger.from_plain(episode.state["ledger"])
-                row = training_row(ledger, self.run.encoder, self.run.store, own_from=episode.own_from)
+                rows = self.run.training_rows(episode.state, episode.own_from)
             except REFUSED as reason:
                 self.refused(self.task, reason)
                 continue
-            return Attempt(episode, row, time.perf_counter() - started)
+            return Attempt(episode, rows, time.perf_counter() - started)
         raise RefusedError(
             f"{most} trajectories of {self.task.id} were refused in a row; trajectories/refused.jsonl says why."
         )

@@ -7,6 +7,7 @@ may compare them. Every finished episode lands in the run's trajectory store.
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from agent.policies.engine import EnginePolicy
 from agent.turn import Overrides
 from rl.bridge.attempts import Attempts
 from rl.bridge.executor_version import episodes_per_step, resumed_step, step_version
-from rl.bridge.launch import RUN_FOLDER
+from rl.bridge.launch import FURTHER, RUN_FOLDER
 from rl.bridge.meeting import Meeting
 from rl.config import load_config
 from rl.groups import branching_of, sample_group
@@ -37,7 +38,7 @@ class Sample:
     """A scored episode and what of it trains."""
 
     trajectory: Trajectory
-    row: TrainingRow
+    rows: list[TrainingRow]
 
 
 class AgentExecutor(AgentExecutorBase):
@@ -94,12 +95,13 @@ class AgentExecutor(AgentExecutorBase):
                 components,
                 reward,
                 attempt.seconds,
+                seed=self.run.config.seed,
                 origin=self.run.origin,
                 sample=len(samples),
                 own_from=episode.own_from,
             )
             self.trajectories.add(trajectory)
-            samples.append(Sample(trajectory, attempt.row))
+            samples.append(Sample(trajectory, attempt.rows))
         self.finished += len(samples)
         attempts.forget()
         return samples
@@ -121,13 +123,10 @@ def allow_alternatives(engine: Any, count: int) -> None:
 
 
 def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, with_logprobs: bool) -> dict[str, Any]:
-    """The dict that OpenRLHF 0.11.2 makes an Experience of."""
-    trajectory, row = sample.trajectory, sample.row
-    pixels = (
-        None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
-    )
-    sampled = trajectory.ledger["sampled"]
-    own = [(max(turn[0], trajectory.own_from), turn[1]) for turn in sampled if turn[1] > trajectory.own_from]
+    """The dict that OpenRLHF 0.11.2 makes an Experience of; where there are more rows, those that rl/bridge/rows.py
+    makes of it too.
+    """
+    trajectory = sample.trajectory
     used = {
         "turns": float(trajectory.turns),
         "tool_calls": float(len(trajectory.calls)),
@@ -135,16 +134,30 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
         "faults": float(trajectory.faults),
         "forked": float(trajectory.own_from > 0),
     }
+    first, *further = [
+        _row(row, ledger["sampled"], trajectory.own_from, with_logprobs)
+        for row, ledger in zip(sample.rows, trajectory.ledgers, strict=True)
+    ]
     return {
         "prompt": prompt,
         "label": label,
         "images": images,
-        "mm_train_inputs": pixels,
         "reward": trajectory.reward,
         "scores": trajectory.rewards["answer"],
-        "observation_tokens": row.ids,
-        "action_ranges": own,
-        "rollout_log_probs": row.logprobs if with_logprobs else None,
-        "truncated": sampled[-1][4] == "length",
         "extra_logs": {**used, **{f"reward_{name}": value for name, value in trajectory.rewards.items()}},
+        **first,
+        **({FURTHER: further} if further else {}),
+    }
+
+
+def _row(row: TrainingRow, sampled: Sequence[Sequence[Any]], own_from: int, with_logprobs: bool) -> dict[str, Any]:
+    pixels = (
+        None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
+    )
+    return {
+        "mm_train_inputs": pixels,
+        "observation_tokens": row.ids,
+        "action_ranges": [(max(turn[0], own_from), turn[1]) for turn in sampled if turn[1] > own_from],
+        "rollout_log_probs": row.logprobs if with_logprobs else None,
+        "truncated": bool(sampled) and sampled[-1][4] == "length",
     }

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
-from rl.config import ROOT, Config
+from rl.config import REASONING, ROOT, Config
 
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 EXECUTOR = Path(__file__).parent / "executor.py"
 RUN_FOLDER = "MEDVISTA_RUN"
 """Environment variable that tells the executor where its run lies."""
+FURTHER = "further"
+"""Where the dict of an episode carries its rows but the first, each by what differs from that (rl/bridge/rows.py)."""
 MOST_IMAGES = 16
+TRAIN, TRAIN_ROWS = "openrlhf.cli.train_ppo_ray", "rl.bridge.train_rows"
+"""What trains: OpenRLHF's own command, or where episodes leave several rows that of rl/bridge/train_rows.py."""
 
 
 def flags(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool) -> dict[str, Any]:
@@ -63,16 +67,16 @@ def arguments(named: Mapping[str, Any]) -> list[str]:
 
 def command(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool = False) -> list[str]:
     """The command line that trains."""
-    if config.device == "cpu":
-        start = [sys.executable, str(CPU_ADAPTATION / "start.py")]
-    else:
-        start = [sys.executable, "-m", "openrlhf.cli.train_ppo_ray"]
+    module = TRAIN if config.graph == REASONING else TRAIN_ROWS
+    start = [sys.executable, *([str(CPU_ADAPTATION / "start.py")] if config.device == "cpu" else ["-m"]), module]
     return start + arguments(flags(config, run, policy, prompts, resume))
 
 
 def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
     """The environment of the training processes."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if config.graph != REASONING:  # a module that lies where the command was called is found there too
+        paths.append(str(Path.cwd()))
     values = {
         **os.environ,
         RUN_FOLDER: str(run),

@@ -21,7 +21,7 @@ from agent.policies.policy import PolicyError
 from agent.serving.checkpoint import CheckpointError, latest
 from agent.serving.launch import ServerError
 from agent.turn import ContextTooSmall
-from graphs.catalogue import graphs
+from graphs.loading import GraphError, absolute, find_graph
 from rl.config import ROOT, Base, ConfigError, Episode, Evaluate, load_config
 from rl.evaluate.evaluation import Evaluation
 from rl.evaluate.plan import PlanError, Settings, agree
@@ -50,6 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     who.add_argument("--chat-url", help="address of an OpenAI-compatible service for openai:MODEL")
     what = parser.add_argument_group("what is asked")
     what.add_argument("--tasks", default="phantoms", help="task sets, by comma (default: %(default)s)")
+    what.add_argument("--root", type=Path, help="the folder with the sets' files (default: MEDVISTA_DATA's)")
     what.add_argument("--split", default=DEFAULTS.split)
     what.add_argument("--count", type=int, default=DEFAULTS.count, help="tasks of each set (default: %(default)s)")
     what.add_argument("--pairs", type=int, default=DEFAULTS.pairs, help="counterfactual pairs of each set, 0 for none")
@@ -57,7 +58,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--temperature", type=float, help="default: 0 for one sample, 1 for several")
     what.add_argument("--seed", type=int, default=0, help="of the sampling")
     how = parser.add_argument_group("how")
-    how.add_argument("--graph", default=DEFAULTS.graph)
+    how.add_argument("--graph", default=DEFAULTS.graph, help="a name, module:factory or path/file.py:factory")
     how.add_argument("--tools", help="by comma; default: the run's, or those of the embedded policy")
     for limit in ("turns", "turn-tokens", "context"):
         how.add_argument(f"--{limit}", type=int, help="default: the run's, or those of the embedded policy")
@@ -72,13 +73,12 @@ def settings_of(asked: argparse.Namespace) -> Settings:
     episode = load_config(asked.run / CONFIG).episode if asked.run else Episode()
     if asked.temperature is None:
         asked.temperature = 0.0 if asked.samples == 1 else 1.0
-    graph, tools = graphs().get(asked.graph), asked.tools
-    if graph is None:
-        raise PlanError(f"Got --graph {asked.graph}, expected one of {', '.join(graphs())}.")
+    asked.graph, tools = absolute(asked.graph), asked.tools
     named: tuple[str, ...] = episode.tools if tools is None else tuple(filter(None, str(tools).split(",")))
     try:
-        origin = origin_of(graph, load_tools(list(named)) if named else [])
-    except ValueError as error:
+        source = find_graph(asked.graph)
+        origin = origin_of(source.module, load_tools(list(named)) if named else [], source.name)
+    except (GraphError, ValueError) as error:
         raise PlanError(str(error)) from error
     if asked.samples > 1 and asked.temperature == 0:
         raise PlanError(f"Got {asked.samples} samples at temperature 0, which are all alike; give --temperature 1.")
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with (folder / ".at_work").open("w") as at_work:
             fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
             everybody = agree(folder, settings, subjects)
-            run = Evaluation(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url)
+            run = Evaluation(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url, asked.root)
             asyncio.run(run.all(everybody))
     except BlockingIOError:
         print(f"error: Got {asked.out}, in which another process is at work; wait for it.", file=sys.stderr)

@@ -13,16 +13,16 @@ from typing import Any
 
 from agent.encoder import Encoder
 from agent.policies.policy import Sampling
-from agent.turn import Limits
 from rl.config import Config
 from rl.evaluate import ask_all, sampled_jobs
 from rl.evaluate.erase import pairs
 from rl.evaluate.figures import Episodes
 from rl.evaluate.plan import Settings
-from rl.evaluate.policies import Subject, opened
+from rl.evaluate.policies import Subject
+from rl.evaluate.policies import opened as open_subject
 from rl.evaluate.report import confidences, write_report
 from rl.report.write import write_whole
-from rl.rollout import NoPolicy, RunParts, compiled_graph
+from rl.rollout import RunParts, opened
 from rl.tasks.sets import load
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
@@ -40,6 +40,8 @@ class Evaluation:
     """For policies that bring none."""
     concurrency: int
     chat_url: str | None = None
+    root: Path | None = None
+    """The folder that holds the sets' files; None: where MEDVISTA_DATA says."""
 
     @property
     def images(self) -> ImageStore:
@@ -58,17 +60,18 @@ class Evaluation:
         path = self.folder / "tasks" / f"{Path(name).name}.jsonl"
         if not path.exists():
             one = self.settings
-            drawn = load(name, self.images, one.split, one.count, one.task_seed)
+            where = {} if self.root is None else {"root": self.root}
+            drawn = load(name, self.images, one.split, one.count, one.task_seed, **where)
             write_whole(path, "\n".join(json.dumps(task.to_plain()) for task in drawn).encode())
         return [Task.from_plain(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def parts(self, subject: Subject, encoder: Encoder) -> RunParts:
         """The graph that asks a subject."""
-        one, store = self.settings, self.images
-        limits = Limits(one.turns, one.turn_tokens, one.context)
+        one = self.settings
+        limits = {"turns": one.turns, "turn_tokens": one.turn_tokens, "context": one.context}
+        config = Config.model_validate({"name": "evaluation", "graph": one.graph, "episode": limits})
         tools = load_tools(list(one.tools)) if subject.tools and one.tools else []
-        graph, origin = compiled_graph(one.graph, NoPolicy(), tools, encoder=encoder, store=store, limits=limits)
-        return RunParts(Config(name="evaluation"), encoder, store, limits, graph, origin)
+        return opened(config, encoder, self.images, tools)
 
     async def ask(self, subject: Subject) -> Episodes:
         """The subject's episodes, asked or read. Raises PolicyError, ServerError and what the graph raises."""
@@ -84,7 +87,7 @@ class Evaluation:
         if len(asked) < len(jobs) or len(erased) < len(hidden):
             parts, sampling = self.parts(subject, encoder), Sampling(temperature=one.temperature)
             log = self.folder / "logs" / f"{subject.name}.log"
-            async with opened(subject, encoder, one.context, self.concurrency, log, self.chat_url) as policy:
+            async with open_subject(subject, encoder, one.context, self.concurrency, log, self.chat_url) as policy:
                 asked = await ask_all(parts, policy, jobs, subject.name, kept, sampling, self.concurrency)
                 erased = await ask_all(parts, policy, hidden, hidden_stage, without, sampling, self.concurrency)
         return Episodes(asked, erased, confidences(asked, encoder))

@@ -48,7 +48,7 @@ def called(episode: Trajectory) -> float:
 def summary(episodes: Episodes, sizes: Sizes) -> dict[str, Any]:
     """One policy's figures. `sizes`: (width, height) of the images by id."""
     asked = episodes.asked
-    sets = _grouped(asked, lambda each: set_of(each))
+    sets = _grouped(asked, set_of)
     samples = max(Counter(str(each.task["id"]) for each in asked).values(), default=0)
     return {
         "episodes": len(asked),
@@ -76,15 +76,24 @@ def summary(episodes: Episodes, sizes: Sizes) -> dict[str, Any]:
 
 
 def difference(first: Sequence[Trajectory], second: Sequence[Trajectory]) -> dict[str, Any]:
-    """`first` minus `second` in percentage points over the questions that both answered, paired, overall and by set."""
+    """`first` minus `second` in percentage points over the questions that both answered, paired: overall, by set and
+    by kind within it.
+    """
     score = {each: scores(episodes, right) for each, episodes in enumerate((first, second))}
-    pairs = {
-        name: paired(scores(part, right), score[1]) for name, part in _grouped(first, lambda each: set_of(each)).items()
-    }
+    pairs = {name: paired(scores(part, right), score[1]) for name, part in _grouped(first, set_of).items()}
     return {
         **_plain(clustered_mean(paired(score[0], score[1])).scaled(100)),
         "macro_over_sets": _plain(macro_mean(list(pairs.values())).scaled(100)),
-        "by_set": {name: _plain(clustered_mean(each).scaled(100)) for name, each in pairs.items()},
+        "by_set": {
+            name: {
+                **_plain(clustered_mean(pairs[name]).scaled(100)),
+                "by_kind": {
+                    kind: _plain(clustered_mean(paired(scores(each, right), score[1])).scaled(100))
+                    for kind, each in _kinds(part).items()
+                },
+            }
+            for name, part in _grouped(first, set_of).items()
+        },
     }
 
 
@@ -207,14 +216,18 @@ def _cost(episodes: Sequence[Trajectory]) -> dict[str, float]:
         return {}
     seconds = [each.seconds for each in episodes]
     return {
-        "sampled_tokens": mean([float(sum(turn[1] - turn[0] for turn in each.ledger["sampled"])) for each in episodes]),
-        "tokens": mean([float(len(each.ledger["ids"])) for each in episodes]),
+        "sampled_tokens": mean([float(sum(turn[1] - turn[0] for turn in _sampled(each))) for each in episodes]),
+        "tokens": mean([float(sum(len(ledger["ids"]) for ledger in each.ledgers)) for each in episodes]),
         "turns": mean([float(each.turns) for each in episodes]),
         "calls": mean([float(len(each.calls)) for each in episodes]),
         "seconds": mean(seconds),
         "seconds_median": float(np.median(seconds)),
         "seconds_95_percent": float(np.percentile(seconds, 95)),
     }
+
+
+def _sampled(episode: Trajectory) -> Iterable[Any]:
+    return (turn for ledger in episode.ledgers for turn in ledger["sampled"])
 
 
 def _grouped(episodes: Iterable[Trajectory], key: Callable[[Trajectory], str]) -> dict[str, list[Trajectory]]:

@@ -13,7 +13,7 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 WORDS = {word: value for value, word in enumerate(_ONES + _TEENS)} | {word: 20 + 10 * i for i, word in enumerate(_TENS)}
 _COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[\s-]+({'|'.join(_ONES[1:10])})\b")
 _WORD = re.compile(rf"\b(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})\b")
-_MULTIPLES = re.compile(r"\b(?:hundreds?|thousands?|millions?|dozens?|half|quarter|third)\b")
+_LEFT_OPEN = re.compile(r"\b(?:or|hundreds?|thousands?|millions?|dozens?|half|quarter|third)\b")
 _NONE = re.compile(r"^(?:none|no\b(?! (?:more|less|fewer|other))|there (?:is|are) (?:no|none)\b)")
 _BOUND_BEFORE = re.compile(
     r"(?:[<>≤≥±]\s*|\b(?:(?:less|more|fewer|greater|larger|smaller|higher|lower|other) than|over|under|above|below"
@@ -79,7 +79,7 @@ def unit_named(text: str) -> str:
 
 def read_quantity(text: str) -> Quantity | None:
     """The one number in `text` (lower case, single spaces) with the unit behind it; None where it is left open."""
-    if _MULTIPLES.search(text):
+    if _LEFT_OPEN.search(text):
         return None
     spelt = _POWER.sub(lambda match: match[1] + ("²" if match[2] == "2" else "³"), text)
     spelt = _COMPOUND.sub(lambda match: str(WORDS[match[1]] + WORDS[match[2]]), spelt)

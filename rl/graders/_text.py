@@ -12,7 +12,8 @@ LONGEST = 300
 
 _HEDGES = re.compile(
     r"\b(?:unknown|uncertain|unclear|undetermined|indeterminate|inconclusive|unsure|undecided|maybe|perhaps|possibly"
-    r"|equivocal|not (?:sure|certain|clear|known|excluded|determined|ruled out|possible to)"
+    r"|equivocal|no (?:idea|clue|comment|answer|opinion|guess|telling|response|way (?:to|of))"
+    r"|not (?:sure|certain|clear|known|excluded|determined|ruled out|possible to)"
     r"|(?:cannot|can ?not|can't|could not|couldn't|unable to)"
     r"(?: be)?(?: \w+)? (?:tell|told|excluded?|ruled?|say|said|see|determined?|know|judged?|confirm|assess(?:ed)?"
     r"|decided?)"

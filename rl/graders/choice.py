@@ -20,7 +20,7 @@ _CUED = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\b(?:or|and)\s+\W?([A-Z])(?=\W*$)|^\W*([A-Z])\W?\s+(?:or|and)\b")
-_SEVERAL = re.compile(r"\b[A-Za-z]\)?\s*(?:/|,|&|\bor\b|\band\b|\s\+\s)\s*\(?[A-Z]\b(?!\w)")
+_SEVERAL = re.compile(r"^\W*[A-Z]\.\s*[A-Z]\.?$|\b[A-Za-z]\)?\s*(?:/|,|&|\bor\b|\band\b|\s\+\s)\s*\(?[A-Z]\b(?!\w)")
 
 
 def _letter_of(gold: str, options: Sequence[str]) -> str:

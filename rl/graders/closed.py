@@ -28,7 +28,7 @@ _NO = re.compile(
 )
 _YES_THEN_NO = re.compile(r"\b(?:yes\W*no|yes\W+or\W+not|yes\W+and\W+no)\b")
 _DENIAL = re.compile(
-    r"^(?:there (?:is|are|was|were) )?(?:no|not|without|absence of)\b"
+    r"^(?:there (?:is|are|was|were) )?(?:no(?! doubt)|not|without|absence of)\b"
     r"|\b(?:is|are|was|were|does|do|did|has|have) not\b|\b(?:is|are|was|were|does|do|did|has|have)n't\b"
 )
 _NOT_WELL = re.compile(

@@ -5,7 +5,7 @@ A count is a number without a unit: "3 nodules" is three, "3 cm" is none. What l
 """
 
 from rl.graders._numbers import UNITS, Quantity, read_quantity, unit_named
-from rl.graders._text import normalised
+from rl.graders._text import commits, normalised
 from rl.graders.registry import grader
 
 LONGEST = 120
@@ -42,7 +42,8 @@ def number(answer: str, gold: str, *, tolerance: float = 0.0, absolute: float = 
     Raises ValueError for a gold answer that is no number.
     """
     truth = _gold(gold, unit)
-    said = read_quantity(normalised(answer)) if len(answer) <= LONGEST else None
+    plain = normalised(answer)
+    said = read_quantity(plain) if len(answer) <= LONGEST and commits(plain) else None
     if said is None or said.measures not in (None, truth.measures):
         return 0.0
     scale = UNITS[truth.unit][1] if truth.unit else 1.0

@@ -1,7 +1,8 @@
 """The figures of report.json, from trajectories: one condition's summary, gains between conditions, exactness.
 
 All are plain dictionaries in the shape that rl/report/schema.py checks. A figure that nothing is known about is NaN and
-becomes null in the file. Rates and accuracies are shares from 0 to 1, gains percentage points.
+becomes null in the file. Rates and accuracies are shares from 0 to 1, gains percentage points. Intervals draw images,
+not questions: answers about one image fall together.
 """
 
 import math
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl.report.looks import centre_hits, gold_regions, overlap
-from rl.statistics import bootstrap_difference, bootstrap_mean, mean
+from rl.statistics import Scored, clustered_mean, mean, paired
 from rl.trajectories.record import Trajectory
 
 TRAINED = "trained"
@@ -43,16 +44,25 @@ def summarise(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
 
 
 def gains(conditions: Mapping[str, Sequence[Trajectory]]) -> dict[str, dict[str, Any]]:
-    """The `gain` part: trained minus each other condition, over the tasks that both answered, with a paired interval.
+    """The `gain` part: trained minus each other condition, over the tasks that both answered, with a paired interval,
+    overall and by kind.
 
     `conditions` are trajectories by condition's name; the gain over one that is missing is NaN with n = 0.
     """
-    scores = {name: _score_by_task(trajectories) for name, trajectories in conditions.items()}
+    trained = conditions.get(TRAINED, ())
+    kinds = sorted({str(each.task["kind"]) for each in trained})
     found: dict[str, dict[str, Any]] = {}
-    for gain, other in COMPARED.items():
-        points = bootstrap_difference(scores.get(TRAINED, {}), scores.get(other, {})).scaled(100)
-        found[gain] = {"points": points.mean, "ci95": points.ci95, "n": points.n}
+    for gain, name in COMPARED.items():
+        other = _score_by_task(conditions.get(name, ()))
+        by_kind = {kind: [each for each in trained if each.task["kind"] == kind] for kind in kinds}
+        parts = {kind: _gain(_score_by_task(episodes), other) for kind, episodes in by_kind.items()}
+        found[gain] = {**_gain(_score_by_task(trained), other), "by_kind": parts}
     return found
+
+
+def _gain(first: Mapping[str, Scored], second: Mapping[str, Scored]) -> dict[str, Any]:
+    points = clustered_mean(paired(first, second)).scaled(100)
+    return {"points": points.mean, "ci95": points.ci95, "n": points.n}
 
 
 def exactness(
@@ -71,7 +81,7 @@ def exactness(
 
 
 def _figures(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
-    accuracy = bootstrap_mean([float(each.correct) for each in trajectories])
+    accuracy = clustered_mean([Scored(_images(each), float(each.correct)) for each in trajectories])
     overlaps = _defined([overlap(each) for each in trajectories])
     return {
         "accuracy": accuracy.mean,
@@ -91,9 +101,15 @@ def _defined(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _score_by_task(trajectories: Sequence[Trajectory]) -> dict[str, float]:
+def _score_by_task(trajectories: Sequence[Trajectory]) -> dict[str, Scored]:
     """Mean score of each task; the mean because a task may have been answered more than once."""
     scores: dict[str, list[float]] = {}
+    images: dict[str, str] = {}
     for each in trajectories:
         scores.setdefault(str(each.task["id"]), []).append(float(each.correct))
-    return {task: mean(values) for task, values in scores.items()}
+        images[str(each.task["id"])] = _images(each)
+    return {task: Scored(images[task], mean(values)) for task, values in scores.items()}
+
+
+def _images(episode: Trajectory) -> str:
+    return " ".join(episode.task["images"])

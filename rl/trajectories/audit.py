@@ -6,7 +6,7 @@ been shown, and every image must be in the store with the content that its id na
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,8 @@ def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
 
 def check(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
     """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError."""
+    if trajectory.spoken:
+        return _check_rows(trajectory, images, encoder)
     ledger = Ledger.from_plain(trajectory.ledger)
     scored = not any(math.isnan(value) for turn in ledger.sampled for value in turn.logprobs)
     training_row(ledger, encoder, images, scored=scored)
@@ -108,3 +110,31 @@ def check(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
     if faults:
         raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
     return scored
+
+
+def _check_rows(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
+    """As `check`, for a graph with several conversations: each row by itself, and what was sampled in one row only."""
+    ledgers = [Ledger.from_plain(each) for each in trajectory.ledgers]
+    scored = not any(math.isnan(value) for each in ledgers for turn in each.sampled for value in turn.logprobs)
+    idle = len(ledgers) == 1 and not ledgers[0].sampled
+    for each in ledgers:
+        training_row(each, encoder, images, scored=scored, idle=idle)
+    samples = [[each["sample"] for each in row] for row in trajectory.spoken]
+    faults = twice_or_missing(ledgers, samples)
+    shown = {image for call in trajectory.calls for image in call["images"]}
+    if not shown <= set(trajectory.images):
+        faults.append("a call returned an image that the episode does not list")
+    if faults:
+        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
+    return scored
+
+
+def twice_or_missing(ledgers: Sequence[Ledger], samples: Sequence[Sequence[str]]) -> list[str]:
+    """What is wrong with an episode's rows taken together, in words; `samples`: of each row the ids of its calls."""
+    faults: list[str] = []
+    if [len(each.sampled) for each in ledgers] != [len(row) for row in samples]:
+        faults.append("its rows have other sampled ranges than calls")
+    counted = Counter(sample for row in samples for sample in row)
+    if twice := [sample for sample, count in counted.items() if count > 1]:
+        faults.append(f"the calls {', '.join(sorted(twice))} are trained in more than one row")
+    return faults

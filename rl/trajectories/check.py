@@ -33,18 +33,19 @@ class TrainingRow:
 
 
 def training_row(
-    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0
+    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0, idle: bool = False
 ) -> TrainingRow:
     """The row of a sound ledger. Raises RefusedError otherwise.
 
     `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
-    before it are another row's, and masked here (a fork's, see rl/forks.py).
+    before it are another row's, and masked here (a fork's, see rl/forks.py). `idle`: nothing in it may be sampled (an
+    episode none of whose calls train).
     """
     import torch
 
     placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
     faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not any(turn.end > own_from for turn in ledger.sampled):
+    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
         faults.append("nothing in it was sampled")
     if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
         faults.append("a log-probability is not a number of at most 0")

@@ -24,22 +24,23 @@ class Origin:
     """The graph and the tools of an episode; empty where nobody said."""
 
     graph: str = ""
-    """Its name in the catalogue: that of its module."""
+    """Its name in the catalogue, which is that of its module, or how it was named else (graphs/loading.py)."""
     graph_version: str = ""
     """12 hexadecimal digits of a hash of its code and the agent's."""
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
     """Version by name of every tool in the prompt, called or not; empty text for a plain LangChain tool."""
 
 
-def origin_of(graph: ModuleType, tools: Iterable[BaseTool]) -> Origin:
-    """The origin of the episodes of a graph's module with these tools."""
+def origin_of(graph: ModuleType, tools: Iterable[BaseTool], name: str | None = None) -> Origin:
+    """The origin of the episodes of a graph's module with these tools; `name`: by default that of the module."""
     versions = {tool.name: str(getattr(tool, "version", "")) for tool in tools}
-    return Origin(graph.__name__.rpartition(".")[2], _code_version(Path(str(graph.__file__))), versions)
+    return Origin(name or graph.__name__.rpartition(".")[2], _code_version(Path(str(graph.__file__))), versions)
 
 
 @cache
 def _code_version(graph: Path) -> str:
     digest = hashlib.sha256()
-    for path in (*sorted(Path(str(agent.__file__)).parent.glob("*.py")), graph):
+    ours = Path(str(agent.__file__)).parent
+    for path in (*sorted(ours.glob("*.py")), *sorted((ours / "chat_model").rglob("*.py")), graph):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:VERSION_DIGITS]

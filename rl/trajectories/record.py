@@ -42,6 +42,7 @@ class Trajectory:
     reward: float
     seconds: float
     seed: int | None = None
+    """Of its sampling; of the whole run, where the engine draws all episodes from one random stream."""
     versions: list[str] = field(default_factory=list[str])
     """Policy versions that sampled it, in order."""
     own_from: int = 0
@@ -53,6 +54,15 @@ class Trajectory:
     """See rl/trajectories/origin.py."""
     tools: dict[str, str] = field(default_factory=dict[str, str])
     """Version by name of every tool in the prompt."""
+    further: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Of a graph with several conversations: the ledgers of its other training rows."""
+    spoken: list[list[dict[str, str]]] = field(default_factory=list[list[dict[str, str]]])
+    """Of such a graph, for each row and each of its sampled ranges: {"sample": id of the call, "node": who called}."""
+
+    @property
+    def ledgers(self) -> list[dict[str, Any]]:
+        """Those of all its rows."""
+        return [self.ledger, *self.further]
 
     @property
     def correct(self) -> bool:
@@ -84,7 +94,9 @@ def record(
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]
-    versions = [version for turn in ledger["sampled"] for version in turn[3]]
+    told: Mapping[str, Any] = state
+    further: list[dict[str, Any]] = list(told.get("further", ()))
+    versions = [version for each in (ledger, *further) for turn in each["sampled"] for version in turn[3]]
     return Trajectory(
         id=id,
         stage=stage,
@@ -107,4 +119,6 @@ def record(
         graph=origin.graph,
         graph_version=origin.graph_version,
         tools=dict(origin.tools),
+        further=further,
+        spoken=list(told.get("spoken", ())),
     )

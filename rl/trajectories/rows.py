@@ -87,6 +87,8 @@ def schema() -> Any:
         "transcript": table(role=pa.string(), text=pa.string(), images=texts, more=pa.string()),
         "calls": calls,
         "ledger": ledger,
+        "further": pa.list_(ledger),
+        "spoken": pa.list_(table(sample=pa.string(), node=pa.string())),
         "task": pa.string(),
         MORE: pa.string(),
     }
@@ -96,7 +98,6 @@ def schema() -> Any:
 def to_row(trajectory: Trajectory) -> dict[str, Any]:
     """The row of a trajectory; ValueError for a value that JSON does not know."""
     plain = trajectory.to_plain()
-    ledger = plain["ledger"]
     made = {
         "task": json.dumps(plain["task"]),
         **{column: plain["task"][field] for column, field in COPIES.items()},
@@ -104,11 +105,8 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
         "tools": _pairs(plain["tools"], "version"),
         "transcript": [_split(message, MESSAGE) for message in plain["transcript"]],
         "calls": [_call_row(call) for call in plain["calls"]],
-        "ledger": {
-            "ids": ledger["ids"],
-            "sampled": [dict(zip(SAMPLED, turn, strict=True)) for turn in ledger["sampled"]],
-            "images": [dict(zip(PLACED, placed, strict=True)) for placed in ledger["images"]],
-        },
+        "ledger": _ledger_row(plain["ledger"]),
+        "further": [_ledger_row(each) for each in plain["further"]],
     }
     return _split({**plain, **made}, [name for name in schema().names if name != MORE])
 
@@ -116,18 +114,15 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
 def from_row(row: Mapping[str, Any]) -> Trajectory:
     """The trajectory of a row; columns that an older shard lacks take their defaults. Raises KeyError, TypeError."""
     whole = _join(row)
-    ledger = row["ledger"]
     made = {
         "task": json.loads(row["task"]),
         "rewards": {each["name"]: each["value"] for each in row["rewards"]},
         "tools": {each["name"]: each["version"] for each in row.get("tools", [])},
         "transcript": [_join(message) for message in row["transcript"]],
         "calls": [_call(call) for call in row["calls"]],
-        "ledger": {
-            "ids": ledger["ids"],
-            "sampled": [[turn[name] for name in SAMPLED] for turn in ledger["sampled"]],
-            "images": [[placed[name] for name in PLACED] for placed in ledger["images"]],
-        },
+        "ledger": _ledger(row["ledger"]),
+        "further": [_ledger(each) for each in row.get("further") or ()],
+        "spoken": row.get("spoken") or [],
     }
     known = {each.name for each in fields(Trajectory)}
     return Trajectory.from_plain({name: value for name, value in {**whole, **made}.items() if name in known})
@@ -136,6 +131,22 @@ def from_row(row: Mapping[str, Any]) -> Trajectory:
 def table_of(trajectories: Iterable[Trajectory]) -> Any:
     """The trajectories as a pyarrow.Table."""
     return arrow().Table.from_pylist([to_row(each) for each in trajectories], schema=schema())
+
+
+def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ids": ledger["ids"],
+        "sampled": [dict(zip(SAMPLED, turn, strict=True)) for turn in ledger["sampled"]],
+        "images": [dict(zip(PLACED, placed, strict=True)) for placed in ledger["images"]],
+    }
+
+
+def _ledger(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ids": row["ids"],
+        "sampled": [[turn[name] for name in SAMPLED] for turn in row["sampled"]],
+        "images": [[placed[name] for name in PLACED] for placed in row["images"]],
+    }
 
 
 def _call_row(call: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.turn import Limits, Overrides
 from rl.config import ROOT, Base, Config
 from rl.environment import ID, VQAEnvironment
+from rl.graph import open_graph
 from rl.rewards.compose import score
-from rl.rollout import RunParts, compiled_graph
+from rl.rollout import RunParts
 from rl.spaces import AnyText, Pictures
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -48,11 +49,11 @@ def asked_by_the_graph(gallery: Gallery, task: Task, encoder: Encoder, script: S
     """The episode as the reasoning graph runs it."""
     config, limits, tools = Config(name="test"), Limits(3, 32, 512), load_tools(["zoom_in", "measure_distance"])
     policy = ScriptedPolicy(script, encoder)
-    graph, origin = compiled_graph("reasoning", policy, tools, encoder=encoder, store=gallery[0], limits=limits)
-    parts = RunParts(config, encoder, gallery[0], limits, graph)
+    found = open_graph("reasoning", policy, tools, encoder=encoder, store=gallery[0], limits=limits)
+    parts = RunParts(config, encoder, gallery[0], limits, found.graph)
     state = asyncio.run(parts.ask(task, Overrides()))
     reward, components = score(task, state, config.rl.rewards)
-    return record("g", "graph", task, state, components, reward, 0.0, origin=origin)
+    return record("g", "graph", task, state, components, reward, 0.0, origin=found.origin)
 
 
 def timeless(trajectory: Trajectory) -> dict[str, Any]:

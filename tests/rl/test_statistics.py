@@ -7,7 +7,6 @@ import pytest
 from rl.statistics import (
     UNDEFINED,
     Scored,
-    bootstrap_difference,
     bootstrap_mean,
     clustered_mean,
     macro_mean,
@@ -57,21 +56,6 @@ def test_nothing_is_undefined_not_zero() -> None:
 def test_undefined_values_are_refused() -> None:
     with pytest.raises(ValueError, match="1 of 3 values"):
         bootstrap_mean([1.0, math.nan, 0.0])
-
-
-def test_difference_is_paired_by_task() -> None:
-    hard_and_easy = {f"task {i}": float(i % 2) for i in range(40)}
-    better = {task: score + 1 for task, score in hard_and_easy.items()}
-    estimate = bootstrap_difference(better, hard_and_easy)
-    assert (estimate.mean, estimate.ci95, estimate.n) == (1.0, [1.0, 1.0], 40)
-
-
-def test_difference_counts_shared_tasks_only() -> None:
-    # Shared: b 1 - 0, c 0 - 0, d 0 - 0, e 0 - 0, the four values of the first test.
-    first = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0, "e": 0.0}
-    second = {"b": 0.0, "c": 0.0, "d": 0.0, "e": 0.0, "f": 1.0}
-    estimate = bootstrap_difference(first, second)
-    assert (estimate.mean, estimate.ci95, estimate.n) == (0.25, [0.0, 0.75], 4)
 
 
 def test_points() -> None:

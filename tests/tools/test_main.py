@@ -45,6 +45,8 @@ def test_two_images_are_numbered_by_their_places(scan: Path, capsys: pytest.Capt
         (["zoom_in"], "argument box is missing"),
         (["zoom_in", "--box", "1,2"], "got box [1, 2], expected"),
         (["zoom_in", "--box"], "expected pairs like --box"),
+        (["zoom_in", "--box=1,2,3,4", "--out", "crop.xyz"], "ends in one of .png"),
+        (["zoom_in", "--box=1,2,3,4", "--out", "no/such/crop.png"], "make no/such first"),
     ],
 )
 def test_errors_say_how_to_mend_them(
@@ -59,3 +61,20 @@ def test_options_are_json_or_lists_or_words() -> None:
     assert options_to_arguments(given) == {"box": [1, 2, 3, 4], "preset": "lung", "size": 5, "points": [[1, 2], [3, 4]]}
     with pytest.raises(ToolRetry):
         options_to_arguments(["box", "1"])
+    assert options_to_arguments(["--box=1,2,3,4", "--words=a=b"]) == {"box": [1, 2, 3, 4], "words": "a=b"}
+
+
+def test_one_tool_by_its_name_says_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "zoom_in"]) == 0
+    out = capsys.readouterr().out
+    assert "The margin of context is in percent" in out
+    assert 'Example: {"name": "zoom_in", "arguments": {"image": 1, "box": [120, 340, 420, 610]}}' in out
+
+
+def test_a_tool_that_shows_nothing_writes_nothing_and_says_so(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "none.png"
+    assert main(["run", "image_information", str(scan), "--out", str(out)]) == 0
+    assert not out.exists()
+    assert "shows no picture" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tools.medical_tool import MedicalTool, medical_tool
 from tools.pixels import greys
 from tools.registry import load_tools, register
 from tools.remake import remake
+from tools.samples import SAMPLES, sample_image
 from tools.signature import example_call
 from tools.toolbox import Toolbox, ToolCall
 from tools.validation import validated_arguments
@@ -188,3 +190,25 @@ def test_one_of_several_images_is_made_again() -> None:
     register(halves)
     _, right = halves.apply({"image": 1}, [PICTURE]).images
     assert remake(right.origin(), {PICTURE.id: PICTURE}.__getitem__).id == right.id
+
+
+SAMPLED = [each for each in load_tools() if isinstance(each, MedicalTool) and each.name in SAMPLES]
+
+
+@pytest.mark.parametrize("tool", SAMPLED, ids=lambda tool: tool.name)
+def test_on_real_images_too(tool: MedicalTool, data: Path) -> None:
+    sample = SAMPLES[tool.name]
+    originals = [sample_image(name, data) for name in sample.images]
+    by_id = {each.id: each for each in originals}
+    numbers = {name: min(number, len(originals)) for number, name in enumerate(tool.image_parameters, 1)}
+    call = ToolCall(name=tool.name, arguments={**numbers, **sample.arguments})
+    found = tool.apply(validated_arguments(tool, call, len(originals)), originals)
+    if tool.name in TEXT_ONLY:
+        assert found.images == ()
+    for image in found.images:
+        told = Provenance.from_dict(json.loads(json.dumps(image.origin().to_dict())))
+        # a sample may be a part of a file, or made by a tool: the steps that came before are done again with it
+        made_before = {told.source: by_id.get(told.source, originals[0])}
+        again = remake(told, lambda wanted, known={**made_before, **by_id}: known[wanted])
+        assert again.measured.tobytes() == image.measured.tobytes()
+        assert again.id == image.id

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
+from tools.images.windowing import window_shares
 from tools.medical_tool import medical_tool
 from tools.pixels import greys, shown_colours, with_contrast
 
@@ -50,8 +51,7 @@ def enhance_contrast(
 
 def _levels(image: MedicalImage) -> NDArray[np.uint16]:
     """The display window in LEVELS steps, spread over 16 bits."""
-    centre, width = image.display_window or (0.5, 1.0)
-    share = np.clip((greys(image) - (centre - width / 2)) / width, 0, 1)
+    share = window_shares(greys(image), image.display_window or (0.5, 1.0))
     step = 65536 // LEVELS
     return (np.rint(share * (LEVELS - 1)) * step).astype(np.uint16)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
+from tools.images.windowing import window_shares
 from tools.medical_tool import medical_tool
 
 
@@ -22,9 +23,8 @@ def gamma(
     """Show an image with its dark parts brighter (gamma below 1) or its bright parts darker (above 1)."""
     if gamma == 1:
         raise ToolRetry("gamma: got gamma 1, which changes nothing; expected 0.1 to 10, e.g. 0.5 to see into the dark.")
-    centre, width = image.display_window or (127.5, 255.0)
-    share = np.clip((image.pixels.astype(np.float32) - (centre - width / 2)) / width, 0, 1)
-    picture = np.rint(np.nan_to_num(share) ** gamma * 255).astype(np.uint8)
+    share = window_shares(image.pixels, image.display_window or (127.5, 255.0))
+    picture = np.rint(share**gamma * 255).astype(np.uint8)
     return Evidence(
         text=f"Image {image.number} with gamma {gamma:g}.",
         images=(image.derived(picture, window=image.display_window),),

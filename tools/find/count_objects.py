@@ -35,7 +35,7 @@ MOST_REGIONS = 200
 """Boxes returned as data."""
 
 
-@medical_tool(family="find", version="2")
+@medical_tool(family="find", version="3")
 def count_objects(image: MedicalImage, objects: Objects = "auto", box: Box | None = None) -> Evidence:
     """Count the objects (nuclei, cells) of an image and outline each.
 

@@ -148,15 +148,17 @@ def _spacing_beside(path: Path) -> tuple[float, float] | None:
     if not isinstance(facts, dict) or "spacing_mm" not in facts:
         return None  # another program's file
     spacing = cast("dict[str, Any]", facts)["spacing_mm"]
-    if not isinstance(spacing, list):
-        raise ImageError(f"Got spacing_mm {str(spacing)[:80]} in the JSON file beside the image, {expected}.")
-    return cast("tuple[float, float]", tuple(cast("list[float]", spacing)))
+    steps = cast("list[object]", spacing) if isinstance(spacing, list) else []
+    numbers = [float(each) for each in steps if isinstance(each, int | float) and not isinstance(each, bool)]
+    if len(numbers) != 2 or len(steps) != 2:  # what else is there may name a person, so it is not repeated
+        raise ImageError(f"Got spacing_mm that is not two numbers in the JSON file beside the image, {expected}.")
+    return numbers[0], numbers[1]
 
 
 def _data_url_content(url: str) -> bytes:
     head, comma, content = url.partition(",")
     if not comma or not head.lower().endswith(";base64"):
-        raise ImageError(f"Got a data URL that begins {url[:40]!r}, expected data:image/png;base64,... .")
+        raise ImageError("Got a data URL that is not in base64, expected data:image/png;base64,... .")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -47,7 +47,7 @@ def read_nifti(content: bytes, limits: Limits) -> MedicalImage:
     library: Any = nibabel
     kind: Any = library.Nifti2Image if content[4:8] == b"n+2\0" else library.Nifti1Image
     theirs = (library.spatialimages.HeaderDataError, library.filebasedimages.ImageFileError)
-    with reported(f"{len(content)} bytes of NIfTI", MEND, also=theirs, logger="nibabel.global"):
+    with reported(f"{len(content)} bytes of NIfTI", MEND, also=theirs):
         image: Any = kind.from_bytes(content)
         shape = tuple(int(each) for each in image.shape)
         if len(shape) > 3 and any(each != 1 for each in shape[3:]):

@@ -1,7 +1,8 @@
 """The one place where what a decoder raises for a damaged file becomes an ImageError.
 
 A decoder's own message may quote what it read, a name among it, so the ImageError tells its type only and does not
-carry it along into tracebacks; and what it would log meanwhile is held back.
+carry it along into tracebacks; and what it would log meanwhile is held back (Pillow's log of a TIFF, for one, has its
+description and its artist).
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Generator
 
-from PIL import Image
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from tools.errors import ImageError
 
@@ -32,18 +33,22 @@ DECODER_ERRORS = (
     Image.DecompressionBombError,
 )
 """What Pillow, pydicom with its plug-ins, and nibabel are known to raise for damaged files."""
+DECODERS = frozenset(("PIL", "pydicom", "nibabel", "openjpeg", "pylibjpeg", "libjpeg", "imagecodecs"))
+"""Packages whose loggers are held back."""
+_LOADED = (ImageFile, PngImagePlugin, TiffImagePlugin)
+"""Pillow imports these when it opens its first file: loaded here, their loggers are there before that."""
 
 
 _silent = contextvars.ContextVar("reading an image, so decoders do not log", default=False)
 
 
 @contextlib.contextmanager
-def reported(got: str, mend: str, also: tuple[type[Exception], ...] = (), logger: str | None = None) -> Generator[None]:
-    """Inside, an error of a decoder (DECODER_ERRORS, `also`) becomes an ImageError, and `logger` is silent.
+def reported(got: str, mend: str, also: tuple[type[Exception], ...] = ()) -> Generator[None]:
+    """Inside, an error of a decoder (DECODER_ERRORS, `also`) becomes an ImageError, and no decoder logs.
 
     `got` is what was read, `mend` what to do about it.
     """
-    with silent(logger) if logger else contextlib.nullcontext():
+    with _silence():
         try:
             yield
         except ImageError:
@@ -56,11 +61,11 @@ def reported(got: str, mend: str, also: tuple[type[Exception], ...] = (), logger
 
 
 @contextlib.contextmanager
-def silent(logger: str) -> Generator[None]:
-    """Inside, and in this thread or task only, a library's logger says nothing."""
-    found = logging.getLogger(logger)
-    if _while_loud not in found.filters:
-        found.addFilter(_while_loud)
+def _silence() -> Generator[None]:
+    """Inside, and in this thread or task only, the loggers of DECODERS say nothing."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in DECODERS and _while_loud not in (logger := logging.getLogger(name)).filters:
+            logger.addFilter(_while_loud)
     before = _silent.set(True)
     try:
         yield

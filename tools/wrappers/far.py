@@ -95,10 +95,15 @@ def attempt(function: Callable[[], T]) -> Outcome[T]:
     try:
         return Outcome("ok", value=function())
     except ToolRetry as error:
-        return Outcome("retry", str(error))
+        return Outcome("retry", _sendable(str(error)))
     except ToolException as error:
-        return Outcome("failed", str(error))
+        return Outcome("failed", _sendable(str(error)))
     except MemoryError:
         return Outcome("failed", "It needed more memory than it may have.", spoilt=True)
     except BaseException:  # the process has no other caller: whatever it is goes to the one who waits
-        return Outcome("bug", traceback.format_exc())
+        return Outcome("bug", _sendable(traceback.format_exc()))
+
+
+def _sendable(words: str) -> str:
+    """Without halves of surrogate pairs, which no encoding has."""
+    return words.encode(errors="replace").decode()

@@ -2,8 +2,11 @@
 
 Each is a fresh interpreter (as multiprocessing's `spawn` makes one), kept warm. A segmentation fault, `os._exit`, an
 endless loop in C or memory above the limit fails its own call; the process is ended with all that it started, and the
-next call gets a new one. Images are read from the store there and written to it there, so only words and numbers pass
-through the pipe, and what the process wrote is verified by its hash before it is believed.
+next call gets a new one. Images are read from the store there and written to it there, so only words and numbers come
+back, as JSON that is validated here, and what the process wrote is verified by its hash before it is believed.
+
+What a tool prints goes to this program's standard error. Whatever else it writes into, it cannot disturb its answer
+(`tools/wrappers/channel.py`); a process in which something wrote into the channel is not used again.
 
 Nothing is left behind: a process dies with the pipe to its parent (`tools/wrappers/worker.py`), even if the parent is
 killed. This guards against tools that fail, not against tools that attack: these can still read files.
@@ -19,8 +22,8 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing.connection import Pipe
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from tools.calls import ToolCall
 from tools.errors import ToolFailed
@@ -28,6 +31,7 @@ from tools.evidence import Evidence, Measurement, Region
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.threads import in_thread
+from tools.wrappers.channel import channel, new_token
 from tools.wrappers.contract import Invocation
 from tools.wrappers.elsewhere import Elsewhere
 from tools.wrappers.far import Outcome, Reference, refer
@@ -36,6 +40,8 @@ READY_S = 180.0
 """Seconds that a process may take to start, and to load and warm up a tool."""
 MOST_BYTES = 64 * 2**20
 """Of one answer: text, regions and measurements."""
+LEAVING_S = 5.0
+"""Seconds that a process which has closed its channel may take to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ class Answer:
     measurements: tuple[Measurement, ...]
 
 
+OUTCOME = TypeAdapter(Outcome[Answer | None])
+"""What comes back of a request, to JSON and from it."""
+
+
 def isolated(
     processes: int = 2, memory_bytes: int | None = 8 * 2**30, ready_s: float = READY_S
 ) -> Elsewhere["Process"]:
@@ -78,8 +88,8 @@ class Process:
         self.loaded: set[Reference] = set()
         self._killing = threading.Lock()
         self._killed = False
-        self._pipe, far_end = Pipe()
-        with far_end:
+        self._channel, far_end = channel()
+        try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tools.wrappers.worker", str(far_end.fileno()), str(memory_bytes or -1)],
                 stdin=subprocess.PIPE,  # never written to: it closes when this process ends
@@ -88,6 +98,8 @@ class Process:
                 start_new_session=True,  # a process group of its own, to be ended as a whole
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
             )
+        finally:
+            far_end.close()
 
     @property
     def pid(self) -> int:
@@ -96,7 +108,7 @@ class Process:
 
     @property
     def lost(self) -> bool:
-        return self._killed or self._pipe.poll()  # between calls nothing is said: it has closed
+        return self._killed or not self._channel.is_quiet()  # between calls nothing is said
 
     def load(self, tool: Reference) -> None:
         self._ask(Request(tool), tool.name, self._ready_s).open()
@@ -106,13 +118,13 @@ class Process:
         try:
             return await in_thread(partial(self._evidence, call))
         except asyncio.CancelledError:
-            self._kill()  # the thread sees the pipe close, and ends what is left
+            self._kill()  # the thread sees the channel end, and ends what is left
             raise
 
     def end(self) -> None:
         self._kill()
         self._process.wait()
-        for end in (self._process.stdin, self._pipe):
+        for end in (self._process.stdin, self._channel):
             if end is not None:
                 end.close()
 
@@ -122,34 +134,42 @@ class Process:
                 self._killed = True
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)  # not waited for yet, so the id is still its own
+                self._channel.hang_up()  # something that it started may live on and hold the other end
 
     def _evidence(self, call: Invocation) -> Evidence:
         store = ImageStore(call.store.folder.absolute(), call.store.memory_bytes)
         request = Request(refer(call.tool), call.call, tuple(call.image_ids), store, call.limits)
         answer = self._ask(request, call.tool.name).open()
-        if not isinstance(answer, Answer):
+        if answer is None:
             self.end()
-            raise ToolFailed(f"{call.tool.name} answered with {type(answer).__name__}, expected evidence.")
+            raise ToolFailed(f"{call.tool.name} answered with nothing, expected evidence.")
         images = tuple(call.store.get(each) for each in answer.image_ids)
         return Evidence(answer.text, images, answer.regions, answer.measurements)
 
-    def _ask(self, request: Request, name: str, seconds: float | None = None) -> Outcome[Any]:
+    def _ask(self, request: Request, name: str, seconds: float | None = None) -> Outcome[Answer | None]:
+        token = new_token()
         try:
-            self._pipe.send(request)
-            if not self._pipe.poll(seconds):
-                self.end()
-                raise ToolFailed(f"{name} was not ready after {seconds:g} s.")
-            outcome = pickle.loads(self._pipe.recv_bytes(MOST_BYTES))
-        except (EOFError, OSError) as error:
+            self._channel.send(token, pickle.dumps(request))
+            _, said = self._channel.receive(token, MOST_BYTES, seconds)
+            outcome = OUTCOME.validate_json(said)
+        except TimeoutError:
             self.end()
-            raise ToolFailed(f"{name} ended its process ({self._how()}); the next call gets a new one.") from error
-        except (pickle.UnpicklingError, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+            raise ToolFailed(f"{name} was not ready after {seconds:g} s.") from None
+        except (EOFError, OSError) as error:
+            raise ToolFailed(f"{name} {self._end_of_its_own()}; the next call gets a new one.") from error
+        except ValueError as error:
             self.end()
             raise ToolFailed(f"{name} answered with what cannot be read.") from error
-        if outcome.spoilt:
+        if outcome.spoilt or self._channel.strays:
             self.end()
         return outcome
 
-    def _how(self) -> str:
-        status = self._process.returncode
-        return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    def _end_of_its_own(self) -> str:
+        """How the process ended, for which it is given some time: it may still be on its way out."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(LEAVING_S)
+            self.end()
+            how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+            return f"ended its process ({how})"
+        self.end()
+        return "closed the channel to its process"

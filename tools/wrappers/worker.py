@@ -1,6 +1,6 @@
-"""The process in which an isolated tool runs: `python -m tools.wrappers.worker PIPE_FD MEMORY_BYTES`, for isolated.py.
+"""The process in which an isolated tool runs: `python -m tools.wrappers.worker FD MEMORY_BYTES`, for isolated.py.
 
-It answers requests from the pipe until the pipe closes. Its standard input is a pipe too, on which nothing ever comes:
+It answers requests from a channel until that closes. Its standard input is a pipe on which nothing ever comes:
 when the parent ends, however it does, that pipe closes, and the kernel kills this process and all that it started. No
 code of ours has to run for that, so it also ends a loop in C that would never let Python run again.
 """
@@ -8,18 +8,19 @@ code of ours has to run for that, so it also ends a loop in C that would never l
 import faulthandler
 import fcntl
 import os
+import pickle
 import resource
 import signal
 import sys
-from multiprocessing.connection import Connection
 
 from langchain_core.tools import BaseTool
 
 from tools.calls import ToolCall
 from tools.execution import keep
 from tools.images.store import ImageStore, StoredImages
+from tools.wrappers.channel import Channel
 from tools.wrappers.far import Outcome, Reference, attempt, found_by, loaded
-from tools.wrappers.isolated import Answer, Request
+from tools.wrappers.isolated import OUTCOME, Answer, Request
 
 
 def die_with_parent() -> None:
@@ -29,8 +30,8 @@ def die_with_parent() -> None:
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def serve(pipe: Connection) -> None:
-    """Answers requests until the pipe closes."""
+def serve(channel: Channel) -> None:
+    """Answers requests until the channel closes."""
     tools: dict[Reference, BaseTool] = {}
     stores: dict[str, ImageStore] = {}
 
@@ -46,11 +47,12 @@ def serve(pipe: Connection) -> None:
 
     while True:
         try:
-            request: Request = pipe.recv()
+            token, asked = channel.receive(None)
         except EOFError:
             return
+        request: Request = pickle.loads(asked)
         outcome: Outcome[Answer | None] = attempt(lambda request=request: answer(request))
-        pipe.send(outcome)
+        channel.send(token, OUTCOME.dump_json(outcome))
 
 
 def answered(tool: BaseTool, call: ToolCall, request: Request, store: ImageStore) -> Answer:
@@ -66,4 +68,4 @@ if __name__ == "__main__":
     faulthandler.enable()
     memory_bytes = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    serve(Connection(int(sys.argv[1])))
+    serve(Channel.inherited(int(sys.argv[1])))

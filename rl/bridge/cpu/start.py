@@ -1,4 +1,6 @@
-"""Starts the unmodified openrlhf.cli.train_ppo_ray in a Ray of our own that believes in GPUs: `start.py FLAGS...`.
+"""Runs a training module in a Ray of our own that believes in GPUs: `start.py MODULE FLAGS...`.
+
+The module is the unmodified openrlhf.cli.train_ppo_ray, or rl.bridge.train_rows, which runs it.
 
 OpenRLHF asks Ray for one GPU per process, to place them. Here a "GPU" is a share of the CPU. Ray's files go to the
 temporary folder of this process (RAY_TMPDIR), and it ends with this process.
@@ -16,7 +18,7 @@ OBJECT_STORE_BYTES = 1024**3
 
 
 def main() -> None:
-    """Starts Ray, then runs OpenRLHF's command line as if it had been called."""
+    """Starts Ray, then runs the module's command line as if it had been called."""
     cast(Any, ray).init(
         num_cpus=8,
         num_gpus=LOGICAL_GPUS,
@@ -25,9 +27,10 @@ def main() -> None:
         _node_ip_address="127.0.0.1",  # one machine: nothing listens beyond it
         _temp_dir=os.environ["RAY_TMPDIR"],
     )
-    sys.argv[0] = "train_ppo_ray"
+    module = sys.argv.pop(1)
+    sys.argv[0] = module.rpartition(".")[2]
     try:
-        runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
+        runpy.run_module(module, run_name="__main__")
     finally:
         cast(Any, ray).shutdown()
 

@@ -10,15 +10,17 @@ Margins, so that gold lies beyond label noise:
   boxed as one), and the stain shows just as many (_stain.py): annotators missed some;
 - nearly every smear shows exactly one white cell, and most no platelet, so "how many" is asked of a twentieth of those
   with one white cell, of half of those without a platelet, and of all others: a guess does not win.
-A box is right from an IoU of 0.5 on. Whether a tool is needed nobody knows.
+What cell lies at a point: _cells_at.py. A box is right from an IoU of 0.5 on. Whether a tool is needed nobody knows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from rl.tasks.files import content_of, data_folder, read_image, read_json
 from rl.tasks.registry import Wanted, task_set
+from rl.tasks.sets._cells_at import cells_at
+from rl.tasks.sets._identity import numbered, stream_of
 from rl.tasks.sets._stain import bears_out
 from rl.tasks.splits import share_of, split_of
 from rl.tasks.task import Task
@@ -40,28 +42,41 @@ PLATELETS = "How many platelets does the image show?"
 
 @task_set()
 def blood_cells(wanted: Wanted) -> Iterable[Task]:
-    """Real blood smears (BCCD): white cells present, counted, located; platelets counted."""
+    """Real blood smears (BCCD): white cells present, counted, located; platelets counted; cells at a point named."""
     folder = data_folder(wanted.root, "bccd", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):
         if split_of(content_of(folder / record["file"]), "blood_cells") == wanted.split:
             image = read_image(folder / record["file"], f"bccd record {number}")
             kept = wanted.store.put(image)
-            for kind, fields in questions(record["objects"], image):
-                yield Task(id=f"blood_cells/{image.id[:16]}/{kind}", kind=kind, images=(kept,), **fields)
+            pointed = cells_at(record["objects"], image.size, stream_of(image.id))
+            for name, kind, fields in numbered(chain(questions(record["objects"], image), pointed)):
+                yield Task(id=f"blood_cells/{image.id[:16]}/{name}", kind=kind, images=(kept,), **fields)
 
 
 def questions(objects: Sequence[dict[str, Any]], image: MedicalImage) -> Iterator[tuple[str, dict[str, Any]]]:
     """(kind, the task's fields) of what can be asked about one smear with these annotated objects."""
-    size = image.size
+    yield from white_questions(objects, image.size, image.id)
+    yield from platelet_questions(objects, image)
+
+
+def white_questions(
+    objects: Sequence[dict[str, Any]], size: tuple[int, int], image: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be asked about its white cells; `image` is its id, or any text that stands for it."""
     white = _boxes(objects, "WBC", size)
     if all(min(x2 - x1, y2 - y1) >= WHOLE for x1, y1, x2, y2 in white) and not _overlap(white):
-        yield from _present(white, size, image.id)
-        if len(white) != 1 or share_of(image.id, "single") < SHARE_OF_SINGLE:
+        yield from _present(white, size, image)
+        if len(white) != 1 or share_of(image, "single") < SHARE_OF_SINGLE:
             yield "white_count", _count(COUNT, white)
         if len(white) == 1:
             gold = str(box_from_pixels(white[0], *size))
             yield "white_box", _asked(BOX, gold, "box", {"iou": 0.5}, white)
-    platelets = _boxes(objects, "Platelets", size)
+
+
+def platelet_questions(objects: Sequence[dict[str, Any]], image: MedicalImage) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be asked about its platelets."""
+    size = image.size
+    white, platelets = _boxes(objects, "WBC", size), _boxes(objects, "Platelets", size)
     well_drawn = not _overlap(platelets) and all(_whole_platelet(box, size) for box in platelets)
     common = not platelets and share_of(image.id, "none") >= SHARE_OF_NONE
     if well_drawn and not common and bears_out(image.pixels, platelets, white):

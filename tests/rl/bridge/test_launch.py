@@ -103,6 +103,10 @@ def test_a_cpu_trains_behind_the_adaptation_and_a_gpu_does_not(config: Config) -
     there = config.model_copy(update={"device": "gpu"})
     assert command(config, RUN, POLICY, PROMPTS)[:2] == [sys.executable, str(CPU_ADAPTATION / "start.py")]
     assert command(there, RUN, POLICY, PROMPTS)[:3] == [sys.executable, "-m", "openrlhf.cli.train_ppo_ray"]
+    assert command(config, RUN, POLICY, PROMPTS)[2] == "openrlhf.cli.train_ppo_ray"
+    graph = {"graph": "verify"}
+    assert command(config.model_copy(update=graph), RUN, POLICY, PROMPTS)[2] == "rl.bridge.train_rows"
+    assert command(there.model_copy(update=graph), RUN, POLICY, PROMPTS)[1:3] == ["-m", "rl.bridge.train_rows"]
     assert "--ckpt.load_enable" in command(config, RUN, POLICY, PROMPTS, resume=True)
     assert "--ckpt.load_enable" not in command(config, RUN, POLICY, PROMPTS)
 
@@ -113,6 +117,8 @@ def test_the_environment_of_training(config: Config, monkeypatch: pytest.MonkeyP
     there = environment(config.model_copy(update={"device": "gpu"}), RUN, tmp_path)
     assert here["PYTHONPATH"].split(os.pathsep) == [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(ROOT), "/mine"]
     assert there["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "/mine"]
+    graph = environment(config.model_copy(update={"graph": "mine:factory"}), RUN, tmp_path)
+    assert graph["PYTHONPATH"] == f"{here['PYTHONPATH']}{os.pathsep}{Path.cwd()}"  # where `mine` may lie
     assert here[RUN_FOLDER] == there[RUN_FOLDER] == "/r"
     assert here["RAY_TMPDIR"] == here["TMPDIR"] == str(tmp_path)
     assert here["DS_ACCELERATOR"] == "cpu" and there.get("DS_ACCELERATOR") == os.environ.get("DS_ACCELERATOR")

@@ -55,7 +55,7 @@ def test_settings_that_make_no_sense_are_told() -> None:
     assert settings_of(parse([])).temperature == 0.0
     with pytest.raises(PlanError, match="4 samples at temperature 0"):
         settings_of(parse(["--samples", "4", "--temperature", "0"]))
-    with pytest.raises(PlanError, match=r"Got --graph none, expected one of .*reasoning"):
+    with pytest.raises(PlanError, match=r"Got the graph 'none', expected one of .*reasoning"):
         settings_of(parse(["--graph", "none"]))
     with pytest.raises(PlanError, match="Got the tool name 'fly'"):
         settings_of(parse(["--tools", "fly"]))

@@ -31,6 +31,7 @@ NEITHER = [
     "yes, but also no",
     "A nodule is seen", "a large mass", "nodule", "normal", "abnormal", "noted", "nothing", "yesterday", "know",
     "north",
+    "no idea", "No clue.", "no comment", "There is no way to tell", "no doubt, there is a nodule",
     "nodular", "eyes", "1", "maybe not", "not yes", "the answer", "answer", "it is true that no answer is false",
     "yes " * 300, "no " * 300, "yes no " * 100, "a" * 1000, "yes" + " because the nodule is round" * 40,
 ]  # fmt: skip

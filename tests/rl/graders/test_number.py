@@ -24,7 +24,7 @@ def test_three(answer: str) -> None:
         "", "3-5", "3 - 5", "3 to 5", "between 3 and 5", "3 or 4", "three or four", "3/5", "2 x 3", "3+",
         "3 or more", "<3",
         ">3", "< 3", "less than 3", "more than 3", "at least 3", "at most 3", "up to 3", "over 3", "not 3", "3 ± 1",
-        "3e0",
+        "3e0", "3?", "maybe 3", "3 (or none)", "I cannot tell: 3", "image 2 shows 3",
         "3 3", "3, 4", "1 2 3 4 5", "13", "30", "33", "-3", "2.9", "three hundred", "nan", "inf", "many", "a few",
         "several",
         "3 cm", "3 mm", "3%", "3d", "T3", "c3", "3" * 200, "3 " * 200, "1 2 3 " * 300, "3.0.0", "1,3,5",
@@ -32,6 +32,11 @@ def test_three(answer: str) -> None:
 )  # fmt: skip
 def test_not_three(answer: str) -> None:
     assert number(answer, "3") == 0.0
+
+
+@pytest.mark.parametrize("answer", ["no idea", "no clue", "no answer", "no way to tell", "not 0", "nothing to count"])
+def test_who_cannot_tell_has_not_counted_none(answer: str) -> None:
+    assert number(answer, "0") == 0.0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,13 @@ def looked(*boxes: Sequence[float], image: str = "scan", status: str = "ok") -> 
     return {"call": {"name": "zoom_in", "arguments": {}}, "status": status, "images": [], "regions": regions}
 
 
+def apart(made: Sequence[Trajectory]) -> list[Trajectory]:
+    """The same episodes, each task about an image of its own."""
+    return [replace(each, task={**each.task, "images": [each.task["id"]]}) for each in made]
+
+
 def test_accuracy_per_kind(episode: MakeEpisode) -> None:
-    made = [episode("a"), *(episode(task, right=False) for task in "bcd"), episode("e", kind="side")]
+    made = apart([episode("a"), *(episode(task, right=False) for task in "bcd"), episode("e", kind="side")])
     entry = summarise(made)
     assert (entry["accuracy"], entry["n"]) == (0.4, 5)
     # Four values with a single 1: the interval that tests/rl/test_statistics.py counts out.
@@ -102,13 +108,23 @@ def test_same_figures_after_a_passage_through_json(episode: MakeEpisode) -> None
 
 
 def test_gains_are_paired_points(episode: MakeEpisode) -> None:
-    trained = [episode(task) for task in "abcd"]
-    untrained = [episode("a", right=False), *(episode(task) for task in "bcd")]
+    trained = apart([episode(task) for task in "abcd"])
+    untrained = apart([episode("a", right=False), *(episode(task) for task in "bcd")])
     found = gains({"trained": trained, "tools_untrained": untrained, "warmup": [episode("z")]})
     # Differences 1, 0, 0, 0: the interval of 0 to 0.75 of tests/rl/test_statistics.py, in points.
-    assert found["over_tools_untrained"] == {"points": 25.0, "ci95": [0.0, 75.0], "n": 4}
+    points = {"points": 25.0, "ci95": [0.0, 75.0], "n": 4}
+    assert found["over_tools_untrained"] == {**points, "by_kind": {"name": points}}
     assert found["over_warmup"]["n"] == 0 and math.isnan(found["over_warmup"]["points"])
     assert found["over_no_tools"]["n"] == 0 and math.isnan(found["over_no_tools"]["ci95"][0])
+
+
+def test_intervals_draw_images_not_questions(episode: MakeEpisode) -> None:
+    alike = [episode("a"), *(episode(task, right=False) for task in "bcd")]  # four questions about one image
+    assert summarise(alike)["ci95"] == [0.25, 0.25]
+    assert gains({"trained": [episode(task) for task in "abcd"], "no_tools": alike})["over_no_tools"]["ci95"] == [
+        75,
+        75,
+    ]
 
 
 def test_a_task_answered_twice_counts_once(episode: MakeEpisode) -> None:

@@ -28,7 +28,7 @@ def test_undefined_figures_of_metrics_become_null() -> None:
     trained = found["conditions"]["trained"]
     assert trained["accuracy"] is None and trained["ci95"] == [None, None] and trained["n"] == 0
     assert trained["tool_call_rate_by_need"] == {"needed": None, "not_needed": None}
-    assert found["gain"]["over_warmup"] == {"points": None, "ci95": [None, None], "n": 0}
+    assert found["gain"]["over_warmup"] == {"points": None, "ci95": [None, None], "n": 0, "by_kind": {}}
     assert found["exactness"]["mean_logprob_difference"] is None and found["exactness"]["refused"] == 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.find.objects import likely_kind, parted, separated, usual_radius, without_dust
+from tools.find.objects import likely_kind, otsu, parted, plane, separated, usual_radius, without_dust
 from tools.images.image import MedicalImage
 
 
@@ -47,3 +47,30 @@ def test_the_usual_radius_and_dust() -> None:
     labels[0:5, 0:5], labels[10, 10], labels[12:16, 12:18] = 1, 2, 3
     kept = without_dust(labels, 3, 0.1)
     assert np.bincount(kept.ravel()).tolist() == [400 - 25 - 24, 25, 24]
+
+
+BRIGHT = [(30, 30), (30, 90), (40, 150), (90, 170), (150, 160), (170, 100)]
+
+
+def glowing(dim: list[tuple[int, int]]) -> np.ndarray:
+    """Bright nuclei of radius 8 (220) and dim ones (75) on a ground of 10, as blurred as a microscope shows them."""
+    from scipy import ndimage
+
+    sharp = np.where(disks(BRIGHT, 8), 220.0, np.where(disks(dim, 8), 75.0, 10.0))
+    return ndimage.gaussian_filter(sharp, 1.5) + np.random.default_rng(0).normal(0, 1, sharp.shape)
+
+
+def test_dim_nuclei_are_counted_with_bright_ones() -> None:
+    dim = [(90, 40), (150, 40), (100, 100), (47, 107)]  # the last one touches a bright one
+    image = MedicalImage(np.clip(np.rint(glowing(dim)), 0, 255).astype(np.uint8))
+    assert otsu(plane(image, True)) > 80  # the usual threshold misses them
+    assert parted(image, "bright").max() == 10
+
+
+def test_haze_and_dim_specks_are_not_counted() -> None:
+    row, column = np.mgrid[0:200, 0:200]
+    haze = 90 * np.exp(-((row - 110) ** 2 + (column - 60) ** 2) / (2 * 35**2))
+    specks = np.where(disks([(130, 130), (20, 180)], 2), 60.0, 0.0)
+    for added in (haze, specks):
+        image = MedicalImage(np.clip(np.rint(glowing([]) + added), 0, 255).astype(np.uint8))
+        assert parted(image, "bright").max() == 6

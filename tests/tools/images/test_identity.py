@@ -5,14 +5,17 @@ PS3.15 (table E.1-1) lists, and so all that it lists.
 """
 
 import io
+import json
 import logging
+import traceback
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom.datadict import DicomDictionary, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from tools.errors import ImageError
@@ -135,8 +138,6 @@ def test_errors_and_their_tracebacks_say_nothing(planted: bytes, harm: str, tmp_
     path.write_bytes(content)
     with pytest.raises(ImageError) as error, caplog.at_level(logging.DEBUG):
         load_image(path)
-    import traceback
-
     told = "".join(traceback.format_exception_only(error.value))
     assert_clean(told, caplog.text)
     assert error.value.__cause__ is None
@@ -155,3 +156,111 @@ def test_pydicom_speaks_again_afterwards(planted: bytes, caplog: pytest.LogCaptu
     load_image(planted)
     logging.getLogger("pydicom").warning("for its other users")
     assert "for its other users" in caplog.text
+
+
+READABLE = [name for name in ATTRIBUTES if name != "PixelData"]
+
+
+def told_of(content: bytes, caplog: pytest.LogCaptureFixture) -> list[object]:
+    """All that is said of a file: its image and what tools tell of it, or its error with the whole traceback."""
+    try:
+        image = load_image(content)
+    except ImageError as error:
+        return ["".join(traceback.format_exception(error)), caplog.text]
+    return [repr(image), image.facts.to_dict(), image_information.apply({"image": 1}, [image]).text, caplog.text]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("vr", ["LO", "OB", "SQ"])
+def test_a_name_in_any_attribute_that_is_read(dicom, vr: str, caplog: pytest.LogCaptureFixture) -> None:
+    plain = dicom(np.arange(12, dtype=np.uint16).reshape(3, 4), Modality="MR", WindowCenter="5", WindowWidth="9")
+    inner = Dataset()
+    plant(inner)
+    for keyword in READABLE:
+        dataset = dcmread(io.BytesIO(plain))
+        tag = tag_for_keyword(keyword)
+        assert tag is not None
+        value: object = {"LO": NAME, "OB": NAME.encode() + b" ", "SQ": [inner]}[vr]
+        dataset[tag] = DataElement(tag, vr, value, validation_mode=0)
+        file = io.BytesIO()
+        dataset.save_as(file)
+        assert b"DOE^JOHN" in file.getvalue()
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG):
+            assert_clean(keyword, *told_of(file.getvalue(), caplog))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_names_nested_in_the_sequences_that_are_read(dicom, caplog: pytest.LogCaptureFixture) -> None:
+    inner, region = Dataset(), Dataset()
+    plant(inner)
+    plant(region)
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.02
+    region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 2, 2
+    region.ReferencedImageSequence = [inner]
+    inner.PixelMeasuresSequence = [Dataset()]
+    inner.PixelMeasuresSequence[0].PixelSpacing = [0.5, 0.5]
+    inner.PixelMeasuresSequence[0].PatientName = NAME
+    content = dicom(
+        np.arange(12, dtype=np.uint16).reshape(3, 4),
+        SequenceOfUltrasoundRegions=[region],
+        SharedFunctionalGroupsSequence=[inner],
+        PerFrameFunctionalGroupsSequence=[inner],
+    )
+    assert content.count(b"DOE^JOHN") > 3000
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG):
+        assert_clean(*told_of(content, caplog))
+        assert load_image(content).facts.regions
+
+
+def test_what_pictures_and_volumes_say_beside_their_pixels(store: ImageStore, tmp_path: Path, caplog) -> None:
+    import nibabel
+    from PIL import Image, PngImagePlugin
+
+    picture = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    exif = Image.Exif()
+    for tag in (0x010E, 0x013B, 0x8298, 0x0132):  # description, artist, copyright, date
+        exif[tag] = NAME
+    words = PngImagePlugin.PngInfo()
+    for key in ("Author", "Description", "Patient"):
+        words.add_text(key, NAME)
+    volume = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
+    for field in ("descrip", "db_name", "aux_file", "intent_name"):
+        volume.header[field] = NAME[:10]
+    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", NAME.encode()))
+    folder = tmp_path / "DOE_JOHN_1950"
+    folder.mkdir()
+    picture.save(folder / "DOE.png", pnginfo=words, exif=exif)
+    picture.save(folder / "DOE.jpg", exif=exif)
+    picture.save(folder / "DOE.tif", description=NAME, artist=NAME)
+    picture.save(folder / "DOE.webp", exif=exif)
+    nibabel.save(volume, folder / "DOE.nii.gz")
+    caplog.clear()
+    for path in sorted(folder.iterdir()):
+        with caplog.at_level(logging.DEBUG):
+            image = load_image(path)
+            image_id = store.put(image)
+            assert_clean(repr(image), image_information.apply({"image": 1}, [image]).text, caplog.text)
+        for file in (store.path(image_id), store.path(image_id).with_suffix(".json")):
+            assert b"DOE" not in file.read_bytes() and b"1950" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("beside", [[NAME, 1], NAME, [1, 1, NAME], {"DOE": "JOHN"}, [True, NAME]])
+def test_the_file_beside_is_not_repeated(tmp_path: Path, beside: object) -> None:
+    from PIL import Image
+
+    Image.new("L", (4, 4)).save(tmp_path / "scan.png")
+    (tmp_path / "scan.json").write_text(json.dumps({"spacing_mm": beside, "patient": NAME}))
+    with pytest.raises(ImageError, match="expected") as error:
+        load_image(tmp_path / "scan.png")
+    assert_clean("".join(traceback.format_exception(error.value)))
+
+
+@pytest.mark.parametrize("url", [f"data:image/png;name={NAME},AAAA", f"data:{NAME}", f"data:image/png;base64,{NAME}"])
+def test_a_wrong_data_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(ImageError) as error:
+        load_image(url)
+    assert_clean(str(error.value))

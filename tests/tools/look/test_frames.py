@@ -151,3 +151,22 @@ def test_nothing_is_measured_across_two_views(tool: str) -> None:
     (view,) = run("mirror_compare", [SCAN], image=1, box=[167, 250, 333, 749]).images
     with pytest.raises(ToolRetry, match=rf"{tool}: got .* expected a place within one view: \[0, 0, 490, 999\]"):
         run(tool, [view], image=1, **ACROSS[tool])
+
+
+@pytest.mark.parametrize("turn", [{"degrees": 90}, {"degrees": 270, "flip": "left_right"}, {"flip": "top_bottom"}])
+def test_a_real_ultrasound_measures_the_same_when_it_is_turned(turn: dict[str, Any], from_pydicom: Any) -> None:
+    # calibrated in x 84..320, y 31..240 alone: from (160.2, 120.1) to (160.2, 192.2) are 72.07 px of 0.51 mm, 36.8 mm
+    film = from_pydicom("examples_ybr_color.dcm")
+    assert run("measure_distance", [film], image=1, start=[500, 500], end=[500, 800]).text == "Distance: 36.8 mm."
+    (view,) = run("rotate_flip", [film], image=1, **turn).images
+    places = {
+        90: ([499, 500], [199, 500]),  # x' = height - y, y' = x
+        270: ([500, 500], [800, 500]),  # x' = y, y' = x
+        0: ([500, 499], [500, 199]),  # y' = height - y
+    }
+    start, end = places[turn.get("degrees", 0)]
+    assert run("measure_distance", [view], image=1, start=start, end=end).text == "Distance: 36.8 mm."
+    # the same line where the screen has no scale, beside the calibrated part
+    outside = {90: ([499, 100], [199, 100]), 270: ([500, 100], [800, 100]), 0: ([100, 499], [100, 199])}
+    start, end = outside[turn.get("degrees", 0)]
+    assert "Distance: 72.1 pixels" in run("measure_distance", [view], image=1, start=start, end=end).text

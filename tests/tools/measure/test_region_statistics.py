@@ -46,8 +46,11 @@ def test_one_pixel_colour_and_what_is_no_number() -> None:
     colour = MedicalImage(np.full((8, 8, 3), (200, 100, 50), np.uint8))
     # 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2
     assert values(measure(colour, [1, 1, 2, 2]))["mean"] == pytest.approx(124.2, rel=1e-5)
-    holes = MedicalImage(np.array([[np.nan, 2.0]], np.float32))
-    assert values(measure(holes, [0, 0, 999, 999]))["mean"] == 2
+    holes = MedicalImage(np.array([[np.nan, 2.0, 4.0, np.inf]], np.float32), spacing=(1.0, 1.0))
+    found = values(measure(holes, [0, 0, 999, 999]))
+    assert (found["mean"], found["least"], found["most"], found["area"]) == (3, 2, 4, 4)
+    with pytest.raises(ToolRetry, match="holds no number"):
+        measure(holes, [0, 0, 249, 999])
     with pytest.raises(ToolRetry, match="no area"):
         measure(colour, [5, 5, 5, 9])
 

@@ -35,7 +35,7 @@ async def test_what_a_tool_does_to_its_process_costs_its_own_call(store: ImageSt
         (unruly.leave, "leave ended its process (exit status 3)"),
         (unruly.loop, "loop did not finish in 1 s and was given up"),
         (unruly.greedy, "more memory than it may have"),
-        (unruly.babble, "babble answered with what cannot be read"),
+        (unruly.close_all, "close_all ended its process (exit status 1)"),
     ]
     tools = [*(tool for tool, _ in crashes), unruly.corner]
     box = Toolbox(tools, deadline_s=300, wrappers=[isolated(processes=1, memory_bytes=4 * GIGABYTE)])
@@ -49,6 +49,27 @@ async def test_what_a_tool_does_to_its_process_costs_its_own_call(store: ImageSt
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("open_files", [0, 200])
+async def test_what_a_tool_writes_anywhere_is_no_answer_and_spoils_none(
+    store: ImageStore, noise: MedicalImage, open_files: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(open_files)]  # the channel gets another number
+    try:
+        box = Toolbox([unruly.babble, unruly.warm], deadline_s=300, wrappers=[isolated(processes=1)])
+        (said,) = await box.run([call(unruly.babble)], [store.put(noise)], store)
+        (after,) = await box.run([call(unruly.warm)], [noise.id], store)
+    finally:
+        for each in held:
+            os.close(each)
+    assert said.status == after.status == "ok"
+    process = int(said.text.removeprefix("said "))
+    assert after.text.split()[0] != str(process)  # who wrote there is not used again
+    assert not _runs(process)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_words_come_back_as_they_are_and_one_process_is_enough(
     store: ImageStore, noise: MedicalImage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,11 +78,12 @@ async def test_words_come_back_as_they_are_and_one_process_is_enough(
         """Cannot be imported elsewhere."""
 
     told = [unruly.wrong, unruly.huge, unruly.ask_again, unruly.refuse, unruly.buggy, nowhere, unruly.corner]
+    told += [unruly.garbage, unruly.unspeakable]
     box = Toolbox(
         [*told, unruly.warm], deadline_s=300, max_calls=9, wrappers=[only([each.name for each in told], isolated(1))]
     )
     results = await box.run([call(each) for each in told], [store.put(noise)], store)
-    assert [each.status for each in results] == ["failed", "failed", "retry", "failed", "bug", "bug", "ok"]
+    assert [each.status for each in results[:7]] == ["failed", "failed", "retry", "failed", "bug", "bug", "ok"]
     assert "expected Evidence" in results[0].text
     assert "8000 x 8001" in results[1].text
     assert results[2].text == "Got 3, expected 4: give 4."
@@ -71,6 +93,9 @@ async def test_words_come_back_as_they_are_and_one_process_is_enough(
     fresh = ImageStore(store.folder).get(results[6].images[0])
     assert (fresh.pixels == noise.pixels[:8, :8]).all() and not fresh.pixels.flags.writeable
     assert fresh.provenance is not None and fresh.provenance.operations[-1].name == "corner"
+    assert [each.status for each in results[7:]] == ["failed", "failed"]
+    assert "measurements with a wrong value, expected what Measurement declares" in results[7].text
+    assert results[8].text == "half ? a pair"
     assert capfd.readouterr().out == ""  # what it prints does not mix with what this program says
     (warm,) = await box.run([call(unruly.warm)], [noise.id], store)  # not one of those that are isolated
     assert warm.text == f"{os.getpid()} {[os.getpid()]}"

@@ -1,5 +1,6 @@
 """Medical tools that misbehave for real, for processes to import. None is registered, so nothing else can call them."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tools.errors import ToolFailed, ToolRetry
-from tools.evidence import Evidence
+from tools.evidence import Evidence, Measurement
 from tools.images.image import MedicalImage
 from tools.medical_tool import MedicalTool, medical_tool
 
@@ -56,13 +57,32 @@ def greedy(image: MedicalImage) -> Evidence:
 
 @unregistered()
 def babble(image: MedicalImage) -> Evidence:
-    """Write into every open file and pipe."""
-    for each in range(3, 32):
-        try:
-            os.write(each, b"\0\0\0\5hello")
-        except OSError:
-            continue
-    return Evidence("said")
+    """Write into every open file, pipe and socket, whatever its number, but for the program's standard error."""
+    print("a tool that prints")
+    for each in map(int, os.listdir("/proc/self/fd")):
+        for noise in (b"\0\0\0\5hello", b"", b"x" * 100_000):
+            with contextlib.suppress(OSError):
+                os.write(each, noise) if each > 2 else None
+    return Evidence(f"said {os.getpid()}")
+
+
+@unregistered()
+def close_all(image: MedicalImage) -> Evidence:
+    """Close every open file, pipe and socket."""
+    os.closerange(3, 100_000)
+    return Evidence("closed")
+
+
+@unregistered()
+def garbage(image: MedicalImage) -> Evidence:
+    """Return a measurement that nobody validated."""
+    return Evidence("many", measurements=(Measurement.model_construct(name="count", value="many", unit=None),))
+
+
+@unregistered()
+def unspeakable(image: MedicalImage) -> Evidence:
+    """Fail in words that no encoding has."""
+    raise ToolFailed("half \ud800 a pair")
 
 
 @unregistered()

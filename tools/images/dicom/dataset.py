@@ -110,7 +110,7 @@ def reading() -> Generator[None]:
     from pydicom.errors import BytesLengthException
 
     warnings.filterwarnings("ignore", module=r"pydicom\.")  # for good: undoing it is not safe between threads
-    with reported("a DICOM object", MEND, also=(BytesLengthException,), logger="pydicom"):
+    with reported("a DICOM object", MEND, also=(BytesLengthException,)):
         yield
 
 

@@ -19,6 +19,8 @@ from tools.images.limits import Limits
 from tools.images.windowing import Window
 
 GREYS = ("MONOCHROME1", "MONOCHROME2")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT", "HSV", "ARGB", "CMYK")
+"""Of several samples. Other words in their place are not repeated: they may be a name."""
 _UNITS = {"HU": "HU", "GY": "Gy", "BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts"}
 
 
@@ -69,7 +71,8 @@ def window_of(dataset: Dataset, frame: int = 0) -> Window | None:
 
 def _greys(stored: NDArray[Any], dataset: Dataset, kind: str) -> Frames:
     if kind not in GREYS:
-        raise ImageError(f"Got one sample per pixel as {kind[:16]!r}, expected MONOCHROME1, MONOCHROME2 or a palette.")
+        got = kind if kind in COLOURS else "something unknown"
+        raise ImageError(f"Got one sample per pixel as {got}, expected MONOCHROME1, MONOCHROME2 or a palette.")
     unit = unit_of(dataset)
     values = _modality_values(stored, dataset)
     window = window_of(dataset, len(stored) // 2)

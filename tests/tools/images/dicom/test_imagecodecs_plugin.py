@@ -1,15 +1,20 @@
 """The imagecodecs plug-in: lossless frames to the bit, colours in place, JPEG of 12 bits as near as it was coded."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import HTJ2K, UID, HTJ2KLossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 
 from tools.images.dicom import stored
 from tools.images.dicom.imagecodecs_plugin import DECODER_DEPENDENCIES, is_available
 from tools.images.load import load_image
 
-pytest.importorskip("imagecodecs", reason="an extra: pip install 'medvista[jpeg]'")
+imagecodecs = pytest.importorskip("imagecodecs", reason="an extra: pip install 'medvista[jpeg]'")
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +46,32 @@ def test_twelve_bits_are_read(pydicom_files: Path) -> None:
 def test_all_its_syntaxes_are_known_to_pydicom() -> None:
     assert all(is_available(syntax) for syntax in DECODER_DEPENDENCIES)
     assert not is_available("1.2.840.10008.1.2")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "code"),
+    [
+        (JPEGLossless, lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=4, bitspersample=16)),
+        (
+            JPEGLosslessSV1,
+            lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, bitspersample=16),
+        ),
+        (JPEGLSLossless, lambda pixels: imagecodecs.jpegls_encode(pixels)),
+        (HTJ2KLossless, lambda pixels: imagecodecs.htj2k_encode(pixels, reversible=True)),
+        (HTJ2K, lambda pixels: imagecodecs.htj2k_encode(pixels, reversible=True)),
+    ],
+)
+def test_a_real_scan_coded_by_another_library(
+    syntax: UID, code: Callable[[np.ndarray], bytes], pydicom_files: Path
+) -> None:
+    dataset = dcmread(pydicom_files / "test_files/MR_small.dcm")
+    plain = load_image(pydicom_files / "test_files/MR_small.dcm")
+    pixels = np.ascontiguousarray(dataset.pixel_array).astype(np.uint16)
+    dataset.PixelRepresentation = 0
+    dataset.PixelData = encapsulate([code(pixels)])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    file = io.BytesIO()
+    dataset.save_as(file)
+    assert (load_image(file.getvalue()).pixels == plain.pixels).all()

@@ -237,3 +237,18 @@ def test_a_deflated_object_is_read_up_to_the_limit(dicom) -> None:
     assert (load_image(packed).pixels == pixels).all()
     with pytest.raises(ImageError, match=r"cut short|no whole image"):
         load_image(packed[:-20])
+
+
+def test_every_syntax_that_pydicom_can_read_has_a_decoder_here() -> None:
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import AllTransferSyntaxes
+
+    readable = 0
+    for syntax in AllTransferSyntaxes:
+        if not syntax.is_encapsulated:
+            continue
+        with contextlib.suppress(NotImplementedError):  # films (MPEG, HEVC), sound, JPIP: pydicom decodes none of them
+            assert set(get_decoder(syntax).available_plugins) & set(stored.DECODERS), syntax.name
+            readable += 1
+    # JPEG: baseline, extended, 2 x lossless; 2 x JPEG-LS; 2 x JPEG 2000; 3 x HTJ2K; RLE
+    assert readable == 12

@@ -1,0 +1,178 @@
+"""One episode of a graph that speaks to a chat model: asked, recorded, paused and answered, brought into one form.
+
+The graph knows nothing of it. What the policy samples is recorded around it (agent/chat_model/episode.py); pauses for a
+person are answered by the graph's adapter; what it gives back becomes the state that rewards and records read, with the
+training rows beside: `ledger` holds the first row, `further` the others, `spoken` says for each sampled range of each
+row which call it was, `made` which calls there were.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast, get_args
+from uuid import uuid4
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphRecursionError
+from langgraph.types import Command
+
+from agent.chat_model.calls import Pick
+from agent.chat_model.episode import Episode
+from agent.chat_model.pictures import Pictures
+from agent.chat_model.rows import Row
+from agent.ledger import Ledger
+from agent.policies.served import ContextFull
+from agent.prompt import ABSTAIN
+from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
+from graphs.adapters import MESSAGES, Adapter, agree
+from graphs.loading import GraphError
+from graphs.state import entry
+from tools.images.store import ImageStore
+
+Stream = Callable[..., AsyncIterator[dict[str, Any]]]
+OUT_OF_TIME = "out_of_time"
+"""The outcome of an episode that its deadline cut."""
+INTERRUPTS = "__interrupt__"
+MOST_PAUSES = 16
+"""Times that a person is asked in one episode; then it ends."""
+
+
+@dataclass
+class Asked:
+    """A graph that is asked one question after the other, each in a thread of its own where it needs threads."""
+
+    graph: Any
+    """A CompiledStateGraph."""
+    adapter: Adapter
+    store: ImageStore
+    limits: Limits
+    pick: Pick
+    """Which calls of the policy train."""
+
+    def __post_init__(self) -> None:
+        if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
+            self._with_threads()
+
+    async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
+        """The final state of an episode, with its rows. Raises what the graph raises, PolicyError among it."""
+        sampling = overrides.sampling and replace(overrides.sampling, max_tokens=self.limits.turn_tokens)
+        output: dict[str, Any] = {}
+        outcome: str | None = None
+        deadline = asyncio.timeout(deadline_s)
+        with Episode(overrides.policy, sampling).recording() as episode:
+            try:
+                async with deadline:
+                    await self._run(question, output)
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                outcome = OUT_OF_TIME
+            except (GraphRecursionError, _TooManyPauses):
+                outcome = "too_many_turns"
+            except ContextFull:
+                outcome = "context_full"
+            except _NeedsThreads:  # the first pause of a graph that nobody knew to pause: the episode begins anew
+                self._with_threads()
+                state = await self.ask(question, overrides, deadline_s)
+                cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
+                return state
+        return self._state(question, output, outcome, episode)
+
+    def _with_threads(self) -> None:
+        """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
+        self.graph = self.graph.copy()
+        self.graph.checkpointer = InMemorySaver()
+
+    async def _run(self, question: Question, output: dict[str, Any]) -> None:
+        """Runs the graph to its end; `output` is what it has given so far."""
+        thread = uuid4().hex
+        settings = {"recursion_limit": max(50, 8 * self.limits.turns + 8), "configurable": {"thread_id": thread}}
+        stream = cast(Stream, self.graph.astream)
+        given: Any = self.adapter.to_input(question)
+        threads = self.graph.checkpointer
+        try:
+            for _ in range(MOST_PAUSES + 1):
+                async for reached in stream(given, settings, stream_mode="values"):
+                    output.clear()
+                    output.update(reached)
+                waiting = output.pop(INTERRUPTS, ())
+                if not waiting:
+                    return
+                if threads is None:
+                    raise _NeedsThreads
+                given = Command(resume={each.id: self.adapter.to_interrupt(each.value) for each in waiting})
+            raise _TooManyPauses
+        finally:
+            if threads is not None:
+                threads.delete_thread(thread)
+
+    def _state(
+        self, question: Question, output: Mapping[str, Any], outcome: str | None, episode: Episode
+    ) -> EpisodeState:
+        told: Mapping[str, Any] = self.adapter.to_answer(output) if outcome is None else {}
+        if outcome is None and "answer" not in told:
+            raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
+        calls = [call for call in told.get("calls") or () if _is_result(call)] or episode.results
+        made = [image for call in calls for image in call["images"]]
+        images: list[str] = list(dict.fromkeys([*told.get("images", question["images"]), *made]))
+        said = told.get("answer")
+        text = None if said is None else str(said).strip()
+        abstains = text is not None and text.rstrip(".").lower() == ABSTAIN
+        answer = None if abstains or not text else text
+        ended = "abstained" if abstains else "answered" if answer is not None else "too_many_turns"
+        state: dict[str, Any] = {
+            "question": question["question"],
+            "images": images,
+            "answer": answer,
+            "outcome": outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended),
+            "evidence": told.get("evidence") or (cited(images, calls, self.store) if answer else []),
+            "transcript": told.get("transcript") or self._transcript(question, output, text),
+            "calls": calls,
+            "turns": told.get("turns") or len(episode),
+            "faults": told.get("faults") or episode.faults,
+        }
+        return cast(EpisodeState, state | rows_of(episode, self.pick))
+
+    def _transcript(self, question: Question, output: Mapping[str, Any], answer: str | None) -> list[Message]:
+        """The graph's messages where it has some, else the question and the answer."""
+        if output.get(MESSAGES):
+            return [entry(message, Pictures(self.store)) for message in output[MESSAGES]]
+        asked = Message(role="user", text=question["question"], images=list(question["images"]))
+        return [asked, Message(role="policy", text=answer or "", images=[])]
+
+
+def _is_result(call: object) -> bool:
+    """Whether a graph's word `calls` means what ours does: tools/calls.py's ToolResult as JSON."""
+    return isinstance(call, Mapping) and {"call", "status", "images"} <= cast("Mapping[str, Any]", call).keys()
+
+
+def rows_of(episode: Episode, pick: Pick) -> dict[str, Any]:
+    """The rows of an episode as a state holds them; one in which nothing is sampled where no call was picked."""
+    rows = episode.rows(pick)
+    if not rows:
+        idle = episode.rows(lambda _: True)[:1]
+        rows = [Row(replace(each.ledger, sampled=()), (), (*each.calls, *each.masked)) for each in idle]
+    ledgers = [each.ledger.to_plain() for each in rows] or [Ledger().to_plain()]
+    spoken = [[{"sample": call.sample, "node": call.node} for call in each.calls] for each in rows]
+    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken, "made": made_in(episode, pick)}
+
+
+def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
+    """The calls of the policy in an episode, which of them are to be trained, and the ids that were sampled."""
+    return [
+        {
+            "sample": each.call.sample,
+            "node": each.call.node,
+            "picked": pick(each.call),
+            "ids": each.completion.token_ids,
+        }
+        for each in episode.turns
+    ]
+
+
+class _NeedsThreads(Exception):
+    """The graph paused, and has no checkpointer to go on from."""
+
+
+class _TooManyPauses(Exception):
+    """The graph asked a person again and again."""

@@ -1,0 +1,76 @@
+"""The episodes of a check: phantom tasks asked of the graph on a vLLM server, as training would ask them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from agent.encoder import Encoder
+from agent.policies.policy import Policy, Sampling
+from agent.policies.served import ServedPolicy
+from agent.serving.launch import ServerOptions
+from agent.serving.server import VLLMServer
+from agent.serving.versions import LiveVersions
+from agent.turn import Overrides
+from graphs.checkpoint import open_checkpoint
+from rl.check_graph.alignment import EpisodeReport, check_episode
+from rl.config import Config
+from rl.exactness import Replay
+from rl.forks import Watched
+from rl.rollout import opened
+from rl.tasks.sets import load
+from rl.tasks.task import Task
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+SPLIT = "validation"
+
+
+async def check(
+    config: Config, episodes: int, images: int, checkpoint: Path, server: str | None, folder: Path
+) -> list[EpisodeReport]:
+    """The reports of `episodes` episodes of the configuration's graph, sampled at the temperature of reinforcement
+    learning, but from all tokens: under min-p most log-probabilities are 0 and prove nothing.
+
+    `server`: the URL of one that runs already; None starts one. `folder` holds the images meanwhile. Raises what
+    loading, serving and the graph raise.
+    """
+    encoder = Encoder.from_checkpoint(checkpoint)
+    store = ImageStore(folder / "images")
+    parts = opened(config, encoder, store, load_tools(list(config.episode.tools)))
+    sampling = Sampling(temperature=config.rl.temperature)
+    tasks = questions(store, episodes, images, config.seed)
+    async with policy_of(config, checkpoint, server, folder) as policy:
+        asked = [Watched(policy) for _ in tasks]
+        states = await asyncio.gather(
+            *(parts.ask(task, Overrides(each, sampling)) for task, each in zip(tasks, asked, strict=True))
+        )
+    replay = Replay(checkpoint, encoder, sampling)
+    return [
+        check_episode(number, state, each.completions, parts, replay)
+        for number, (state, each) in enumerate(zip(states, asked, strict=True), start=1)
+    ]
+
+
+def questions(store: ImageStore, count: int, images: int, seed: int) -> list[Task]:
+    """Phantom tasks; with several `images`, each shows those of as many tasks, its own first."""
+    drawn = list(load("phantoms", store, SPLIT, count * images, seed))
+    groups = [drawn[at : at + images] for at in range(0, len(drawn), images)]
+    return [replace(group[0], images=tuple(image for each in group for image in each.images)) for group in groups]
+
+
+@asynccontextmanager
+async def policy_of(config: Config, checkpoint: Path, server: str | None, folder: Path) -> AsyncGenerator[Policy, None]:
+    """The policy on a server that runs already, or on one that is started and stopped here."""
+    found = open_checkpoint(checkpoint)
+    if server is not None:
+        yield ServedPolicy(server, LiveVersions(found.version))
+        return
+    options = ServerOptions(
+        max_model_len=config.episode.context,
+        max_num_seqs=config.serving.max_num_seqs,
+        extra_arguments=config.serving.extra_arguments,
+    )
+    async with VLLMServer(found, options, log=folder / "vllm.log") as started:
+        yield ServedPolicy(started.base_url, started.versions)

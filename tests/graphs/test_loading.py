@@ -1,0 +1,119 @@
+"""Graphs by name: from the catalogue, a module or a file; and what is told where there is none."""
+
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.graph import START, StateGraph
+
+from agent.turn import Question
+from graphs import catalogue
+from graphs.adapters import adapter_of, agree
+from graphs.loading import GraphError, absolute, find_graph
+from graphs.state import Answered
+
+ROOT = Path(__file__).parents[2]
+
+
+def compiled(state: Any, taken: Any = None) -> Any:
+    """A graph of a schema that does nothing."""
+    graph: Any = StateGraph(state, input_schema=taken or state)
+    graph.add_node("nothing", lambda state: {})
+    graph.add_edge(START, "nothing")
+    return graph.compile()
+
+
+@pytest.mark.parametrize("name", list(catalogue.graphs()))
+def test_the_catalogue_by_name(name: str) -> None:
+    found = find_graph(name)
+    assert found.of_turns == (name == "reasoning")
+    assert found.module is catalogue.graphs()[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"{ROOT}/examples/debate.py:factory", f"{ROOT}/examples/debate.py", "graphs.verify:factory"],
+)
+def test_a_module_and_a_file(name: str) -> None:
+    found = find_graph(name)
+    assert found.make.__name__ == "factory" and not found.of_turns
+
+
+def test_a_file_of_turns_is_told_from_a_factory(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def build(policy, tools, *, encoder, store):\n    return 7\n")
+    found = find_graph(f"{tmp_path}/mine.py:build")
+    assert found.of_turns
+    with pytest.raises(GraphError, match=r"Got a int from .*, expected a compiled LangGraph graph"):
+        found.compiled(None, (), encoder=None, store=None)
+
+
+def test_only_what_is_taken_is_given() -> None:
+    assert find_graph("verify").takes({"turns": 3, "limits": 4}) == {"turns": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "expected one of compare_prior, .*, module:factory, or path/file.py:factory"),
+        ("no/such/file.py:factory", "expected a Python file at .*no/such/file.py, where there is none"),
+        ("no_such_module:factory", "cannot be imported: No module named 'no_such_module'. Is its folder on PYTHONPATH"),
+        (f"{ROOT}/examples/debate.py:nope", r"expected a function nope\(model, tools\) there; that module defines"),
+        (f"{ROOT}/examples/debate.py:last_words2", "defines Debate, factory, last_words"),
+        (f"{ROOT}/examples/debate.py:JUDGE", "expected a function JUDGE"),
+    ],
+)
+def test_what_is_not_there_is_told(name: str, said: str) -> None:
+    with pytest.raises(GraphError, match=said):
+        find_graph(name)
+
+
+def test_a_file_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import no_such_thing\n")
+    with pytest.raises(GraphError, match="whose file cannot be imported: No module named 'no_such_thing'"):
+        find_graph(f"{tmp_path}/broken.py")
+
+
+def test_a_path_is_found_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute("a/b.py:factory") == f"{tmp_path}/a/b.py:factory"
+    assert absolute("b.py") == f"{tmp_path}/b.py"
+    assert (absolute("verify"), absolute("my.graphs:factory")) == ("verify", "my.graphs:factory")
+
+
+def test_our_schema_needs_no_adapter() -> None:
+    module = find_graph("no_tools").module
+    adapter = adapter_of("t", module, compiled(Answered, Question))
+    question = Question(images=["a"], question="What?")
+    assert adapter.to_input(question) == question
+    assert adapter.to_answer({"answer": "x"}) == {"answer": "x"}
+    assert adapter.to_answer({}) == {"answer": None}
+
+
+def test_another_schema_needs_one() -> None:
+    module = find_graph("no_tools").module
+
+    class Wish(TypedDict):
+        wish: str
+
+    class Granted(Answered):
+        wish: str
+
+    class Half(Question):
+        verdict: str
+
+    with pytest.raises(
+        GraphError, match=r"whose output is .*'verdict'.*, expected `answer`, or `messages`; define output"
+    ):
+        adapter_of("t", module, compiled(Half))
+
+    with pytest.raises(
+        GraphError, match=r"whose input is \['wish'\], expected `images` and `question`.*question_to_input"
+    ):
+        adapter_of("t", module, compiled(Granted, Wish))
+
+
+def test_a_person_agrees_by_default() -> None:
+    assert agree("Go on?") == "yes"
+    assert agree({"ask": "Go on?"}) == "yes"
+    asked = {"action_requests": [{"name": "zoom_in"}, {"name": "zoom_in"}], "review_configs": []}
+    assert agree(asked) == {"decisions": [{"type": "approve"}, {"type": "approve"}]}
