@@ -251,6 +251,8 @@ async def test_langgraphs_own_server(address: str, served: Served, tmp_path: Pat
         assert (put.status_code, put.json()["width"], put.json()["notice"]) == (201, 64, NOTICE)
         image = put.json()["id"]
         shown = await http.get(f"/images/{image}")
+        foreign = await http.get(f"/images/{image}", headers={"Origin": "https://elsewhere.example"})
+        assert "access-control-allow-origin" not in foreign.headers  # no web page may read it
         assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
         assert (await http.post("/images", content=b"no image")).status_code == 400
         assert (await http.get("/images/" + "0" * 64)).status_code == 404
