@@ -77,13 +77,15 @@ from pathlib import Path
 import numpy as np
 from agent.encoder import Encoder
 from agent.policies.scripted import ScriptedPolicy
+from graphs.model import chat_model
 from tools import ImageStore, MedicalImage, load_tools
 
 encoder, store = Encoder.from_checkpoint(Path(CHECKPOINT)), ImageStore("images")
 pixels = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(128, 0).repeat(128, 1)
 look = '<tool_call>{"name": "zoom_in", "arguments": {"image": 5, "box": [0, 0, 499, 499]}}</tool_call>'
 script = ["<think>I must look closer.</think>" + look, "<think>I can see it.</think><answer>cystic</answer>"]
-agent = build(ScriptedPolicy(script, encoder), load_tools(["zoom_in"]), encoder=encoder, store=store)
+model = chat_model(ScriptedPolicy(script, encoder), encoder, store, None, None)
+agent = factory(model, load_tools(["zoom_in"]))
 question = {"images": [store.put(MedicalImage(pixels))], "question": "What type is the lesion?"}
 episode = asyncio.run(agent.ainvoke(question))
 print(episode["answer"], len(episode["images"]), [int(store.get(image).pixels[0, 0]) for image in episode["images"]])
