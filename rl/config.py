@@ -78,6 +78,8 @@ class Warmup(Section):
     batch_size: int = 32
     replayed: int = 12
     """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
+    micro_batch_size: int | None = None
+    """Rows in one forward pass of one process; None: a whole batch, lessons included."""
     learning_rate: float = 4e-4
 
 

@@ -22,7 +22,7 @@ from agent.serving.checkpoint import latest, load, publish, published
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
-from rl import warmup
+from rl import warmup, warmup_gpu
 from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
 from rl.config import REASONING, Config, dump
@@ -138,13 +138,16 @@ class Stages:
         """
         if latest(self.versions) != load(self.versions / "base"):
             return
-        out = self.run / "warmup" / "final"
+        out, work = warmup.folders(self.run)
         if self.config.warmup.enabled:
             shown = list(TrajectoryStore(self.run / "trajectories" / "demonstrations"))
             parts = self.parts(graph=REASONING)
             if len(shown) < self.config.warmup.trajectories:
                 shown = await warmup.demonstrate(parts, self.run / "trajectories" / "demonstrations")
-            warmup.train(parts, shown, self.versions / "base", out, self.run / "warmup" / "work")
+            if self.config.device == "gpu":
+                await warmup_gpu.train_apart(self.run)
+            else:
+                warmup.train(parts, shown, self.versions / "base", out, work)
         else:
             out = self.versions / "base"
         publish(out, self.versions, "warmup", "base", {}, self.versions / "base")

@@ -69,7 +69,12 @@ def print_plan(config: Config, run: Path) -> None:
     options = ServerOptions(max_model_len=config.episode.context, max_num_seqs=config.serving.max_num_seqs)
     server = server_command(base, 8000, options, "gpu" if config.device == "gpu" else "cpu")
     training = command(config, run, run / "checkpoints" / "warmup", run / "tasks" / "prompts.jsonl")
-    print(f"{dump(config)}\n# the served graph's vLLM\n{shlex.join(server)}\n\n# OpenRLHF\n{shlex.join(training)}")
+    plan = {"the served graph's vLLM": server, "OpenRLHF": training}
+    if config.device == "gpu" and config.warmup.enabled:
+        from rl.warmup_gpu import command as warmup_command
+
+        plan = {"the warm-up": warmup_command(run), **plan}
+    print("\n\n".join([dump(config).rstrip(), *(f"# {name}\n{shlex.join(line)}" for name, line in plan.items())]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,7 +102,7 @@ def train(run: Path, config: Config, resume: bool) -> int:
     from agent.serving.launch import ServerError
     from agent.serving.swap import SwapError
     from rl.base.embedded import NoBaseError
-    from rl.bridge.train_policy import TrainingError
+    from rl.child import TrainingError
     from rl.run import RunExists, Stages
     from rl.tasks.folder import TaskFileError
 

@@ -7,7 +7,8 @@ arguments.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -151,20 +152,31 @@ def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
     )
 
 
-def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out: Path, work: Path) -> None:
-    """Trains the checkpoint in `start` on the trajectories and writes the result to `out`; resumes from `work`."""
+def folders(run: Path) -> tuple[Path, Path]:
+    """Where a run's warm-up writes: what it made, and what it resumes from."""
+    return run / "warmup" / "final", run / "warmup" / "work"
+
+
+def train(
+    parts: RunParts,
+    trajectories: Sequence[Trajectory],
+    start: Path,
+    out: Path,
+    work: Path,
+    deepspeed: Mapping[str, Any] | None = None,
+) -> None:
+    """Trains the checkpoint in `start` on the trajectories and writes the result to `out`; resumes from `work`.
+
+    `deepspeed`: its configuration, where this is one of several processes (rl/warmup_gpu.py).
+    """
     import torch
     from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed, trainer_utils
 
     config = parts.config.warmup
-    set_seed(parts.config.seed)
-    model = cast(Any, AutoModelForImageTextToText).from_pretrained(
-        start, dtype=torch.float32 if parts.config.device == "cpu" else torch.bfloat16
-    )
-    freeze_vision(model)
-    taught = rows(tqdm(trajectories, desc="rows", leave=False), parts)
-    extra = round(len(taught) / config.batch_size * config.replayed)
-    taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
+    on_gpu = parts.config.device == "gpu"
+    rows_a_step = config.batch_size + config.replayed
+    micro_batch = config.micro_batch_size or rows_a_step
+    at_once = micro_batch * int(os.environ.get("WORLD_SIZE", "1"))
     pad, image_pad = parts.encoder.tokenizer.pad_token_id, parts.encoder.image_pad
 
     def batch(chosen: list[TrainingRow]) -> dict[str, Any]:
@@ -174,7 +186,8 @@ def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out:
     options = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size + config.replayed,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=max(1, rows_a_step // at_once),
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=10,
@@ -185,18 +198,28 @@ def train(parts: RunParts, trajectories: Sequence[Trajectory], start: Path, out:
         seed=parts.config.seed,
         data_seed=parts.config.seed,
         remove_unused_columns=False,
-        use_cpu=parts.config.device == "cpu",
-        dataloader_pin_memory=parts.config.device != "cpu",
-        gradient_checkpointing=parts.config.device != "cpu",
-        bf16=parts.config.device != "cpu",
+        use_cpu=not on_gpu,
+        dataloader_pin_memory=on_gpu,
+        gradient_checkpointing=on_gpu,
+        bf16=on_gpu,
+        deepspeed=dict(deepspeed) if deepspeed else None,
         report_to=[],
         label_names=["labels"],
     )
+    set_seed(parts.config.seed)
+    model = cast(Any, AutoModelForImageTextToText).from_pretrained(
+        start, dtype=torch.bfloat16 if on_gpu else torch.float32
+    )
+    freeze_vision(model)
+    taught = rows(tqdm(trajectories, desc="rows", leave=False), parts)
+    extra = round(len(taught) / config.batch_size * config.replayed)
+    taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
     last = cast(Any, trainer_utils).get_last_checkpoint(str(work)) if work.is_dir() else None
     trainer = cast(Any, Trainer)(model=model, args=options, train_dataset=taught, data_collator=batch)
     trainer.train(resume_from_checkpoint=last)
-    model.save_pretrained(out)
-    parts.encoder.processor.save_pretrained(out)
+    if trainer.is_world_process_zero():
+        model.save_pretrained(out)
+        parts.encoder.processor.save_pretrained(out)
 
 
 def freeze_vision(model: Any) -> None:

@@ -12,12 +12,13 @@ from rl.train import main, parse
 
 
 @pytest.mark.parametrize("config", [LAPTOP, EIGHT_GPUS])
-def test_a_dry_run_prints_the_config_and_both_command_lines(
+def test_a_dry_run_prints_the_config_and_every_command_line(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     assert main(["--config", str(config), "--run", str(run), "--dry-run", "rl.steps=3", "rl.learning_rate=0.002"]) == 0
-    resolved, serving, training = capsys.readouterr().out.split("\n# ")
+    resolved, *warming, serving, training = capsys.readouterr().out.split("\n# ")
+    assert [line.partition("\n")[0] for line in warming] == ([] if config == LAPTOP else ["the warm-up"])
     assert yaml.safe_load(resolved)["rl"]["steps"] == 3
     assert serving.startswith("the served graph's vLLM\n") and f"--model {run}/checkpoints/base" in serving
     assert "--host 127.0.0.1" in serving

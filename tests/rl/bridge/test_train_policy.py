@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rl.bridge import train_policy as training
-from rl.bridge.train_policy import TrainingError, train_policy, write_prompts
+from rl.bridge.train_policy import train_policy, write_prompts
+from rl.child import TrainingError
 from rl.config import Config
 from rl.tasks.task import Task
 
