@@ -7,6 +7,7 @@ tools)`, which is given a chat model and returns a compiled graph.
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -14,7 +15,7 @@ from typing import Any, cast
 from langchain_core.tools import BaseTool
 
 from agent.encoder import Encoder
-from agent.policies.policy import Policy
+from agent.policies.policy import Policy, Sampling
 from agent.turn import Limits
 from graphs.model import chat_model
 from graphs.reasoning import Checkpointer
@@ -43,14 +44,18 @@ def compiled(
     encoder: Encoder,
     store: ImageStore,
     limits: Limits | None = None,
+    sampling: Sampling | None = None,
     checkpointer: Checkpointer = None,
 ) -> Any:
     """A module's graph, by its `build`, or by its `factory` and the chat model of these parts."""
+    limits = limits or Limits()
     if _defines(module, "build"):
         parts: dict[str, Any] = {"encoder": encoder, "store": store, "limits": limits, "checkpointer": checkpointer}
-        return module.build(policy, tools, **parts)
-    graph = module.factory(chat_model(policy, encoder, store, limits, None), tools)
-    return graph.copy({"checkpointer": checkpointer})
+        return module.build(policy, tools, **parts, **({"sampling": sampling} if sampling else {}))
+    options: dict[str, Any] = {"turns": limits.turns, "checkpointer": checkpointer}
+    taken = {name: value for name, value in options.items() if name in signature(module.factory).parameters}
+    graph = module.factory(chat_model(policy, encoder, store, limits, sampling), tools, **taken)
+    return graph if "checkpointer" in taken else graph.copy({"checkpointer": checkpointer})
 
 
 def summary(module: ModuleType) -> str:

@@ -15,17 +15,13 @@ from langgraph.types import Send
 
 from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.pictures import image_block
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits, Question
+from agent.turn import Question
 from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
-from graphs.model import chat_model
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown, with_readings
 from tools.errors import ImageError
-from tools.images.store import ImageStore
 
 STUDIES = {"current": "This is the current study.", "earlier": "This is an earlier study of the same patient."}
 COMPARE = (
@@ -87,19 +83,3 @@ def factory(
     graph.add_edge("study", "compare")
     graph.add_edge("compare", END)
     return graph.compile(checkpointer=checkpointer)
-
-
-def build(
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    checkpointer: Checkpointer = None,
-) -> Graph:
-    """The graph for a policy; see graphs/reasoning.py."""
-    limits = limits or Limits()
-    model = chat_model(policy, encoder, store, limits, sampling)
-    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

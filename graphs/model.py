@@ -1,4 +1,4 @@
-"""The chat model that a graph of messages runs on, from the parts that every graph's `build` takes."""
+"""The chat model that a graph of messages runs on, from the parts that graphs are compiled of."""
 
 from agent.chat_model.families.find import family_of
 from agent.chat_model.model import PolicyChatModel

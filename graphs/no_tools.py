@@ -7,14 +7,10 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model.model import PolicyChatModel
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits, Question
+from agent.turn import Question
 from graphs.asking import ask
-from graphs.model import chat_model
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, ended, shown
-from tools.images.store import ImageStore
 
 
 def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpointer: Checkpointer = None) -> Graph:
@@ -30,17 +26,3 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpoin
     graph.add_edge(START, "answer")
     graph.add_edge("answer", END)
     return graph.compile(checkpointer=checkpointer)
-
-
-def build(
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    checkpointer: Checkpointer = None,
-) -> Graph:
-    """The graph for a policy; see graphs/reasoning.py."""
-    return factory(chat_model(policy, encoder, store, limits, sampling), tools, checkpointer=checkpointer)

@@ -14,14 +14,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from agent.chat_model.model import PolicyChatModel
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits, Question
-from graphs.model import chat_model
+from agent.turn import Question
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown
-from tools.images.store import ImageStore
 
 NOTES = 5
 """Most notes of a person; the answer after the last of them stands unseen."""
@@ -71,19 +67,3 @@ def factory(
     graph.add_conditional_edges("answer", after_answer, ["person", END])
     graph.add_conditional_edges("person", after_person, ["answer", END])
     return graph.compile(checkpointer=checkpointer)
-
-
-def build(
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    checkpointer: Checkpointer = None,
-) -> Graph:
-    """The graph for a policy; see graphs/reasoning.py."""
-    limits = limits or Limits()
-    model = chat_model(policy, encoder, store, limits, sampling)
-    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

@@ -15,16 +15,12 @@ from langgraph.types import Send
 
 from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.pictures import image_block
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits, Question
+from agent.turn import Question
 from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
-from graphs.model import chat_model
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown, with_readings
-from tools.images.store import ImageStore
 
 READERS = {"first": "You are the first reader.", "second": "You are the second reader: look for what another may miss."}
 ADJUDICATE = "Two readers have looked at these images. Weigh what each of them saw, then answer."
@@ -77,19 +73,3 @@ def factory(
     graph.add_edge("opinion", "adjudicate")
     graph.add_edge("adjudicate", END)
     return graph.compile(checkpointer=checkpointer)
-
-
-def build(
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    checkpointer: Checkpointer = None,
-) -> Graph:
-    """The graph for a policy; see graphs/reasoning.py."""
-    limits = limits or Limits()
-    model = chat_model(policy, encoder, store, limits, sampling)
-    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

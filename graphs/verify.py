@@ -14,10 +14,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model.model import PolicyChatModel
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits, Question, cited
-from graphs.model import chat_model
+from agent.turn import Question, cited
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown
@@ -91,19 +88,3 @@ def region(answered: Answered, store: ImageStore) -> MedicalImage:
 
 def _same(one: str, other: str | None) -> bool:
     return other is not None and one.strip().rstrip(".").lower() == other.strip().rstrip(".").lower()
-
-
-def build(
-    policy: Policy,
-    tools: Sequence[BaseTool],
-    *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    checkpointer: Checkpointer = None,
-) -> Graph:
-    """The graph for a policy; see graphs/reasoning.py."""
-    limits = limits or Limits()
-    model = chat_model(policy, encoder, store, limits, sampling)
-    return factory(model, tools, checkpointer=checkpointer, turns=limits.turns)

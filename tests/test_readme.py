@@ -42,7 +42,7 @@ def module(*arguments: str) -> subprocess.CompletedProcess[str]:
 def commands() -> list[list[str]]:
     """Every `python -m ...` of the guides, indented or in backticks, as words after `-m`."""
     texts = [found for guide in GUIDES.values() for found in re.findall(r"python -m ([a-z][^`\n]+)", guide)]
-    return [shlex.split(text) for text in dict.fromkeys(texts) if ".NAME" not in text]
+    return [shlex.split(text, comments=True) for text in dict.fromkeys(texts) if ".NAME" not in text]
 
 
 def test_the_tool_of_the_readme_measures(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The graphs of messages that ship: what each shows the policy, what it gives back, and the rows it leaves."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from agent.chat_model import Episode, at_nodes
 from agent.encoder import Encoder
 from agent.turn import Limits
 from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
+from graphs.catalogue import compiled
 from tests.graphs.conftest import Answering, Answers
 from tools import Evidence
 from tools.errors import ImageError
@@ -37,7 +39,7 @@ def run(
 ) -> tuple[dict[str, Any], Answers, Episode]:
     """The output of a graph's module, the policy that was asked and the episode's record."""
     policy = Answers(answering, encoder)
-    built = graph.build(policy, load_tools(["zoom_in"]), encoder=encoder, store=store)
+    built = compiled(graph, policy, load_tools(["zoom_in"]), encoder=encoder, store=store)
     episode = Episode()
     with episode.recording():
         asked = {"images": [store.put(image) for image in images], "question": QUESTION}
@@ -208,7 +210,7 @@ async def test_a_full_context_ends_the_episode_without_an_answer(
     """A policy that looks for ever: each look adds an image, until the next turn has no room."""
     limits = Limits(turns=50, context=40 if name == "no_tools" else 900)
     policy = Answers(lambda _: LOOK, embedded)
-    build = catalogue.graphs()[name].build
+    build = partial(catalogue.compiled, catalogue.graphs()[name])
     graph = build(policy, load_tools(["zoom_in"]), encoder=embedded, store=store, limits=limits)
     images = [store.put(scan)] * (2 if name == "compare_prior" else 1)
     state = await graph.ainvoke({"images": images, "question": QUESTION})
@@ -229,6 +231,6 @@ async def test_a_sub_image_that_cannot_be_shown_costs_its_call_only(
     """The image processor refuses pictures that are more than 200 times as long as high."""
     call = '<think>Closer.</think><tool_call>{"name": "row_of_pixels", "arguments": {"image": 1}}</tool_call>'
     policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, embedded)
-    graph: Any = verify.build(policy, [row_of_pixels], encoder=embedded, store=store)
+    graph: Any = compiled(verify, policy, [row_of_pixels], encoder=embedded, store=store)
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["answer"], state["calls"][0]["status"], state["calls"][0]["images"]) == ("cystic", "failed", [])

@@ -8,6 +8,7 @@ from langgraph.types import Command
 from agent.chat_model import Episode
 from agent.encoder import Encoder
 from graphs import review
+from graphs.catalogue import compiled
 from graphs.threads import open_threads
 from tests.graphs.conftest import Answers
 from tools.images.image import MedicalImage
@@ -38,8 +39,8 @@ async def test_a_person_accepts_or_asks_for_another_look(
     policy = Answers(answering, embedded)
     with Episode().recording() as episode:
         async with open_threads(tmp_path / "threads.sqlite") as threads:
-            graph: Any = review.build(
-                policy, load_tools(["zoom_in"]), encoder=embedded, store=store, checkpointer=threads
+            graph: Any = compiled(
+                review, policy, load_tools(["zoom_in"]), encoder=embedded, store=store, checkpointer=threads
             )
             question = {"images": [store.put(scan)], "question": "What is it?"}
             stopped = await graph.ainvoke(question, THREAD)
@@ -64,7 +65,9 @@ async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
     embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        graph: Any = review.build(Answers(answering, embedded), [], encoder=embedded, store=store, checkpointer=threads)
+        graph: Any = compiled(
+            review, Answers(answering, embedded), [], encoder=embedded, store=store, checkpointer=threads
+        )
         image = store.put(scan)
         for words in ("What is it?", "And below?"):
             stopped = await graph.ainvoke({"images": [image], "question": words}, THREAD)
@@ -75,8 +78,13 @@ async def test_a_person_who_never_accepts_ends_it(
     embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        graph: Any = review.build(
-            Answers(lambda _: answer("cystic"), embedded), [], encoder=embedded, store=store, checkpointer=threads
+        graph: Any = compiled(
+            review,
+            Answers(lambda _: answer("cystic"), embedded),
+            [],
+            encoder=embedded,
+            store=store,
+            checkpointer=threads,
         )
         state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"}, THREAD)
         for number in range(review.NOTES):

@@ -1,5 +1,6 @@
 """Every stream mode of LangGraph on every graph that ships."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def test_every_stream_mode(
     images = [store.put(scan), store.put(scan.crop((0, 0, 100, 100)))][: 2 if name == "compare_prior" else 1]
     seen: dict[str, list[Any]] = {mode: [] for mode in MODES}
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        build = catalogue.graphs()[name].build
+        build = partial(catalogue.compiled, catalogue.graphs()[name])
         graph: Any = build(policy, load_tools(["zoom_in"]), encoder=embedded, store=store, checkpointer=threads)
         asked: Any = {"images": images, "question": "What is it?"}
         while asked is not None:
@@ -85,7 +86,7 @@ async def test_events_name_the_models_turns(
     name: str, embedded: Encoder, store: ImageStore, scan: MedicalImage
 ) -> None:
     """`astream_events`, which tracers and web servers read."""
-    build = catalogue.graphs()[name].build
+    build = partial(catalogue.compiled, catalogue.graphs()[name])
     graph = build(Answers(answering, embedded), load_tools(["zoom_in"]), encoder=embedded, store=store)
     asked = {"images": [store.put(scan)], "question": "What is it?"}
     kinds = [event["event"] async for event in graph.astream_events(asked, version="v2")]
@@ -103,7 +104,7 @@ async def test_who_does_not_listen_pays_nothing(embedded: Encoder, store: ImageS
             streams.append(1)
             raise AssertionError
 
-    build = catalogue.graphs()["reasoning"].build
+    build = partial(catalogue.compiled, catalogue.graphs()["reasoning"])
     graph = build(Streaming(policy.answering, embedded), [], encoder=embedded, store=store)
     done = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"})
     assert (done["answer"], streams) == ("cystic", [])
