@@ -141,6 +141,7 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], last: float,
 
 
 def _percent(value: float) -> str:
+    value = round(value, 6)  # a running mean of ones is one but for its last digits
     return f"{value:.0%}" if value in (0.0, 1.0) or 0.1 <= value < 0.99 else f"{value:.1%}"
 
 

@@ -24,6 +24,12 @@ def test_only_what_was_measured_gets_a_panel() -> None:
     assert found[1].lines == {"tool_call_rate": "all", "tool_call_rate/count": "count"}
 
 
+def test_a_running_mean_of_ones_is_a_hundred_per_cent() -> None:
+    rows = [{"step": step, "tool_call_rate": 0.3 if step < 9 else 1.0} for step in range(40)]
+    (name,) = draw_panel(panels(rows)[0], rows).axes[0].texts
+    assert name.get_text().endswith(" 100%")
+
+
 def test_a_gap_is_no_zero() -> None:
     axes = draw_panel(panels(ROWS)[0], ROWS).axes[0]
     each_step, _ = axes.lines
