@@ -17,7 +17,7 @@ from benchmarks import finding
 from rl.config import Config, load_config
 from rl.report.looks import centre_hits, overlap
 from rl.run import Stages
-from rl.statistics import Estimate, bootstrap_difference, bootstrap_mean, mean
+from rl.statistics import Estimate, bootstrap_mean, mean
 from rl.train import RUNS
 from rl.trajectories.record import Trajectory
 
@@ -82,7 +82,8 @@ def report(found: dict[str, list[list[Trajectory]]]) -> dict[str, Any]:
         rows: list[list[object]] = []
         for arm, seeds in values.items():
             each = [bootstrap_mean(list(seed.values())) for seed in seeds]
-            gain = bootstrap_difference(over_seeds(seeds), over_seeds(values["plain"]))
+            ours, plain = over_seeds(seeds), over_seeds(values["plain"])
+            gain = bootstrap_mean([ours[task] - plain[task] for task in sorted(ours.keys() & plain.keys())])
             told.setdefault(arm, {})[name] = {
                 "seeds": [{"mean": one.mean, "ci95": one.ci95, "n": one.n} for one in each],
                 "over_plain": {"mean": gain.mean, "ci95": gain.ci95, "n": gain.n},
