@@ -11,6 +11,9 @@ from agent.policies.policy import PolicyError
 
 DATA = "data: "
 DONE = "[DONE]"
+ABORT = "abort"
+"""The reason that vLLM 0.29 keeps to itself when nothing was sampled since the last event: a stream that ends in order
+(`[DONE]`, no error) but names no reason was aborted."""
 
 
 class Gathered:
@@ -21,10 +24,12 @@ class Gathered:
         self._logprobs: list[object] = []
         self._finish_reason: str | None = None
         self._usage: object = None
+        self._ended = False
 
     def add(self, line: str) -> Sequence[int]:
         """The new ids of one line of server-sent events. Raises PolicyError for the server's own errors."""
-        if not line.startswith(DATA) or line == DATA + DONE:
+        self._ended = self._ended or line == DATA + DONE
+        if not line.startswith(DATA) or self._ended:
             return ()
         event = cast("dict[str, Any]", json.loads(line.removeprefix(DATA)))
         if "error" in event:
@@ -44,6 +49,6 @@ class Gathered:
         choice = {
             "token_ids": self._ids,
             "logprobs": {"content": self._logprobs},
-            "finish_reason": self._finish_reason,
+            "finish_reason": self._finish_reason or (ABORT if self._ended else None),
         }
         return json.dumps({"choices": [choice], "usage": self._usage}).encode()

@@ -171,6 +171,24 @@ async def test_malformed_answers_are_refused(canned: Canned, answer: Any, reason
         await _ask(canned)
 
 
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ([], r"lacks choices\.0\.finish_reason"),
+        (["[DONE]"], "got finish reason 'abort'"),  # vLLM 0.29 leaves out a last event that brings no ids
+        ([json.dumps({"error": "gone"}), "[DONE]"], "got an error in the stream, expected sampled ids: gone"),
+    ],
+)
+async def test_a_stream_that_names_no_reason_for_its_end(canned: Canned, end: list[str], reason: str) -> None:
+    begun = {"choices": [{"token_ids": [7], "logprobs": {"content": [{"logprob": -0.5}]}}]}
+    events = [json.dumps(begun), json.dumps({"choices": [], "usage": {"prompt_tokens": 23}}), *end]
+    canned.answer = "".join(f"data: {event}\n\n" for event in events).encode()
+    got: list[object] = []
+    async with ServedPolicy(canned.url, canned.versions) as policy:
+        with pytest.raises(PolicyError, match=reason):
+            got += [part async for part in policy.stream([1, 5, 3], [], Sampling())]
+
+
 async def test_a_banned_id_is_never_accepted(canned: Canned) -> None:
     with pytest.raises(PolicyError, match=r"got banned ids \[7\]"):
         await _ask(canned, Sampling(banned=(7,)))
