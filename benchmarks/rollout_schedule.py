@@ -1,10 +1,11 @@
 """Rollouts at their own pace over rollouts in lockstep, where tools are slow; and what our own code costs of a step.
 
 Lockstep is what a batch of environments does: all episodes of a wave write a turn, all wait until the last tool has
-answered, then all write the next; the next wave begins when the last episode has ended. Asynchronous rollouts
-(rl/schedule.py) begin the next turn, or the next episode, as soon as the one before it is done. Both run the agent's
-own nodes on a script; a turn takes `--generation` seconds in one of as many slots as a server has, a tool 50 to 500 ms
-by one of three laws. Episodes have `--turns` turns, of which the last answers.
+answered, then all write the next; the next wave begins when the last episode has ended. A wave is as large as the
+server's batch, or four times as large. Asynchronous rollouts (rl/schedule.py) begin the next turn, or the next episode,
+as soon as the one before it is done. Both run the agent's own nodes on a script; a turn takes `--generation` seconds in
+one of as many slots as a server has, a tool 50 to 500 ms by one of three laws. Episodes have `--turns` turns, of which
+the last answers.
 
 The share: the processor time that rewards, store and environment (graph, tools, token ledger) take for the episodes of
 a training step, over the seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`).
@@ -53,6 +54,8 @@ LAWS: dict[str, Law] = {
     "log-uniform": lambda rng: float(np.exp(rng.uniform(np.log(LEAST), np.log(MOST)))),
     "one in five slow": lambda rng: MOST if rng.uniform() < 0.2 else LEAST,
 }
+AHEAD = 4
+"""Episodes for each slot, where more are under way than can write at once."""
 LIMITS = Limits(turns=8, turn_tokens=96, context=2048)
 ANSWER = render_turn(Turn("I can see it.", answer="cystic"))
 
@@ -126,18 +129,18 @@ async def at_their_own_pace(agent: Agent, questions: Sequence[Question], at_once
 
 
 async def schedule(encoder: Encoder, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """For each law and number in flight: seconds of both, and their ratio, over the repeats."""
+    """For each law and numbers at once: seconds of both, and their ratio, over the repeats."""
     rows: list[dict[str, Any]] = []
-    plan = [(law, ahead) for law in LAWS for ahead in (1, 4)]
+    plan = [(law, *at_once) for law in LAWS for at_once in ((1, 1), (1, AHEAD), (AHEAD, AHEAD))]
     with tempfile.TemporaryDirectory() as folder, tqdm(total=len(plan) * asked.repeats, unit="pair") as bar:
         store = ImageStore(folder)
         picture = store.put(MedicalImage(np.zeros((64, 64), np.uint8)))
         questions = [Question(images=[picture], question="What?") for _ in range(asked.episodes)]
-        for law, ahead in plan:
+        for law, together, ahead in plan:
             pairs: list[tuple[float, float]] = []
             for seed in range(asked.repeats):
                 make = (encoder, store, LAWS[law], asked.turns, asked.slots, asked.generation, seed)
-                wave = await lockstep(agent_of(*make), questions, asked.slots)
+                wave = await lockstep(agent_of(*make), questions, asked.slots * together)
                 free = await at_their_own_pace(agent_of(*make), questions, asked.slots * ahead)
                 pairs.append((wave, free))
                 bar.update()
@@ -145,7 +148,7 @@ async def schedule(encoder: Encoder, asked: argparse.Namespace) -> list[dict[str
             rows.append(
                 {
                     "law": law,
-                    "slots": asked.slots,
+                    "lockstep_at_once": asked.slots * together,
                     "asynchronous_in_flight": asked.slots * ahead,
                     "lockstep_s": float(np.mean([wave for wave, _ in pairs])),
                     "asynchronous_s": float(np.mean([free for _, free in pairs])),
@@ -253,7 +256,7 @@ def main() -> None:
                 [
                     (
                         each["law"],
-                        each["slots"],
+                        each["lockstep_at_once"],
                         each["asynchronous_in_flight"],
                         each["lockstep_s"],
                         each["asynchronous_s"],

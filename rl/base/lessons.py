@@ -8,6 +8,7 @@ the thought is then given, not learnt. What a call would have returned never fol
 token carries a dense label (what lies in its cell), learnt through the same output head.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -141,7 +142,7 @@ class Teacher:
             shown += len(views)
             given = render_turn(Turn(ask.turn.thought)) if ask.begun else ""
             target = render_turn(ask.turn).removeprefix(given) + END_OF_TURN
-            does = f"({ask.turn.thought})" if ask.begun else ask.question[:48]
+            does = f"({ask.turn.thought})" if ask.begun else _without_place(ask.question)[:48]
             skill = f"{does} [{ask.sees}{', later' if exchanges else ''}]"
             exchanges.append(Exchange(prompt, given, target, views, skill))
         return tuple(exchanges)
@@ -218,6 +219,11 @@ def _call(rng: np.random.Generator, told: str, turn: Turn, *kinds: Kind) -> Ask:
     if way < 0.5:
         return Ask(question, turn, "thumbnail", begun=True)
     return Ask(told, turn, "thumbnail", above=question if way < 0.75 else "")
+
+
+def _without_place(question: str) -> str:
+    """On one line, and without the box that it points to: the same for all questions of a kind."""
+    return re.sub(r"\[[\d, ]+\]", "[...]", question.replace("\n", " "))
 
 
 def shuffled(rng: np.random.Generator, *asked: Ask) -> list[Ask]:

@@ -1,8 +1,8 @@
 """What a base can do, measured on lessons it has never had: `python -m rl.base.measure FOLDER`.
 
-Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call: every
-coordinate within CALL_TOLERANCE of the expert's), with a 95 % bootstrap interval. With `--cells` on real microscopy, on
-validation images, which no lesson is made of.
+Greedy turns of transformers on held-out phantoms, per question: how often the turn is right (for a call, or a box that
+is answered: every coordinate within CALL_TOLERANCE of the expert's), with a 95 % bootstrap interval. With `--cells` on
+real microscopy, on validation images, which no lesson is made of.
 """
 
 import argparse
@@ -70,28 +70,40 @@ def say(model: Any, encoder: Encoder, lesson: Lesson) -> str:
 
 
 def is_right(said: str, target: str) -> bool:
-    """Whether a turn says what the lesson's does; coordinates may differ by CALL_TOLERANCE."""
+    """Whether a turn says what the lesson's does; coordinates, called or answered, may differ by CALL_TOLERANCE."""
     try:
         got, expected = parse_turn(said), parse_turn(target.removesuffix("<|im_end|>"))
     except MalformedTurn:
         return False
     if expected.answer is not None:
-        return got.answer == expected.answer
+        return got.answer == expected.answer or _boxes_near(got.answer or "", expected.answer)
     return [call.name for call in got.calls] == [call.name for call in expected.calls] and _near(got, expected)
 
 
 def _near(got: Turn, expected: Turn) -> bool:
     for one, other in zip(got.calls, expected.calls, strict=True):
         for name, wanted in other.arguments.items():
-            written = one.arguments.get(name)
-            if not isinstance(wanted, list):
-                continue
-            if not isinstance(written, list) or len(cast(list[object], written)) != len(cast(list[object], wanted)):
+            if isinstance(wanted, list) and not _within(one.arguments.get(name), cast(list[int], wanted)):
                 return False
-            for value, right in zip(cast(list[object], written), cast(list[int], wanted), strict=True):
-                if not isinstance(value, int) or abs(value - right) > CALL_TOLERANCE:
-                    return False
     return True
+
+
+def _boxes_near(got: str, expected: str) -> bool:
+    """Whether both answers are boxes, and near."""
+    if not expected.startswith("["):
+        return False
+    try:
+        return _within(json.loads(got), json.loads(expected))
+    except json.JSONDecodeError:
+        return False
+
+
+def _within(got: object, expected: list[int]) -> bool:
+    """Whether `got` is a list of whole numbers, each within CALL_TOLERANCE of the expected one."""
+    if not isinstance(got, list) or len(cast(list[object], got)) != len(expected):
+        return False
+    pairs = zip(cast(list[object], got), expected, strict=True)
+    return all(isinstance(value, int) and abs(value - right) <= CALL_TOLERANCE for value, right in pairs)
 
 
 def main() -> None:
