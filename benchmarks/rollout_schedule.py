@@ -7,8 +7,10 @@ as soon as the one before it is done. Both run the agent's own nodes on a script
 one of as many slots as a server has, a tool 50 to 500 ms by one of three laws. Episodes have `--turns` turns, of which
 the last answers.
 
-The share: the processor time that rewards, store and environment (graph, tools, token ledger) take for the episodes of
-a training step, over the seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`).
+The share: the processor time that rewards, store and environment take for the episodes of a training step, over the
+seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`). The environment is the agent's nodes
+(prompts, tools, token ledger), and LangGraph around them: the episode through the graph less the same nodes called one
+after the other.
 """
 
 import argparse
@@ -35,7 +37,7 @@ from benchmarks import agent_parts, finding
 from graphs.reasoning import compile_reasoning
 from rl.config import LAPTOP, ROOT, Base, load_config
 from rl.rewards.compose import score
-from rl.rollout import RunParts
+from rl.rollout import RunParts, toolbox
 from rl.schedule import Job, played
 from rl.statistics import bootstrap_mean
 from rl.tasks.task import Task
@@ -56,6 +58,7 @@ LAWS: dict[str, Law] = {
 }
 AHEAD = 4
 """Episodes for each slot, where more are under way than can write at once."""
+PARTS = ("nodes", "graph", "rewards", "store", "check")
 LIMITS = Limits(turns=8, turn_tokens=96, context=2048)
 ANSWER = render_turn(Turn("I can see it.", answer="cystic"))
 
@@ -183,17 +186,35 @@ def expert(task: Task, encoder: Encoder) -> Timed:
     return Timed(ScriptedPolicy(turns, encoder))
 
 
+async def without_graph(agent: Agent, question: Question, policy: Timed) -> None:
+    """An episode whose turns can all be read, its nodes called one after the other."""
+    state: Any = dict(question)
+    overrides = Overrides(cast(Policy, policy))
+    while not state.get("answer"):
+        state |= await agent.reason(state, overrides)
+        state |= agent.select_tool(state)
+        if state["pending"]:
+            state |= await agent.execute(state)
+            state |= agent.integrate(state)
+    agent.answer(state)
+
+
 async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
     """Processor seconds of one episode that looks and answers, by part; the policy's own taken off."""
     config = load_config(LAPTOP, ["episode.turn_tokens=96", "episode.context=1024"])
-    spent = dict.fromkeys(("environment", "rewards", "store", "check"), 0.0)
+    spent = dict.fromkeys(PARTS, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         parts = agent_parts.open_parts(config, encoder, Path(folder) / "images")
+        policy: Any = None  # comes with each episode
+        agent = Agent(policy, encoder, toolbox(config), parts.store, parts.limits, Sampling(temperature=0.0))
         tasks = agent_parts.draw_tasks(Path(folder) / "images", 20)
         kept = TrajectoryStore(Path(folder) / "trajectories", shard=len(tasks))  # sealed once before the clock counts
         for number in tqdm(range(-len(tasks), episodes), unit="episode", desc="share"):
             task = tasks[number % len(tasks)]
-            policy = expert(task, encoder)
+            bare, policy = expert(task, encoder), expert(task, encoder)
+            began = time.process_time()
+            await without_graph(agent, Question(images=list(task.images), question=task.question), bare)
+            nodes = time.process_time() - began - bare.seconds
             began = time.process_time()
             state = await parts.ask(task, Overrides(cast(Policy, policy)))
             asked = time.process_time()
@@ -204,7 +225,8 @@ async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
             kept.add(_recorded(number, task, state, components, reward))
             ended = time.process_time()
             if number >= 0:  # what came before warmed up
-                times = (asked - began - policy.seconds, scored - asked, ended - checked, checked - scored)
+                graph = asked - began - policy.seconds - nodes
+                times = (nodes, graph, scored - asked, ended - checked, checked - scored)
                 for name, seconds in zip(spent, times, strict=True):
                     spent[name] += seconds / episodes
         assert kept.count() == episodes + len(tasks)
@@ -267,12 +289,14 @@ def main() -> None:
             )
         )
     found["seconds_of_an_episode"] = spent = asyncio.run(share(encoder, asked.episodes))
-    ours = sum(spent[name] for name in ("environment", "rewards", "store"))
+    ours = sum(seconds for name, seconds in spent.items() if name != "check")
     print(finding.table(("part", "ms an episode"), [(name, 1000 * seconds) for name, seconds in spent.items()]))
     if (step := step_of(asked)) is not None:
         found |= {"step_seconds": step[0], "episodes_per_step": step[1], "share": ours * step[1] / step[0]}
         found["share_with_check"] = (ours + spent["check"]) * step[1] / step[0]
+        found["share_without_graph"] = (ours - spent["graph"]) * step[1] / step[0]
         print(f"rewards, store and environment: {found['share']:.1%} of a step of {step[0]:.1f} s, {step[1]} episodes;")
+        print(f"without LangGraph: {found['share_without_graph']:.1%};")
         print(f"with the check that stands before training: {found['share_with_check']:.1%}")
     print(finding.write("rollout_schedule", found, asked.out))
 

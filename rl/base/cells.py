@@ -6,7 +6,6 @@ answered from the thumbnail; those that point to a place also from a close view,
 A close view never follows its own call.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,6 @@ from rl.tasks.phantoms.expert import LOOK, SEEN
 from rl.tasks.sets import blood_cells, nuclei
 from rl.tasks.sets._cells_at import NAMES, cells_at
 from rl.tasks.sets._nuclei_at import nuclei_at
-from rl.tasks.sets._pointing import GRID, LAST
 from rl.tasks.sets.nuclei import Nuclei, nuclei_in
 from rl.tasks.splits import split_of
 from tools.calls import ToolCall
@@ -34,11 +32,11 @@ from tools.images.image import MedicalImage
 CALL_ZOOM = "Call zoom_in on that place."
 TURNS = 8
 """Quarter turns, and the same mirrored."""
-LATER_VIEWS, LONE_VIEWS = 3, 1
-"""Close views of each image that come later in a conversation, as after a look, and such as open one."""
+CLOSE_VIEWS = 2
+"""Alone, for each image."""
 SHIFT = 0.08
 """By how much of its side a close view is off, where that changes no answer."""
-COUNTED, SHAPED = "count_in_box", "shape_at"
+COUNTED = "count_in_box"
 UNKNOWN = ""
 
 Fields = dict[str, Any]
@@ -158,7 +156,7 @@ class CellTeacher:
         turn = int(rng.integers(TURNS))
         seen = source.seen[turn]
         picture = Image.fromarray(np.ascontiguousarray(turned_pixels(_coloured(rng, source.pixels), turn)))
-        whole = (self._view(picture, seen.words, (0, 0, *picture.size)),)
+        whole = (self._view(picture, seen, (0, 0, *picture.size)),)
         general = [Ask(fields["question"], _answer(fields), "thumbnail") for _, fields in seen.whole]
         general = [general[int(index)] for index in rng.permutation(len(general))]
         pointed = list(seen.pointed(rng))
@@ -171,43 +169,29 @@ class CellTeacher:
 
         def close(index: int) -> Ask:
             kind, fields = nth(index)
-            words = _shape_words(fields) if kind == SHAPED else seen.words
-            view = self._view(picture, words, _shown(rng, kind, fields, picture.size))
+            view = self._view(picture, seen, _shown(rng, kind, fields, picture.size))
             return Ask(fields["question"], _answer(fields), "close view", (view,))
-
-        def before(index: int) -> Ask:
-            return general[index % len(general)] if general and rng.uniform() < 0.7 else guess
 
         guess = Ask(nth(1)[1]["question"], _answer(nth(1)[1]), "thumbnail")
         call, other_call = (_call(rng, nth(index)[1]) for index in (0, 2))
         return [
             self.talk(rng, whole, *shuffled(rng, call, *(general[:1] if rng.uniform() < 0.5 else [guess]))),
             self.talk(rng, whole, *shuffled(rng, other_call, *general[1:2])),
-            *(self.talk(rng, whole, before(2 + index), close(index)) for index in range(LATER_VIEWS)),
-            *(self.talk(rng, (), close(LATER_VIEWS + index)) for index in range(LONE_VIEWS)),
+            self.talk(rng, whole, (general[2:3] or [guess])[0] if rng.uniform() < 0.7 else guess, close(2)),
+            *(self.talk(rng, (), close(index)) for index in range(CLOSE_VIEWS)),
         ]
 
-    def _view(self, picture: Image.Image, words: Words, box: tuple[int, int, int, int]) -> View:
+    def _view(self, picture: Image.Image, seen: Seen, box: tuple[int, int, int, int]) -> View:
         view = picture.crop(box)
         _, rows, columns = self.encoder.grid(view)
         rows, columns = rows // 2, columns // 2  # two by two patches make a token
         across, down = view.width / columns, view.height / rows
         corners = [(box[0] + c * across, box[1] + r * down) for r in range(rows) for c in range(columns)]
-        return View(view, tuple(words((x, y, x + across, y + down)) for x, y in corners))
+        return View(view, tuple(seen.words((x, y, x + across, y + down)) for x, y in corners))
 
 
 def _answer(fields: Fields) -> Turn:
-    """A box is answered on the grid of the calls, whose numbers the base knows."""
-    answer: str = fields["answer"]
-    if fields["grader"] == "box":
-        answer = str([min(LAST, GRID * round(corner / GRID)) for corner in json.loads(answer)])
-    return Turn(SEEN, answer=answer)
-
-
-def _shape_words(fields: Fields) -> Words:
-    """A nucleus' shape where the nucleus lies."""
-    ((_, nucleus),) = fields["regions"]
-    return lambda cell: fields["answer"] if _meet(nucleus, cell) else UNKNOWN
+    return Turn(SEEN, answer=fields["answer"])
 
 
 def _call(rng: np.random.Generator, fields: Fields) -> Ask:

@@ -101,30 +101,6 @@ def test_dense_labels_fit_the_image_tokens(teacher: CellTeacher, encoder: Encode
     assert whole and all(set(cells) <= {"white", "red", "platelet", ""} for cells in whole)  # smears: 3 x 4, 4 x 3
 
 
-def test_a_close_view_of_a_nucleus_is_labelled_by_its_shape(teacher: CellTeacher) -> None:
-    views = {
-        (said(exchange).answer, exchange.views[-1].cells)
-        for lesson in teacher.step(np.random.default_rng(2), 12)
-        for exchange in lesson
-        if exchange.skill.startswith("Is the nucleus") and "close view" in exchange.skill
-    }
-    assert {answer for answer, _ in views} == {"round", "elongated"}
-    assert all(answer in cells and set(cells) <= {answer, ""} for answer, cells in views)
-
-
-def test_boxes_are_answered_on_the_grid_of_the_calls(teacher: CellTeacher) -> None:
-    lessons = teacher.step(np.random.default_rng(3), 12)
-    answers = [said(exchange).answer or "" for lesson in lessons for exchange in lesson]
-    boxes = [json.loads(answer) for answer in answers if answer.startswith("[")]
-    assert boxes and all(len(box) == 4 and all(corner % 20 == 0 and corner <= 980 for corner in box) for box in boxes)
-
-
-def test_close_views_come_mostly_after_another_exchange(teacher: CellTeacher) -> None:
-    lessons = teacher.step(np.random.default_rng(4), 12)
-    places = [k for lesson in lessons for k, each in enumerate(lesson) if "close view" in each.skill]
-    assert places.count(1) == 3 * places.count(0) == len(places) * 3 / 4
-
-
 def test_warm_up_replays_what_the_base_was_taught_on(
     root: Path, store: ImageStore, parts_of: Callable[..., RunParts]
 ) -> None:
