@@ -25,11 +25,16 @@ Row = Mapping[str, float | None]
 PER_KIND = "tool_call_rate/"
 """Prefix of the keys with the tool-call rate of one kind of question, e.g. tool_call_rate/count."""
 
+MOST_KINDS = 6
+"""Lines of kinds in one panel: those that the most steps asked, for no eye follows more."""
+
+LONGEST_NAME = 12
+"""Letters of a name at a line's end; the rest does not fit."""
 
 _CELL = (3.9, 2.5)
 """Width and height of one panel with all that belongs to it, inches."""
 
-_AXES = (0.14, 0.17, 0.62, 0.69)
+_AXES = (0.14, 0.17, 0.57, 0.69)
 """Where its axes lie in it (left, bottom, width, height), so that neighbours are alike; names fill the right."""
 
 
@@ -57,9 +62,11 @@ PANELS = (
 
 
 def panels(rows: Sequence[Row]) -> list[Panel]:
-    """The panels that `rows` have values for, the kinds of question added to the tool calls."""
+    """The panels that `rows` have values for, the kinds of question asked most added to the tool calls."""
     keys = {key for row in rows for key, value in row.items() if _finite(value)}
-    kinds = {key: key.removeprefix(PER_KIND) for key in sorted(keys) if key.startswith(PER_KIND)}
+    steps = {key: sum(_finite(row.get(key)) for row in rows) for key in keys if key.startswith(PER_KIND)}
+    most = sorted(sorted(steps), key=lambda key: -steps[key])[:MOST_KINDS]
+    kinds = {key: key.removeprefix(PER_KIND) for key in sorted(most)}
     asked = [
         panel._replace(lines={**panel.lines, **kinds}) if "tool_call_rate" in panel.lines else panel for panel in PANELS
     ]
@@ -129,7 +136,7 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], last: float,
     for (value, name, colour), height in zip(ends, heights, strict=True):
         shown = _percent(value) if share else f"{value:.2g}" if abs(value) < 1 else f"{value:.2f}"
         axes.annotate(
-            f"{name} {shown}".strip(),
+            f"{_short(name)} {shown}".strip(),
             (last, height),
             xytext=(5, 0),
             textcoords="offset points",
@@ -138,6 +145,10 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], last: float,
             color=colour,
             annotation_clip=False,
         )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _percent(value: float) -> str:

@@ -24,6 +24,18 @@ def test_only_what_was_measured_gets_a_panel() -> None:
     assert found[1].lines == {"tool_call_rate": "all", "tool_call_rate/count": "count"}
 
 
+def test_of_many_kinds_those_asked_most_are_drawn_and_named_shortly() -> None:
+    names = ["rare", *(f"kind_{letter}" for letter in "abcde"), "a_kind_of_a_long_name"]
+    rows = [
+        {"step": step, "tool_call_rate": 0.5, **{f"tool_call_rate/{name}": 0.5 for name in names[step % 2 :]}}
+        for step in range(4)
+    ]
+    (panel,) = panels(rows)
+    assert list(panel.lines.values()) == ["all", *sorted(names[1:])]
+    drawn = [text.get_text() for text in draw_panel(panel, rows).axes[0].texts]
+    assert "a_kind_of_a… 50%" in drawn and "kind_a 50%" in drawn
+
+
 def test_a_running_mean_of_ones_is_a_hundred_per_cent() -> None:
     rows = [{"step": step, "tool_call_rate": 0.3 if step < 9 else 1.0} for step in range(40)]
     (name,) = draw_panel(panels(rows)[0], rows).axes[0].texts
