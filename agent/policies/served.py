@@ -2,7 +2,8 @@
 
 It speaks vLLM's `/inference/v1/generate`, not chat completions, because only there do the sampled ids come back as the
 engine sampled them. One placeholder per image is sent; the server expands it and says in `usage.prompt_tokens` what it
-saw, for the ledger to compare. Nothing is retried: a request that failed is a PolicyError, and the caller decides.
+saw, for the ledger to compare. A request that failed is a PolicyError, and the caller decides; only one that was lost
+with its connection, before a response began, is sent again (`connections.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import httpx
 from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
+from agent.policies.connections import open_client
 from agent.policies.gathered import Gathered
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
@@ -173,13 +175,7 @@ class ServedPolicy:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            client = httpx.AsyncClient(
-                base_url=self.base_url,
-                timeout=httpx.Timeout(self.timeout_s, connect=10.0),
-                limits=httpx.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency),
-                trust_env=False,  # loopback must never go through a proxy of the environment
-                verify=self.base_url.startswith("https:"),  # reading the certificates takes 20 ms
-            )
+            client = open_client(self.base_url, self.timeout_s, self.concurrency)
             self._clients[loop] = client
         return client
 

@@ -18,6 +18,8 @@ from typing import Literal
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 WORKER_EXTENSION = Path(__file__).parent / "worker"
 Build = Literal["gpu", "cpu"]
+KEEP_ALIVE_S = 60
+"""An idle connection lasts so long here: well beyond the time after which clients drop it themselves."""
 
 
 class ServerError(RuntimeError):
@@ -92,6 +94,7 @@ def server_environment(options: ServerOptions, build: Build, temporary: Path) ->
         "HF_HUB_OFFLINE": "1",  # a checkpoint is a local folder
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_SERVER_DEV_MODE": "1",  # pause, reload_weights, cache resets
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_S),
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "TMPDIR": str(temporary),
