@@ -1,7 +1,8 @@
 """The server's record file: how another process finds, reuses and stops a running server.
 
 A record is only a claim. It is believed when the process it names is alive and is the same one (a process id may have
-been given to another program since: the start time tells) and the server answers its health check.
+been given to another program since) and the server answers its health check. When a process started is told in ticks
+since the machine's start: in seconds since 1970 it changes with every step of the clock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 from pathlib import Path
 
 import httpx
-import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 
@@ -21,8 +21,8 @@ class ServerRecord(BaseModel):
 
     pid: int
     """Of the watchdog, which leads the process group of the whole server."""
-    pid_started: float
-    """When that process started, in seconds since 1970, as the operating system says."""
+    pid_started: str
+    """When that process started: see `started`."""
     host: str
     port: int
     checkpoint: str
@@ -69,8 +69,19 @@ def find_server(path: Path) -> ServerRecord | None:
 
 def is_alive(record: ServerRecord) -> bool:
     """Whether the recorded process still runs, and is the same one."""
+    return started(record.pid) == record.pid_started
+
+
+def started(pid: int) -> str | None:
+    """When a running process started, as `BOOT TICKS`: which start of the machine, and clock ticks since; else None.
+
+    No two processes of one id have it in common, and it does not move with the clock (Linux: proc(5), field 22).
+    """
     try:
-        process = psutil.Process(record.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - record.pid_started) < 1.0
-    except psutil.NoSuchProcess:
-        return False
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return None if state == "Z" else f"{boot} {fields[18]}"

@@ -31,7 +31,7 @@ from tqdm import tqdm
 from agent.serving import watchdog
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
-from agent.serving.record import ServerRecord, is_alive, write_record
+from agent.serving.record import ServerRecord, is_alive, started, write_record
 from agent.serving.versions import LiveVersions
 
 POLL_S = 0.2
@@ -152,9 +152,12 @@ class VLLMServer:
         """Write or renew the record file, where one was asked for."""
         if self._record is None or self._process is None or self.log is None:
             return
+        since = started(self._process.pid)
+        if since is None:  # it has just ended, and nobody should look for it
+            return
         record = ServerRecord(
             pid=self._process.pid,
-            pid_started=psutil.Process(self._process.pid).create_time(),
+            pid_started=since,
             host=self.options.host,
             port=int(self.base_url.rpartition(":")[2]),
             checkpoint=str(self.checkpoint.folder.resolve()),

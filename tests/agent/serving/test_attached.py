@@ -8,13 +8,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
-import psutil
 import pytest
 
 from agent.serving.attached import attached
 from agent.serving.checkpoint import Checkpoint, publish
 from agent.serving.launch import ServerError
-from agent.serving.record import ServerRecord, read_record, write_record
+from agent.serving.record import ServerRecord, read_record, started, write_record
 from agent.serving.versions import RecordedVersions
 
 
@@ -32,9 +31,11 @@ def test_a_swap_is_written_where_every_process_reads_it(tmp_path: Path, tiny_fol
     server = HTTPServer(("127.0.0.1", 0), Health)
     Thread(target=server.serve_forever, daemon=True).start()
     path = tmp_path / "server.json"
+    since = started(os.getpid())
+    assert since is not None
     record = ServerRecord(
         pid=os.getpid(),
-        pid_started=psutil.Process().create_time(),
+        pid_started=since,
         host="127.0.0.1",
         port=server.server_port,
         checkpoint=str(a.folder),

@@ -1,6 +1,8 @@
 """A record is believed only while its very process lives and its server is well."""
 
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -9,7 +11,8 @@ from threading import Thread
 import psutil
 import pytest
 
-from agent.serving.record import ServerRecord, find_server, read_record, write_record
+from agent.serving.record import ServerRecord, find_server, is_alive, read_record, started, write_record
+from agent.serving.server import stop_recorded
 from agent.serving.versions import LiveVersions, RecordedVersions
 
 
@@ -32,10 +35,13 @@ def healthy_port() -> Iterator[int]:
     server.server_close()
 
 
-def _record(port: int) -> ServerRecord:
+def _record(port: int, pid: int | None = None) -> ServerRecord:
+    pid = pid or os.getpid()
+    since = started(pid)
+    assert since is not None
     return ServerRecord(
-        pid=os.getpid(),
-        pid_started=psutil.Process().create_time(),
+        pid=pid,
+        pid_started=since,
         host="127.0.0.1",
         port=port,
         checkpoint="versions/a",
@@ -58,7 +64,14 @@ def test_nothing_else_is_found(tmp_path: Path, healthy_port: int) -> None:
     path.write_text('{"pid": 1')
     assert find_server(path) is None
     assert read_record(path) is None
-    write_record(path, _record(healthy_port).model_copy(update={"pid_started": 1.0}))  # the id was given away since
+    child = subprocess.Popen(["sleep", "600"])
+    later = _record(healthy_port, child.pid).pid_started
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert started(child.pid) is None  # it has ended, and nobody has asked for its status yet
+    child.wait()
+    assert started(child.pid) is None
+    write_record(path, _record(healthy_port).model_copy(update={"pid_started": later}))  # the id was given away since
     assert find_server(path) is None
     write_record(path, _record(9))  # nothing listens there
     assert find_server(path) is None
@@ -80,3 +93,30 @@ def test_live_versions_keep_their_history() -> None:
     versions.switch("b")
     versions.switch("a")
     assert (versions.live, versions.history()) == ("a", ("a", "b", "a"))
+
+
+def _step_the_clock(seconds: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a step of the clock: the machine is said to have started at another time; its processes are the same."""
+    folder.mkdir()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            (folder / entry.name).symlink_to(entry)
+    text = Path("/proc/stat").read_text()
+    (booted,) = [line for line in text.splitlines() if line.startswith("btime ")]
+    (folder / "stat").write_text(text.replace(booted, f"btime {float(booted.split()[1]) + seconds:.0f}"))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(folder))
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_step_of_the_clock_leaves_a_server_alive_and_stoppable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    server = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    record = _record(1, server.pid)
+    before = psutil.Process(server.pid).create_time()
+    _step_the_clock(seconds, tmp_path / "proc", monkeypatch)
+    assert abs(psutil.Process(server.pid).create_time() - before - seconds) < 1.0
+    assert is_alive(record)
+    stop_recorded(record)
+    assert not is_alive(record)
+    assert server.wait(timeout=60) in (-signal.SIGTERM, 0)  # 0: waited for there
