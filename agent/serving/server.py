@@ -26,12 +26,12 @@ from typing import Protocol, Self
 
 import httpx
 import psutil
-from tqdm import tqdm
 
 from agent.serving import watchdog
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
 from agent.serving.record import ServerRecord, is_alive, started, write_record
+from agent.serving.startup import StartupProgress
 from agent.serving.versions import LiveVersions
 
 POLL_S = 0.2
@@ -99,6 +99,7 @@ class VLLMServer:
             "record": str(self._record.resolve()) if self._record else None,
         }
         with log.open("ab") as output:
+            log_begin = output.tell()  # there may be an earlier server's
             self._process = subprocess.Popen(
                 [sys.executable, "-I", watchdog.__file__, json.dumps(plan)],
                 env=server_environment(self.options, build, temporary),
@@ -111,7 +112,7 @@ class VLLMServer:
         if not self._keep_running_s:
             atexit.register(self.stop)
         try:
-            self._wait_until_healthy(log)
+            self._wait_until_healthy(log, log_begin)
         except BaseException:
             self.stop()
             raise
@@ -183,29 +184,23 @@ class VLLMServer:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
-    def _wait_until_healthy(self, log: Path) -> None:
+    def _wait_until_healthy(self, log: Path, begin: int) -> None:
         assert self._process is not None
         deadline = time.monotonic() + self._start_timeout_s
-        with tqdm(
-            total=None,
-            desc=f"starting vLLM with {self.checkpoint.version}",
-            bar_format="{desc}: {elapsed}",
-            disable=None if self._progress else True,
-            leave=False,
-        ) as spinner:
+        with StartupProgress(self.checkpoint.version, log, begin, self._progress) as progress:
             while not self.is_healthy():
                 if self._process.poll() is not None:
                     raise ServerError(
                         f"the vLLM server ended with status {self._process.returncode} before it was healthy:\n"
-                        f"{reason(log)}"
+                        f"{reason(log, begin)}"
                     )
                 if time.monotonic() > deadline:
                     raise ServerError(
                         f"got no healthy vLLM server after {self._start_timeout_s:g} s, expected one; "
-                        f"the end of its log:\n{reason(log)}"
+                        f"the end of its log:\n{reason(log, begin)}"
                     )
                 time.sleep(POLL_S)
-                spinner.update()
+                progress.goes_on()
 
 
 def stop_recorded(record: ServerRecord) -> None:
@@ -231,8 +226,11 @@ def free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def reason(log: Path, lines: int = 20) -> str:
-    """Why a server died: the error lines of its log (the first is mostly the cause), then the log's end."""
-    text = log.read_text(encoding="utf-8", errors="replace").splitlines()
+def reason(log: Path, begin: int, lines: int = 20) -> str:
+    """Why a server died: the error lines of its log (the first is mostly the cause), then the log's end.
+
+    `begin`: where in the log this server begins, in bytes.
+    """
+    text = log.read_bytes()[begin:].decode("utf-8", errors="replace").splitlines()
     errors = dict.fromkeys(line for line in text if "Error" in line)
     return "\n".join([*list(errors)[:5], "...", *text[-lines:]])
