@@ -38,6 +38,7 @@ from agent.policies.picture_urls import encode
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import BAN, ServedPolicy
 from agent.serving import engine_control
+from agent.serving.key import authorization
 from agent.serving.server import VLLMServer
 from benchmarks import agent_parts, finding
 from graphs.checkpoint import default_folder, open_checkpoint
@@ -165,9 +166,7 @@ async def raw_pass(server: VLLMServer, recorded: Sequence[Request], concurrency:
             answered.append((again, response))
 
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-    async with httpx.AsyncClient(
-        base_url=server.base_url, timeout=TIMEOUT_S, limits=limits, trust_env=False, verify=False
-    ) as client:
+    async with open_raw(server, limits) as client:
         began = time.perf_counter()
         await asyncio.gather(*(worker(client, began) for _ in range(concurrency)))
         seconds = time.perf_counter() - began
@@ -180,9 +179,21 @@ async def raw_pass(server: VLLMServer, recorded: Sequence[Request], concurrency:
     return Pass(seconds, [request for request, _ in answered])
 
 
+def open_raw(server: VLLMServer, limits: httpx.Limits) -> httpx.AsyncClient:
+    """A plain client of the server, with its key."""
+    return httpx.AsyncClient(
+        base_url=server.base_url,
+        headers=authorization(server.base_url),
+        timeout=TIMEOUT_S,
+        limits=limits,
+        trust_env=False,
+        verify=False,
+    )
+
+
 async def empty_caches(server: VLLMServer) -> None:
     """Forget all prefixes, encoded images and processed images. Nothing may be running."""
-    async with httpx.AsyncClient(base_url=server.base_url, timeout=TIMEOUT_S, trust_env=False, verify=False) as client:
+    async with open_raw(server, httpx.Limits()) as client:
         await engine_control.pause(client, "wait")
         await engine_control.forget_old_weights(client)
         (await client.post("/reset_mm_cache")).raise_for_status()

@@ -4,6 +4,7 @@
 |---|---|---|
 | `MEDVISTA_CHECKPOINT` | the folder of the policy's checkpoint | the version published last, else the embedded base |
 | `MEDVISTA_SERVER` | the address of a vLLM server that holds it | one of our own is found or started |
+| `MEDVISTA_SERVER_KEY` | the key of that server, where others started it | found by the address |
 | `MEDVISTA_TOOLS` | tools or families, with commas | what the embedded policy was taught to call |
 | `MEDVISTA_IMAGES` | the folder of the image store | `runs/application/images` |
 | `MEDVISTA_THREADS` | an SQLite file or `postgresql://...` | `runs/application/threads.sqlite` |

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import httpx
 
+from agent.serving.key import authorization
+
 KEEP_ALIVE_S = 2.0
 """An idle connection is kept so long here: clearly less than the 5 s of a vLLM that others started."""
 LOST = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
@@ -18,9 +20,10 @@ LOST = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
 def open_client(base_url: str, timeout_s: float, concurrency: int) -> httpx.AsyncClient:
-    """A client for one server; for one event loop, at most `concurrency` requests at a time."""
+    """A client for one server, which shows it its key; for one event loop, at most `concurrency` requests at a time."""
     return httpx.AsyncClient(
         base_url=base_url,
+        headers=authorization(base_url),
         timeout=httpx.Timeout(timeout_s, connect=10.0),
         transport=_OnceMore(base_url, concurrency),
         trust_env=False,  # loopback must never go through a proxy of the environment

@@ -22,6 +22,7 @@ from agent.policies.connections import open_client
 from agent.policies.gathered import Gathered
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
+from agent.serving.key import refused
 
 GENERATE = "/inference/v1/generate"
 BAN = -100.0
@@ -66,6 +67,7 @@ class ServedPolicy:
     ) -> None:
         """`base_url` like `http://127.0.0.1:8000`; `timeout_s` bounds one whole completion, queueing included.
 
+        The server's key is found by its address: see `agent.serving.key`.
         Requests of a lower `priority` are started earlier; servers started by `agent.serving` know it.
         """
         self.base_url = base_url.rstrip("/")
@@ -88,7 +90,7 @@ class ServedPolicy:
         first_version = await self._first_version()
         response = await self._post(GENERATE, body)
         if not response.is_success:
-            raise _refusal(response, len(token_ids))
+            raise self._refusal(response, len(token_ids))
         await self._look_again()
         return _completion(response.content, self._versions_since(first_version), sampling)
 
@@ -103,7 +105,7 @@ class ServedPolicy:
             async with self._client().stream("POST", GENERATE, json=body) as response:
                 if not response.is_success:
                     await response.aread()
-                    raise _refusal(response, len(token_ids))
+                    raise self._refusal(response, len(token_ids))
                 async for line in response.aiter_lines():
                     if new := gathered.add(line):
                         yield new
@@ -169,6 +171,17 @@ class ServedPolicy:
             f"got {type(error).__name__} ({error or 'connection lost'}) from {self.base_url}, expected a running "
             "vLLM server; see the server's log for why it stopped, then start it again"
         )
+
+    def _refusal(self, response: httpx.Response, prompt_length: int) -> PolicyError:
+        message = _error_message(response)
+        if response.status_code == 400 and "maximum model length" in message:
+            return ContextFull(
+                f"got a prompt of {prompt_length} ids before expansion that does not fit: {message} "
+                "End the episode, or start the server with a larger max_model_len."
+            )
+        if response.status_code in (401, 403):
+            message += f"; {refused(self.base_url)}"
+        return PolicyError(f"got HTTP {response.status_code} from {response.url}, expected 200: {message}")
 
     def _client(self) -> httpx.AsyncClient:
         """One client for each event loop: kept-alive connections belong to the loop that opened them."""
@@ -264,16 +277,6 @@ def _completion(content: bytes, versions: tuple[str, ...], sampling: Sampling) -
         if sampling.alternatives
         else (),
     )
-
-
-def _refusal(response: httpx.Response, prompt_length: int) -> PolicyError:
-    message = _error_message(response)
-    if response.status_code == 400 and "maximum model length" in message:
-        return ContextFull(
-            f"got a prompt of {prompt_length} ids before expansion that does not fit: {message} "
-            "End the episode, or start the server with a larger max_model_len."
-        )
-    return PolicyError(f"got HTTP {response.status_code} from {response.url}, expected 200: {message}")
 
 
 def _error_message(response: httpx.Response) -> str:

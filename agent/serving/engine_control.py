@@ -16,6 +16,8 @@ from typing import Literal, cast
 
 import httpx
 
+from agent.serving.key import authorization
+
 PauseMode = Literal["keep", "wait", "abort"]
 
 
@@ -62,7 +64,7 @@ async def _post(
     client: httpx.AsyncClient, path: str, query: dict[str, str] | None = None, json: Mapping[str, object] | None = None
 ) -> httpx.Response:
     try:
-        answer = await client.post(path, params=query, json=json)
+        answer = await client.post(path, params=query, json=json, headers=authorization(str(client.base_url)))
     except httpx.TransportError as error:
         raise EngineRefused(f"got {type(error).__name__} from {path}, expected a server that answers") from error
     if not answer.is_success:

@@ -1,7 +1,8 @@
 """How a vLLM server is started: which build is installed, the command line, the environment. Starts nothing itself.
 
 The API server is started as a module, not with `vllm serve`, which looks for a distribution called `vllm` and does not
-find the CPU build. The development endpoints are on because hot swap needs them, so the server must stay on loopback.
+find the CPU build. The development endpoints are on because hot swap needs them, so every path of the server wants its
+key (`worker/medvista_guard.py`), no web page is let in, and nothing that a request names is fetched.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Literal
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 WORKER_EXTENSION = Path(__file__).parent / "worker"
 Build = Literal["gpu", "cpu"]
+NO_DOMAIN = "no domain: pictures come in the request"
+"""The only one that images may be fetched from; with its spaces it is the host of no URL, and vLLM's error names it."""
 KEEP_ALIVE_S = 60
 """An idle connection lasts so long here: well beyond the time after which clients drop it themselves."""
 
@@ -31,7 +34,7 @@ class ServerOptions:
     """What one server is started with."""
 
     host: str = "127.0.0.1"
-    """Anything but loopback exposes endpoints that can load any path: only behind a gateway of your own."""
+    """Elsewhere than on loopback the key, which opens all, passes in clear: only behind a gateway of your own."""
     port: int = 0
     """0 takes a free one."""
     model_name: str = "policy"
@@ -81,20 +84,26 @@ def server_command(model: Path, port: int, options: ServerOptions, build: Build)
     command += ["--logprobs-mode", "processed_logprobs"]  # of the distribution that was sampled from
     command += ["--scheduling-policy", "priority"]  # the probe of a swap goes first; equal ones by arrival, as ever
     command += ["--worker-extension-cls", "medvista_reload.ReloadRecovery"]
+    command += ["--middleware", "medvista_guard.Guard", "--allowed-origins", "[]"]
+    command += ["--allowed-media-domains", NO_DOMAIN]
     command += ["--disable-uvicorn-access-log"]
     if build == "cpu":
         command += ["--enforce-eager"]
     return [*command, *options.extra_arguments]
 
 
-def server_environment(options: ServerOptions, build: Build, temporary: Path) -> dict[str, str]:
+def server_environment(options: ServerOptions, build: Build, temporary: Path, key_file: Path) -> dict[str, str]:
     """The environment of the server's processes; whatever they write by themselves goes to `temporary`."""
     environment = {
         **os.environ,
         "HF_HUB_OFFLINE": "1",  # a checkpoint is a local folder
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_SERVER_DEV_MODE": "1",  # pause, reload_weights, cache resets
+        "VLLM_API_KEY": "",  # one of the user's own would be asked for beside ours
+        "MEDVISTA_KEY_FILE": str(key_file),
+        "MEDVISTA_SERVER_HOST": options.host,
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_S),
+        "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "TMPDIR": str(temporary),

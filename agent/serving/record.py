@@ -13,9 +13,12 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.serving.key import authorization, private, refused
+from agent.serving.launch import ServerError
+
 
 class ServerRecord(BaseModel):
-    """What is known of a running server. Holds no secret: anyone on this machine may read it."""
+    """What is known of a running server. Its key is not here but in a file of its own: see `agent.serving.key`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,10 +43,11 @@ class ServerRecord(BaseModel):
 
 
 def write_record(path: Path, record: ServerRecord) -> None:
-    """Write the record, replacing an older one in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the record, replacing an older one in one step; for its user's eyes alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with open(temporary, "w", encoding="utf-8", opener=private) as file:
+        file.write(record.model_dump_json(indent=2) + "\n")
     temporary.replace(path)
 
 
@@ -56,15 +60,30 @@ def read_record(path: Path) -> ServerRecord | None:
 
 
 def find_server(path: Path) -> ServerRecord | None:
-    """The record at `path` if its server is alive and healthy, else None (start a new one then)."""
+    """The record at `path` if its server is alive and healthy, else None (start a new one then).
+
+    Raises ServerError for one that is alive but wants another key than the one we know: it would be lost sight of.
+    """
     record = read_record(path)
     if record is None or not is_alive(record):
         return None
+    status = health(record.base_url)
+    if status in (401, 403):
+        raise ServerError(
+            f"got HTTP {status} from the server of {path}, process {record.pid}, expected it to take our key: "
+            f"{refused(record.base_url)}. End it with `kill {record.pid}`, and start it again"
+        )
+    return record if status == 200 else None
+
+
+def health(base_url: str) -> int | None:
+    """The HTTP status by which a server says that it is well (200) or not; None where nothing answers."""
     try:
-        response = httpx.get(f"{record.base_url}/health", timeout=5.0, trust_env=False)
+        return httpx.get(
+            f"{base_url}/health", headers=authorization(base_url), timeout=5.0, trust_env=False, verify=False
+        ).status_code
     except httpx.TransportError:
         return None
-    return record if response.is_success else None
 
 
 def is_alive(record: ServerRecord) -> bool:

@@ -24,13 +24,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import httpx
 import psutil
 
 from agent.serving import watchdog
 from agent.serving.checkpoint import Checkpoint
+from agent.serving.key import keep_new_key, private
 from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
-from agent.serving.record import ServerRecord, is_alive, started, write_record
+from agent.serving.record import ServerRecord, health, is_alive, started, write_record
 from agent.serving.startup import StartupProgress
 from agent.serving.versions import LiveVersions
 
@@ -77,6 +77,7 @@ class VLLMServer:
         self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: Path | None = None
+        self._key_file: Path | None = None
         self._started = ""
 
     def start(self) -> Self:
@@ -90,19 +91,21 @@ class VLLMServer:
         self.base_url = f"http://{self.options.host}:{port}"
         self.log = log = self.log or temporary / "server.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._key_file = key_file = keep_new_key(self.base_url)
         plan = {
             "command": server_command(self.checkpoint.folder.resolve(), port, self.options, build),
             "parent": None if self._keep_running_s else os.getpid(),
             "idle_s": self._keep_running_s,
             "metrics": f"{self.base_url}/metrics",
+            "key": str(key_file),
             "temporary": str(temporary),
             "record": str(self._record.resolve()) if self._record else None,
         }
-        with log.open("ab") as output:
+        with open(log, "ab", opener=private) as output:
             log_begin = output.tell()  # there may be an earlier server's
             self._process = subprocess.Popen(
                 [sys.executable, "-I", watchdog.__file__, json.dumps(plan)],
-                env=server_environment(self.options, build, temporary),
+                env=server_environment(self.options, build, temporary, key_file),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -125,6 +128,8 @@ class VLLMServer:
         if process is None:
             return
         atexit.unregister(self.stop)
+        if self._key_file is not None:
+            self._key_file.unlink(missing_ok=True)  # while the address is ours: the next server there has its own
         if process.poll() is None:
             end_watchdog(process.pid, process.wait)
         elif process.returncode < 0:  # somebody killed the watchdog itself: end what it can no longer end
@@ -135,12 +140,7 @@ class VLLMServer:
 
     def is_healthy(self) -> bool:
         """Whether the server runs and says that it is well."""
-        if self._process is None or self._process.poll() is not None:
-            return False
-        try:
-            return httpx.get(f"{self.base_url}/health", timeout=5.0, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return self._process is not None and self._process.poll() is None and health(self.base_url) == 200
 
     def went_live(self, checkpoint: Checkpoint) -> None:
         """Note that the engine holds `checkpoint` now, here and in the record file. Called by the swap alone."""

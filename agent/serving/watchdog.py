@@ -7,7 +7,8 @@ a server that outlives its parent on purpose, when it has served nothing for a w
 temporary folder and, if it is still its own, the record file.
 
     watchdog.py '{"command": ["python", ...], "parent": 123 or null, "idle_s": 1800 or null,
-                  "metrics": "http://...", "temporary": "/tmp/...", "record": "..." or null}'
+                  "metrics": "http://...", "key": "/tmp/..." or absent, "temporary": "/tmp/...",
+                  "record": "..." or null}'
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ def main() -> int:
         signal.signal(name, lambda number, _frame: told.append(number))
     adopt_orphans()
     server = subprocess.Popen(plan["command"], stdin=subprocess.DEVNULL, preexec_fn=die_with_watchdog)
-    idle = Idleness(plan["metrics"]) if plan["idle_s"] else None
+    key_file = Path(plan["key"]) if plan.get("key") else None
+    idle = Idleness(plan["metrics"], key_file.read_text() if key_file else "") if plan["idle_s"] else None
     while not told and server.poll() is None and plan["parent"] in (None, os.getppid()):
         if idle is not None and idle.seconds() > plan["idle_s"]:
             break
         time.sleep(LOOK_S)
     status = server.poll()
+    if key_file is not None:
+        key_file.unlink(missing_ok=True)  # while the address is still ours: the next server there has a key of its own
     end_group()
     shutil.rmtree(plan["temporary"], ignore_errors=True)
     remove_own_record(plan["record"])
@@ -65,8 +69,9 @@ def die_with_watchdog() -> None:
 class Idleness:
     """How long the server has finished no request, by its own metrics."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, key: str) -> None:
+        self.asked = urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy knows our loopback
         self.finished: float | None = None
         self.since = self.looked = time.monotonic()
 
@@ -76,7 +81,7 @@ class Idleness:
         if now - self.looked >= METRICS_S:
             self.looked = now
             try:
-                with urllib.request.urlopen(self.url, timeout=5) as answer:
+                with self.opener.open(self.asked, timeout=5) as answer:
                     text = answer.read().decode()
             except OSError:
                 return now - self.since

@@ -33,11 +33,13 @@ def test_the_gpu_build_keeps_the_checkpoints_dtype_and_graphs() -> None:
 
 def test_the_adaptation_is_for_the_cpu_build_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", "/mine")
-    cpu = server_environment(ServerOptions(), "cpu", tmp_path)
+    key = tmp_path / "key"
+    cpu = server_environment(ServerOptions(), "cpu", tmp_path, key)
     assert cpu["PYTHONPATH"] == f"{CPU_ADAPTATION}:{WORKER_EXTENSION}:/mine"
-    assert server_environment(ServerOptions(), "gpu", tmp_path)["PYTHONPATH"] == f"{WORKER_EXTENSION}:/mine"
+    assert server_environment(ServerOptions(), "gpu", tmp_path, key)["PYTHONPATH"] == f"{WORKER_EXTENSION}:/mine"
     assert cpu["TMPDIR"] == str(tmp_path)
-    assert server_environment(ServerOptions(environment={"TMPDIR": "/t"}), "cpu", tmp_path)["TMPDIR"] == "/t"
+    mine = ServerOptions(environment={"TMPDIR": "/t"})
+    assert server_environment(mine, "cpu", tmp_path, key)["TMPDIR"] == "/t"
 
 
 def _only(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:

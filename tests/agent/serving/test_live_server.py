@@ -8,7 +8,11 @@ import asyncio
 import dataclasses
 import math
 import os
+import re
 import shutil
+import socket
+import stat
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from agent.policies.served import ContextFull, ServedPolicy
 from agent.serving import engine_control, swap
 from agent.serving.checkpoint import Checkpoint, CheckpointError, publish
 from agent.serving.engine_control import PauseMode
+from agent.serving.key import authorization, key_file
 from agent.serving.launch import ServerError, ServerOptions
 from agent.serving.record import find_server
 from agent.serving.server import VLLMServer
@@ -116,6 +121,10 @@ async def _greedy(server: VLLMServer) -> list[tuple[int, ...]]:
     async with ServedPolicy(server.base_url, server.versions) as policy:
         answers = await asyncio.gather(*(policy.generate(PROMPT, [picture], GREEDY) for picture in PICTURES))
     return [answer.token_ids for answer in answers]
+
+
+def _get(server: VLLMServer, path: str) -> httpx.Response:
+    return httpx.get(f"{server.base_url}{path}", headers=authorization(server.base_url), trust_env=False)
 
 
 async def _ensure(server: VLLMServer, checkpoint: Checkpoint) -> None:
@@ -240,30 +249,40 @@ async def test_abort_ends_running_requests_with_a_clear_error(
 ) -> None:
     await _ensure(server, checkpoints["a"])
     running: list[asyncio.Task[None]] = []
-    begun = [asyncio.Event() for _ in range(4)]
+    begun = asyncio.Event()
 
     async def read(policy: ServedPolicy, seed: int) -> None:
         async for _ in policy.stream([40], [], _very_long(seed)):
-            begun[seed].set()
+            begun.set()
 
     async with ServedPolicy(server.base_url, server.versions) as policy:
 
-        async def all_begun() -> None:
-            running.extend(asyncio.create_task(read(policy, seed)) for seed in range(4))
-            await asyncio.gather(*(each.wait() for each in begun))
+        async def are_under_way() -> None:
+            running.extend(asyncio.create_task(read(policy, seed)) for seed in range(MANY))
+            await begun.wait()
 
         loop = asyncio.get_running_loop()
 
         def validated_then_busy(new: Checkpoint, old: Checkpoint) -> None:
             """However long validation takes, the requests are under way at the pause."""
             validate(new, old)
-            asyncio.run_coroutine_threadsafe(all_begun(), loop).result()
+            asyncio.run_coroutine_threadsafe(are_under_way(), loop).result()
 
         monkeypatch.setattr(swap, "validate", validated_then_busy)
         await hot_swap(server, checkpoints["b"], "abort")
         outcomes = await asyncio.gather(*running, return_exceptions=True)
-    assert ["finish reason 'abort'" in str(outcome) for outcome in outcomes] == [True] * 4
+    aborted = ["finish reason 'abort'" in str(outcome) for outcome in outcomes]
+    print(f"\n{sum(aborted)} of {MANY} requests were aborted, {outcomes.count(None)} had ended before")
+    assert any(aborted)
+    assert [
+        outcome for outcome, known in zip(outcomes, aborted, strict=True) if not known and outcome is not None
+    ] == []
     assert await _greedy(server) == right["b"]
+
+
+MANY = 64
+"""Four times as many requests as the server runs at once: the engine, which goes on while the pause is on its way, has
+not got through them by then."""
 
 
 def _very_long(seed: int) -> Sampling:
@@ -282,7 +301,7 @@ async def test_the_record_and_the_engine_name_the_live_version(
     assert record is not None
     assert (record.base_url, record.checkpoint) == (server.base_url, str(checkpoints["a"].folder))
     assert elsewhere.history() == record.versions == server.versions.history()
-    assert httpx.get(f"{server.base_url}/weight_info").json() == {"weight_version": "a"}
+    assert _get(server, "/weight_info").json() == {"weight_version": "a"}
 
 
 Spoil = Callable[[Path], None]
@@ -389,7 +408,7 @@ async def test_a_failure_after_the_pause_rolls_back(
     with pytest.raises(SwapError, match=r"failed after the pause: got HTTP 500 .*\n.*a is live again"):
         await hot_swap(server, spoilt(name))
     assert server.versions.live == "a"
-    assert httpx.get(f"{server.base_url}/is_paused").json() == {"is_paused": False}
+    assert _get(server, "/is_paused").json() == {"is_paused": False}
     assert await _greedy(server) == right["a"]
 
 
@@ -458,16 +477,123 @@ async def test_a_cancelled_swap_does_not_leave_the_server_paused(
     assert await _greedy(server) == right["a"]
 
 
-async def test_stopping_leaves_nothing_behind(server: VLLMServer) -> None:
+def _processes(server: VLLMServer) -> list[psutil.Process]:
     assert server.log is not None
     record = find_server(server.log.parent / "server.json")
     assert record is not None
-    processes = [psutil.Process(record.pid), *psutil.Process(record.pid).children(recursive=True)]
+    return [psutil.Process(record.pid), *psutil.Process(record.pid).children(recursive=True)]
+
+
+def _routes(server: VLLMServer) -> list[tuple[str, str]]:
+    """(method, path) of all that vLLM serves, as it says itself in its log."""
+    assert server.log is not None
+    found = re.findall(r"Route: (\S+), Methods: (.+)$", server.log.read_text(), re.MULTILINE)
+    return [(method, re.sub(r"\{.*?\}", "x", path)) for path, methods in found for method in methods.split(", ")]
+
+
+def test_no_path_answers_without_the_key(server: VLLMServer) -> None:
+    routes = _routes(server)
+    assert {"/health", "/metrics", "/pause", "/collective_rpc", "/openapi.json", "/inference/v1/generate"} <= {
+        path for _, path in routes
+    }
+    with httpx.Client(base_url=server.base_url, trust_env=False) as client:
+        for method, path in [*routes, ("GET", "/"), ("GET", "/nothing"), ("OPTIONS", "/pause")]:
+            for shown in ({}, {"authorization": "Bearer wrong"}):
+                answer = client.request(method, path, headers=shown)
+                assert (method, path, answer.status_code) == (method, path, 401)
+        upgrade = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+        upgrade["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        assert client.get("/v1/realtime", headers=upgrade).status_code in (401, 403)
+    assert _get(server, "/is_paused").json() == {"is_paused": False}
+
+
+def test_a_page_of_another_site_gets_nothing_even_with_the_key(server: VLLMServer) -> None:
+    key = authorization(server.base_url)
+    with httpx.Client(base_url=server.base_url, headers=key, trust_env=False) as client:
+        assert client.get("/weight_info", headers={"host": "evil.example"}).status_code == 421
+        assert client.get("/weight_info", headers={"host": "localhost:1"}).status_code == 200
+        call = {"content": b'{"method": "repack_output_layer"}', "headers": {"content-type": "text/plain"}}
+        assert client.post("/collective_rpc", **call).status_code == 415
+        origin = {"origin": "http://evil.example"}
+        asking = {**origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        answers = [client.options("/pause", headers=asking), client.get("/health", headers=origin)]
+        client.headers.clear()
+        answers.append(client.options("/pause", headers=asking))
+    assert [answer.headers.get("access-control-allow-origin") for answer in answers] == [None] * 3
+    assert not answers[0].is_success
+    assert answers[2].status_code == 401
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_what_an_image_url_names_is_never_fetched(server: VLLMServer, tmp_path: Path, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        PICTURES[0].save(tmp_path / "picture.png")
+        names = {
+            "http": f"http://127.0.0.1:{listener.getsockname()[1]}/x.png",
+            "file": f"file://{tmp_path}/picture.png",
+        }
+        part = {"type": "image_url", "image_url": {"url": names[scheme]}}
+        chat = {"model": "policy", "messages": [{"role": "user", "content": [part]}], "max_tokens": 1}
+        ids = {"model": "policy", "token_ids": PROMPT, "sampling_params": {"max_tokens": 1}}
+        ids["content_parts"] = [{"type": "image_url", "url": names[scheme]}]
+        answers = [
+            httpx.post(
+                f"{server.base_url}{path}",
+                json=body,
+                headers=authorization(server.base_url),
+                timeout=60,
+                trust_env=False,
+            )
+            for path, body in (("/v1/chat/completions", chat), ("/inference/v1/generate", ids))
+        ]
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert [answer.is_error for answer in answers] == [True, True]
+    assert server.is_healthy()
+
+
+def test_the_key_is_in_a_file_that_others_cannot_read_and_nowhere_else(server: VLLMServer) -> None:
+    assert server.log is not None
+    file = key_file(server.base_url)
+    key = file.read_text()
+    record = server.log.parent / "server.json"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent, record)] == [0o600, 0o700, 0o600]
+    assert len(_processes(server)) >= 3
+    for process in _processes(server):
+        assert key not in " ".join(process.cmdline())
+        assert key not in " ".join(process.environ().values())
+    assert key not in record.read_text()
+    assert key not in server.log.read_text()
+
+
+def test_it_listens_on_loopback_alone(server: VLLMServer) -> None:
+    connections = [each for process in _processes(server) for each in process.net_connections("inet")]
+    listening = [each.laddr for each in connections if each.status == psutil.CONN_LISTEN]
+    assert server.base_url.rpartition(":")[2] in {str(address.port) for address in listening}
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+def test_an_idle_connection_outlasts_the_time_that_clients_keep_one(server: VLLMServer) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in authorization(server.base_url).items())
+    asked = f"GET /health HTTP/1.1\r\nhost: localhost\r\n{head}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", int(server.base_url.rpartition(":")[2])), timeout=60) as connection:
+        for waiting in (0.0, 7.0):  # vLLM's own time is 5 s
+            time.sleep(waiting)
+            connection.sendall(asked)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+async def test_stopping_leaves_nothing_behind(server: VLLMServer) -> None:
+    assert server.log is not None
+    processes, key = _processes(server), key_file(server.base_url)
     assert len(processes) >= 3
-    temporary = Path(psutil.Process(record.pid).environ()["TMPDIR"])
+    temporary = Path(processes[0].environ()["TMPDIR"])
+    assert key.exists()
     await asyncio.to_thread(server.stop)
     assert [process for process in processes if process.is_running()] == []
     assert not temporary.exists()
+    assert not key.exists()
     assert not (server.log.parent / "server.json").exists()
     assert not server.is_healthy()
     async with ServedPolicy(server.base_url, server.versions) as policy:
@@ -475,9 +601,14 @@ async def test_stopping_leaves_nothing_behind(server: VLLMServer) -> None:
             await policy.generate([1], [], GREEDY)
 
 
-def test_a_server_that_cannot_start_says_why(checkpoints: dict[str, Checkpoint], tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_says_why(
+    checkpoints: dict[str, Checkpoint], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = ServerOptions(extra_arguments=("--max-model-len", "99999"))
     server = VLLMServer(checkpoints["a"], options, log=tmp_path / "server.log")
     with pytest.raises(ServerError, match=r"(?s)before it was healthy.*max_model_len \(99999\)"):
         server.start()
     assert not server.is_healthy()
+    assert (
+        f"Starting vLLM with a, which may take minutes; its log is {tmp_path / 'server.log'}" in capsys.readouterr().err
+    )

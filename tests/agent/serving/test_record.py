@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,14 +12,17 @@ from threading import Thread
 import psutil
 import pytest
 
+from agent.serving.launch import ServerError
 from agent.serving.record import ServerRecord, find_server, is_alive, read_record, started, write_record
 from agent.serving.server import stop_recorded
 from agent.serving.versions import LiveVersions, RecordedVersions
 
 
 class _Health(BaseHTTPRequestHandler):
+    status = 200
+
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
+        self.send_response(type(self).status if self.path == "/health" else 404)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -93,6 +97,25 @@ def test_live_versions_keep_their_history() -> None:
     versions.switch("b")
     versions.switch("a")
     assert (versions.live, versions.history()) == ("a", ("a", "b", "a"))
+
+
+def test_a_record_is_its_users_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_record(tmp_path / "state" / "server.json", _record(1))
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state", tmp_path / "state" / "server.json")]
+    assert modes == [0o700, 0o600]
+
+
+def test_a_server_that_refuses_our_key_is_not_lost_sight_of(
+    tmp_path: Path, healthy_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Health, "status", 401)
+    write_record(tmp_path / "server.json", _record(healthy_port))
+    with pytest.raises(ServerError, match=rf"got HTTP 401 .* it was shown no key; .*`kill {os.getpid()}`"):
+        find_server(tmp_path / "server.json")
 
 
 def _step_the_clock(seconds: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

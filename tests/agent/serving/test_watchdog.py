@@ -146,3 +146,30 @@ def test_a_server_that_outlives_its_parent_ends_when_idle(tmp_path: Path, metric
 def test_metrics_are_summed_over_their_labels() -> None:
     text = '# HELP a b\na{x="1"} 2.0\na{x="2"} 3.5\nab 7\na 1\n'
     assert watchdog.total(text, "a") == 6.5
+
+
+def test_metrics_are_asked_for_with_the_key_and_never_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str | None] = []
+
+    class Guarded(_Metrics):
+        def do_GET(self) -> None:
+            shown.append(self.headers["authorization"])
+            super().do_GET()
+
+    server = HTTPServer(("127.0.0.1", 0), Guarded)
+    Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(watchdog, "METRICS_S", 0.0)
+    idle = watchdog.Idleness(f"http://127.0.0.1:{server.server_port}/metrics", "s3cret")
+    idle.seconds()
+    server.shutdown()
+    server.server_close()
+    assert shown == ["Bearer s3cret"]
+
+
+def test_the_key_is_gone_when_the_server_is(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret")
+    dog = _start(_plan(tmp_path, command=[sys.executable, "-c", "pass"], key=str(tmp_path / "key")))
+    dog.communicate(timeout=30)
+    assert not (tmp_path / "key").exists()
