@@ -55,6 +55,11 @@ async def forget_old_weights(client: httpx.AsyncClient) -> None:
     await _post(client, "/reset_encoder_cache")
 
 
+async def zero_caches(client: httpx.AsyncClient) -> None:
+    """Overwrite key-value blocks and encoded images with zeros: a block that is used again may hold another's NaN."""
+    await _post(client, "/collective_rpc", json={"method": "zero_caches"})
+
+
 async def name_version(client: httpx.AsyncClient, version: str) -> None:
     """Tell the engine what its weights are called; `GET /weight_info` says it to anyone."""
     await _post(client, "/update_weight_version", json={"new_version": version})

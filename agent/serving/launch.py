@@ -82,7 +82,8 @@ def server_command(model: Path, port: int, options: ServerOptions, build: Build)
     command += ["--chat-template-content-format", "openai"]  # detection can guess wrong and insert a newline
     command += ["--generation-config", "vllm"]  # no sampling defaults from the checkpoint; its stop ids are still used
     command += ["--logprobs-mode", "processed_logprobs"]  # of the distribution that was sampled from
-    command += ["--scheduling-policy", "priority"]  # the probe of a swap goes first; equal ones by arrival, as ever
+    command += ["--scheduling-policy", "priority"]  # what times a swap goes first; equal ones by arrival, as ever
+    command += ["--scheduler-cls", "medvista_scheduler.scheduler"]  # what proves a swap is sampled during the pause
     command += ["--worker-extension-cls", "medvista_reload.ReloadRecovery"]
     command += ["--middleware", "medvista_guard.Guard", "--allowed-origins", "[]"]
     command += ["--allowed-media-domains", NO_DOMAIN]

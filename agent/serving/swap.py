@@ -1,9 +1,10 @@
 """Hot swap: a running server gets the weights of another checkpoint, and keeps its requests.
 
 The order is the point. Everything that can be found wrong is found before the pause (`validation`). While the server is
-paused: weights, then the caches that hold what the old weights computed, then the live version, then resume. A greedy
-token for a picture, queued during the pause and the first to be sampled after it, proves that the new weights answer.
-Whatever fails after the pause leads back to the weights that were live.
+paused: weights, then the caches that hold what the old weights computed, then a probe: one greedy token for a picture,
+which our scheduler samples although all others wait (`worker/medvista_scheduler.py`). Only weights that answered it
+become the live version, and only then the others go on. Whatever fails after the pause leads back to the weights that
+were live, and to caches of zeros, for what failed may have left NaN in them; nobody was given a token of it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from agent.serving.versions import LiveVersions
 
 PROBE_SIDE = 64
 """Of the grey picture that proves the vision tower, in pixels."""
-PROBE_PRIORITY = -1
-"""Before all others, so that the probe proves the weights in the first step after the pause."""
+PROBE_PRIORITY = -2
+"""By which the scheduler knows the probe, and samples it during the pause."""
+FIRST_PRIORITY = -1
+"""Before all others, in the first step after the pause: this request tells how long they waited."""
 TIMEOUT_S = 600.0
 """For one step: `wait` may wait for long answers, and the weights may be large."""
 
@@ -64,7 +67,7 @@ class SwapResult:
     seconds: float
     """From the pause to the resume: for so long nothing was sampled."""
     pause_to_first_token: float
-    """From the pause to the first token of the new weights, received."""
+    """From the pause to the first token after the resume, received; it was in one batch with those that waited."""
     validation_seconds: float
     """Before the pause, while the server went on."""
 
@@ -116,42 +119,52 @@ class _Engine:
         # The server closes a connection after an error of its own: a kept one could be dead when we go back.
         alone = httpx.Limits(max_keepalive_connections=0)
         self.client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, limits=alone, trust_env=False, verify=False)
-        self.policy = ServedPolicy(url, server.versions, model=model, timeout_s=TIMEOUT_S, priority=PROBE_PRIORITY)
+        self.probing, self.timing = (
+            ServedPolicy(url, server.versions, model=model, timeout_s=TIMEOUT_S, priority=priority)
+            for priority in (PROBE_PRIORITY, FIRST_PRIORITY)
+        )
 
     async def __aenter__(self) -> _Engine:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
-        await self.policy.aclose()
+        await self.probing.aclose()
+        await self.timing.aclose()
 
-    async def exchange(self, checkpoint: Checkpoint, mode: PauseMode) -> float:
-        """Pause, load, resume, prove. The version changes while nothing is sampled. Returns when it was resumed."""
+    async def exchange(self, checkpoint: Checkpoint, mode: PauseMode, *, zeroed: bool = False) -> float:
+        """Pause, load, prove, resume. The version changes while nothing is sampled. Returns when it was resumed.
+
+        `zeroed`: overwrite the caches before the proof.
+        """
         await engine_control.pause(self.client, mode)
-        probe = asyncio.create_task(self.probe())
+        first = asyncio.create_task(self.greedy_token(self.timing))  # queued, so that it is admitted at once
         try:
             await engine_control.reload_weights(self.client, checkpoint.folder)
             await engine_control.forget_old_weights(self.client)
+            if zeroed:
+                await engine_control.zero_caches(self.client)
+            await self.greedy_token(self.probing)
             await engine_control.name_version(self.client, checkpoint.version)
             self.server.went_live(checkpoint)
             await engine_control.resume(self.client)
             resumed = time.perf_counter()
-            await probe
+            await first
             return resumed
         finally:
-            probe.cancel()
-            await asyncio.gather(probe, return_exceptions=True)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
 
     async def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint that was served before, wherever the exchange stopped."""
         await engine_control.pause(self.client, "keep")
         await engine_control.abandon_reload(self.client)
-        await self.exchange(checkpoint, "keep")
+        await self.exchange(checkpoint, "keep", zeroed=True)
 
-    async def probe(self) -> None:
+    async def greedy_token(self, policy: ServedPolicy) -> None:
         """One greedy token for a picture. Raises PolicyError for none, or one of no finite probability."""
         picture = Image.new("L", (PROBE_SIDE, PROBE_SIDE), 128)
         prompt = image_prompt(self.server.checkpoint.folder)
-        completion = await self.policy.generate(prompt, [picture], Sampling(temperature=0.0, max_tokens=1))
+        completion = await policy.generate(prompt, [picture], Sampling(temperature=0.0, max_tokens=1))
         if len(completion.token_ids) != 1 or not math.isfinite(completion.logprobs[0]):
             raise PolicyError(f"got {completion} for the probe, expected one id with a finite log-probability")

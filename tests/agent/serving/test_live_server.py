@@ -444,12 +444,75 @@ async def test_a_failing_probe_rolls_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await _ensure(server, checkpoints["a"])
-    before, prompts = server.versions.history(), [[40], [VISION_START, PLACEHOLDER, VISION_END]]
+    before, good = server.versions.history(), [VISION_START, PLACEHOLDER, VISION_END]
+    prompts = [[40], [40], good, good]  # a picture without a placeholder is refused; then the old weights are proved
     monkeypatch.setattr(swap, "image_prompt", lambda _folder: prompts.pop(0))
     with pytest.raises(SwapError, match=r"failed after the pause(.|\n)*a is live again"):
         await hot_swap(server, checkpoints["b"])
-    assert server.versions.history() == (*before, "b", "a")
+    assert server.versions.history() == before  # nobody was answered by what failed
     assert await _greedy(server) == right["a"]
+
+
+def _explode(weights: dict[str, Any]) -> None:
+    for tensor in weights.values():
+        tensor.mul_(1e30)
+
+
+async def test_weights_that_explode_harm_no_request_in_flight_or_later(
+    server: VLLMServer,
+    checkpoints: dict[str, Checkpoint],
+    tiny_folders: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Finite weights, so they pass validation; what they compute is NaN, in a memory that the old weights use again."""
+    await _ensure(server, checkpoints["a"])
+    shutil.copytree(tiny_folders["b"], tmp_path / "source")
+    _spoil_weights(_explode)(tmp_path / "source")
+    exploding = publish(tmp_path / "source", tmp_path / "versions", "exploding", "a", {})
+    sampling = dataclasses.replace(GREEDY, max_tokens=200)
+    begun = [asyncio.Event() for _ in range(24)]
+
+    async def ask(number: int) -> Completion:
+        """The answer to one of 48 prompts, none of which begins like another."""
+        async with ServedPolicy(server.base_url, server.versions) as policy:
+            async for part in policy.stream([50 + number, *PROMPT], [PICTURES[number % len(PICTURES)]], sampling):
+                if isinstance(part, Completion):
+                    return part
+                begun[number % 24].set()
+        raise AssertionError("a stream ended without a completion")
+
+    expected = await asyncio.gather(*(ask(number) for number in range(48)))
+    in_flight: list[asyncio.Task[Completion]] = []
+    for event in begun:
+        event.clear()
+
+    async def half_of_them_sample() -> None:
+        in_flight.extend(asyncio.create_task(ask(number)) for number in range(24))
+        await asyncio.gather(*(event.wait() for event in begun[:12]))
+
+    loop = asyncio.get_running_loop()
+
+    def validated_then_busy(new: Checkpoint, old: Checkpoint) -> None:
+        validate(new, old)
+        asyncio.run_coroutine_threadsafe(half_of_them_sample(), loop).result()
+
+    pause, at_the_pause = engine_control.pause, list[int]()
+
+    async def counted_pause(client: httpx.AsyncClient, mode: PauseMode) -> None:
+        at_the_pause.append(sum(not task.done() for task in in_flight))
+        await pause(client, mode)
+
+    monkeypatch.setattr(engine_control, "pause", counted_pause)
+    monkeypatch.setattr(swap, "validate", validated_then_busy)
+    with pytest.raises(SwapError, match=r"(?s)to exploding failed after the pause.*a is live again"):
+        await hot_swap(server, exploding)
+    answers = await asyncio.gather(*in_flight, *(ask(number) for number in range(24, 48)), return_exceptions=True)
+    assert at_the_pause[0] >= 12
+    assert [str(answer) for answer in answers if not isinstance(answer, Completion)] == []
+    completions = [answer for answer in answers if isinstance(answer, Completion)]
+    assert [each.token_ids for each in completions] == [each.token_ids for each in expected]
+    assert {each.versions for each in completions} == {("a",)}
 
 
 async def test_a_cancelled_swap_does_not_leave_the_server_paused(
