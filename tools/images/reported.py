@@ -2,7 +2,7 @@
 
 A decoder's own message may quote what it read, a name among it, so the ImageError tells its type only and does not
 carry it along into tracebacks; and what it would log meanwhile is held back (Pillow's log of a TIFF, for one, has its
-description and its artist).
+description and its artist). Where somebody else opens a file with Pillow, its DEBUG log stays off too.
 """
 
 import contextlib
@@ -37,6 +37,9 @@ DECODERS = frozenset(("PIL", "pydicom", "nibabel", "openjpeg", "pylibjpeg", "lib
 """Packages whose loggers are held back."""
 _LOADED = (ImageFile, PngImagePlugin, TiffImagePlugin)
 """Pillow imports these when it opens its first file: loaded here, their loggers are there before that."""
+for _plugin in _LOADED:
+    if (_log := logging.getLogger(_plugin.__name__)).level == logging.NOTSET:
+        _log.setLevel(logging.INFO)  # at DEBUG they tell a file's tags, whoever opens it; a picture may come opened
 
 
 _silent = contextvars.ContextVar("reading an image, so decoders do not log", default=False)

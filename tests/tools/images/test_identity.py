@@ -7,6 +7,8 @@ PS3.15 (table E.1-1) lists, and so all that it lists.
 import io
 import json
 import logging
+import subprocess
+import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -25,6 +27,7 @@ from tools.images.load import load_image
 from tools.images.store import ImageStore
 from tools.read.image_information import image_information
 
+ROOT = Path(__file__).parents[3]
 NAME = "DOE^JOHN^1950"
 WORDS = ("PN", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE", "UN", "UR", "OB")
 NUMBERS = {"DA": "19500102", "TM": "195001", "DT": "19500102195001", "AS": "070Y", "UI": "1.2.1950.666"}
@@ -264,3 +267,56 @@ def test_a_wrong_data_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ImageError) as error:
         load_image(url)
     assert_clean(str(error.value))
+
+
+AT_DEBUG = """
+import io, logging, sys, warnings
+from pathlib import Path
+from tools.images.load import load_image
+from tools.images.store import ImageStore
+
+class Told(logging.Handler):
+    def emit(self, record):
+        print(record.name, record.getMessage(), record.args)
+
+logging.root.addHandler(Told())
+logging.root.setLevel(logging.NOTSET)
+warnings.simplefilter("always")
+logging.captureWarnings(True)
+logging.getLogger("test").debug("it listens")
+from PIL import Image
+
+folder = Path(sys.argv[1])
+for path in sorted(folder.iterdir()):
+    sources = [path, path.read_bytes()] + ([] if path.suffix in (".nii", ".dcm") else [Image.open(path)])
+    images = [load_image(source) for source in sources]
+    store = ImageStore(folder.parent / "store")
+    ImageStore(store.folder).get(store.put(images[0])).display()
+"""
+
+
+def test_a_name_in_a_files_tags_is_in_no_log(planted: bytes, tmp_path: Path) -> None:
+    """Every logger at DEBUG, every warning, a fresh process: by path, by bytes, opened by Pillow before."""
+    import nibabel
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    (folder := tmp_path / "files").mkdir()
+    tags, text, picture = Image.Exif(), PngInfo(), Image.new("RGB", (32, 16), "red")
+    tags.update({0x010E: NAME, 0x013B: NAME, 0x0132: "1950:01:02 00:00:00", 0x0112: 6, 0x9286: NAME})
+    text.add_text("Description", NAME)
+    for kind, more in {"JPEG": {}, "TIFF": {}, "WEBP": {}, "MPO": {}, "PNG": {"pnginfo": text}}.items():
+        picture.save(folder / f"scan.{kind.lower()}", kind, exif=tags, **more)
+    volume = nibabel.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4))
+    volume.header["descrip"] = volume.header["aux_file"] = NAME
+    volume.header["db_name"], volume.header["intent_name"] = NAME, NAME
+    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", NAME.encode()))
+    (folder / "scan.nii").write_bytes(volume.to_bytes())
+    (folder / "scan.dcm").write_bytes(planted)
+    assert all(b"DOE" in path.read_bytes() for path in folder.iterdir())
+    run = subprocess.run(
+        [sys.executable, "-c", AT_DEBUG, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "it listens" in run.stdout
+    assert_clean(run.stdout, run.stderr)
+    assert all(b"DOE" not in path.read_bytes() for path in (tmp_path / "store").rglob("*.*"))
