@@ -2,7 +2,8 @@
 
 Everything else (graph state, ledger, trajectories) holds ids only. A picture is written beside its place and renamed
 into it, the small JSON file last: an image whose JSON exists is whole, whoever was killed meanwhile, and two writers of
-the same image do each other no harm. Reading computes the hash again, so a damaged file is found, never used.
+the same image do each other no harm. Reading computes the hash again, so a damaged file is found, never used. Only the
+owner may read the files.
 """
 
 import hashlib
@@ -10,7 +11,8 @@ import json
 import os
 import re
 import threading
-import uuid
+import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +24,10 @@ from PIL import Image
 from tools.errors import ImageError
 from tools.images.facts import Facts
 from tools.images.image import MedicalImage
-from tools.images.lossless import SUFFIXES, decode_lossless, encode_lossless, suffix_for
+from tools.images.lossless import SUFFIXES, decode_lossless, encode_lossless
 from tools.images.provenance import Provenance
 from tools.images.volume import Volume
+from tools.private_files import private_folder, write_private
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -43,13 +46,17 @@ class ImageStore:
         return ImageStore, (self.folder, self.memory_bytes)
 
     def put(self, image: MedicalImage) -> str:
-        """Keeps `image` and returns its id; one that is there already is not written again, its provenance stays."""
+        """Keeps `image` and returns its id; one that is there already is not written again, its provenance stays.
+
+        Raises WriteError for a full disk or a folder that may not be written; no unfinished file is left then.
+        """
         if image.id in self:
             return image.id
         base = self._base(image.id)
-        base.parent.mkdir(parents=True, exist_ok=True)
-        _write(base.with_suffix(suffix_for(image.measured)), encode_lossless(image.measured))
-        _write(base.with_suffix(".json"), json.dumps(_describe(image)).encode())
+        private_folder(base.parent)
+        suffix, content = encode_lossless(image.measured)
+        write_private(base.with_suffix(suffix), content)
+        write_private(base.with_suffix(".json"), json.dumps(_describe(image)).encode())
         self._remember(image)
         return image.id
 
@@ -64,10 +71,10 @@ class ImageStore:
         return image
 
     def path(self, image_id: str) -> Path:
-        """Its file: PNG, or NPY for what none holds (float, 16-bit colour, volume). ImageError where missing."""
+        """Its file: PNG, or NPY or NPZ for what none holds (float, 16-bit colour, volume). ImageError where missing."""
         base = self._base(image_id)
         for suffix in SUFFIXES:
-            if (path := base.with_suffix(suffix)).exists():
+            if os.path.exists(path := base.with_suffix(suffix)):  # False, too, where it may not be looked at
                 return path
         raise ImageError(f"Got the image id {image_id}, which this store does not hold; put the image first.")
 
@@ -75,7 +82,8 @@ class ImageStore:
         if not isinstance(image_id, str) or not _ID.fullmatch(image_id):
             return False
         base = self._base(image_id)
-        return base.with_suffix(".json").exists() and any(base.with_suffix(each).exists() for each in SUFFIXES)
+        there = {suffix for suffix in (".json", *SUFFIXES) if os.path.exists(base.with_suffix(suffix))}
+        return ".json" in there and len(there) > 1
 
     def _base(self, image_id: str) -> Path:
         if not _ID.fullmatch(image_id):
@@ -98,6 +106,8 @@ class ImageStore:
             TypeError,
             LookupError,
             Image.DecompressionBombError,
+            zipfile.BadZipFile,
+            zlib.error,
         ) as error:
             raise ImageError(
                 f"Got files of image {image_id} that cannot be read ({type(error).__name__}); expected those that put "
@@ -172,9 +182,3 @@ def _describe(image: MedicalImage) -> dict[str, Any]:
 
 def _hash(provenance: object) -> str:
     return hashlib.sha256(json.dumps(provenance, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
