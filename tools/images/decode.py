@@ -5,11 +5,11 @@ other frames of a multi-frame file. Whatever its decoders raise for a damaged fi
 """
 
 import io
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from tools.errors import ImageError
 from tools.images.depth import supported_values
@@ -17,6 +17,8 @@ from tools.images.limits import Limits
 from tools.images.reported import reported
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+STRIP = 2**20
+"""Pixels that are converted at once."""
 MEND = f"Give a file in one of the formats {', '.join(FORMATS)}, DICOM or NIfTI."
 
 
@@ -51,16 +53,30 @@ def _pixels(picture: Image.Image, limits: Limits) -> NDArray[Any]:
             "Got colours or transparency of 16 bits, expected 8 bits, or greys of 16: half the bits would be lost. "
             "Convert it first."
         )
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode in ("L", "RGB", "F") or picture.mode.startswith("I"):
+    picture.load()
+    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # Pillow copies where there is nothing to turn too
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("L", "F") or picture.mode.startswith("I"):
         return supported_values(np.asarray(picture))
     if picture.mode == "1":
-        return np.asarray(picture.convert("L"))
+        return _converted(picture, "L")
     if picture.mode in ("LA", "La"):
-        return np.asarray(_on_black(picture).convert("L"))
+        return _converted(picture, "L", on_black=True)
     if picture.mode in ("RGBA", "RGBa", "PA") or "transparency" in picture.info:
-        return np.asarray(_on_black(picture).convert("RGB"))
-    return np.asarray(picture.convert("RGB"))
+        return _converted(picture, "RGB", on_black=True)
+    return _converted(picture, "RGB")
+
+
+def _converted(picture: Image.Image, mode: Literal["L", "RGB"], on_black: bool = False) -> NDArray[Any]:
+    """The pixels in a mode, strip by strip: Pillow needs several times the memory of what it converts or exports."""
+    width, height = picture.size
+    pixels = np.empty((height, width) if mode == "L" else (height, width, 3), np.uint8)
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(top + rows, height)))
+        pixels[top : top + rows] = np.asarray((_on_black(strip) if on_black else strip).convert(mode))
+    pixels.setflags(write=False)
+    return pixels
 
 
 def _on_black(picture: Image.Image) -> Image.Image:

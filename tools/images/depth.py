@@ -1,5 +1,7 @@
 """Which of an image's types holds values without losing any: 8 or 16 bits, else float32."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,16 +27,26 @@ def supported_values(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def compact(values: NDArray[Any], signed: bool = False) -> NDArray[Any]:
     """The same values in the smallest type that holds them all: 8 or 16 bits, else float32 (24 bits of precision)."""
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).any():
-            raise ImageError("Got an image without one finite value, expected measured values.")
-        whole = np.isfinite(values).all() and bool((values == np.rint(values)).all())
-        if not whole:
-            return values.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if values.dtype == np.uint8 and not signed:
-        return values
+    return values.astype(compact_type(values if values.ndim > 2 else (values,), signed), copy=False)
+
+
+def compact_type(parts: Iterable[NDArray[Any]], signed: bool = False) -> np.dtype[Any]:
+    """The type of `compact` for values that come in parts, such as slices. Raises ImageError where none is finite."""
+    whole, low, high, kinds = True, math.inf, -math.inf, set[np.dtype[Any]]()
+    for part in parts:
+        kinds.add(part.dtype)
+        finite = part
+        if part.dtype.kind == "f":
+            known = np.isfinite(part)
+            whole = whole and bool(known.all()) and bool((part == np.rint(part)).all())
+            finite = part[known] if not whole else part
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
+        raise ImageError("Got an image without one finite value, expected measured values.")
+    if kinds == {np.dtype(np.uint8)} and not signed:
+        return np.dtype(np.uint8)
     for dtype in (np.int16,) if signed else (np.uint16, np.int16):
-        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return values.astype(dtype)
-    return values.astype(np.float32)
+        if whole and np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return np.dtype(dtype)
+    return np.dtype(np.float32)

@@ -88,8 +88,6 @@ def _decoded(content: bytes, limits: Limits) -> MedicalImage:
         raise ImageError(f"Got an empty file (0 bytes). {MEND}")
     if content[:2] == b"\x1f\x8b":
         content = unpacked(content, limits)
-        if not (is_nifti(content) or is_dicom(content)):
-            raise ImageError(f"Got a gzip file that holds neither NIfTI nor DICOM. {MEND}")
     if is_dicom(content):
         return read_object(content, limits)
     if is_nifti(content):
