@@ -2,6 +2,9 @@
 
 Beyond the trajectory check (tokens, masks, pixels), the transcript must say what the sampled ids say, a call must have
 been shown, and every image must be in the store with the content that its id names.
+
+Training needs the pixels of every image of every row; here it is enough that they would fit. So each image is read once
+however many episodes show it, and the image processor, which cuts all images of a size alike, is run once for a size.
 """
 
 import math
@@ -12,7 +15,7 @@ from typing import Any
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
-from rl.trajectories.check import RefusedError, training_row
+from rl.trajectories.check import Patches, RefusedError, refuse_unsound
 from rl.trajectories.journal import SUFFIX as UNSEALED
 from rl.trajectories.record import Trajectory
 from rl.trajectories.shards import SUFFIX as SEALED
@@ -58,8 +61,29 @@ class Audit:
             self.faults.append(words)
 
 
+class SeenImages:
+    """What the image processor makes of a store's images, each of which is read once."""
+
+    def __init__(self, images: ImageStore, encoder: Encoder) -> None:
+        self._images, self._encoder = images, encoder
+        self._of_image: dict[str, Patches] = {}
+        self._of_size: dict[tuple[int, int], Patches] = {}
+
+    def patches(self, image_id: str) -> Patches:
+        """Of one image. Raises ImageError where it is missing or damaged."""
+        if image_id not in self._of_image:
+            image = self._images.get(image_id)
+            size = image.width, image.height
+            if size not in self._of_size:
+                pixels = self._encoder.pixels(image.display())
+                self._of_size[size] = pixels.grid, len(pixels.values)
+            self._of_image[image_id] = self._of_size[size]
+        return self._of_image[image_id]
+
+
 def audit(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Iterator[Audit]:
     """The same Audit after every episode, so that a caller can show how far it is; the last one is the result."""
+    seen = SeenImages(images, encoder)
     files = store.files()
     found = Audit(store.folder.name)
     found.shards = sum(path.suffix == SEALED for path in files)
@@ -69,7 +93,7 @@ def audit(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Itera
         found.episodes += 1
         found.by_kind[str(trajectory.task["kind"])] += 1
         try:
-            found.imitation_only += not check(trajectory, images, encoder)
+            found.imitation_only += not check(trajectory, seen, encoder)
         except (RefusedError, ImageError) as error:
             found.refused += 1
             found.note(f"{trajectory.id}: {error}")
@@ -90,13 +114,13 @@ def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
             found.note(str(error))
 
 
-def check(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
+def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError."""
     if trajectory.spoken:
         return _check_rows(trajectory, images, encoder)
     ledger = Ledger.from_plain(trajectory.ledger)
     scored = not any(math.isnan(value) for turn in ledger.sampled for value in turn.logprobs)
-    training_row(ledger, encoder, images, scored=scored)
+    refuse_unsound(ledger, encoder, _patches(ledger, images), scored)
     said = [message["text"] for message in trajectory.transcript if message["role"] == "policy"]
     sampled = [encoder.decode_turn(ledger.ids[turn.start : turn.end]) for turn in ledger.sampled]
     faults: list[str] = []
@@ -112,13 +136,13 @@ def check(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
     return scored
 
 
-def _check_rows(trajectory: Trajectory, images: ImageStore, encoder: Encoder) -> bool:
+def _check_rows(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     """As `check`, for a graph with several conversations: each row by itself, and what was sampled in one row only."""
     ledgers = [Ledger.from_plain(each) for each in trajectory.ledgers]
     scored = not any(math.isnan(value) for each in ledgers for turn in each.sampled for value in turn.logprobs)
     idle = len(ledgers) == 1 and not ledgers[0].sampled
     for each in ledgers:
-        training_row(each, encoder, images, scored=scored, idle=idle)
+        refuse_unsound(each, encoder, _patches(each, images), scored, idle=idle)
     samples = [[each["sample"] for each in row] for row in trajectory.spoken]
     faults = twice_or_missing(ledgers, samples)
     shown = {image for call in trajectory.calls for image in call["images"]}
@@ -127,6 +151,10 @@ def _check_rows(trajectory: Trajectory, images: ImageStore, encoder: Encoder) ->
     if faults:
         raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
     return scored
+
+
+def _patches(ledger: Ledger, images: SeenImages) -> list[Patches]:
+    return [images.patches(placed.image) for placed in ledger.images]
 
 
 def twice_or_missing(ledgers: Sequence[Ledger], samples: Sequence[Sequence[str]]) -> list[str]:

@@ -6,12 +6,16 @@ scripted or chat policy (no log-probabilities of its own) where importance weigh
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.encoder import Encoder
+from agent.encoder import Encoder, Grid
 from agent.ledger import Ledger
 from tools.images.store import ImageStore
+
+Patches = tuple[Grid, int]
+"""What the image processor makes of an image: the grid, and the number of rows of pixels."""
 
 
 class RefusedError(ValueError):
@@ -35,7 +39,7 @@ class TrainingRow:
 def training_row(
     ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0, idle: bool = False
 ) -> TrainingRow:
-    """The row of a sound ledger. Raises RefusedError otherwise.
+    """The row of a sound ledger. Raises RefusedError otherwise, ImageError for an image that is missing or damaged.
 
     `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
     before it are another row's, and masked here (a fork's, see rl/forks.py). `idle`: nothing in it may be sampled (an
@@ -43,20 +47,9 @@ def training_row(
     """
     import torch
 
-    placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
-    faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
-        faults.append("nothing in it was sampled")
-    if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
-        faults.append("a log-probability is not a number of at most 0")
     seen = [encoder.pixels(store.get(placed.image).display()) for placed in ledger.images]
-    for placed, pixels in zip(ledger.images, seen, strict=True):
-        rows = math.prod(placed.grid)
-        if pixels.grid != placed.grid or len(pixels.values) != rows:
-            got = f"grid {pixels.grid} and {len(pixels.values)} patches"
-            faults.append(f"image {placed.image[:12]} has {got}, expected {placed.grid}")
-    if faults:
-        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
+    patches = [(pixels.grid, len(pixels.values)) for pixels in seen]
+    refuse_unsound(ledger, encoder, patches, scored, own_from, idle)
     return TrainingRow(
         ids=list(ledger.ids),
         mask=[0] * own_from + ledger.loss_mask()[own_from:],
@@ -64,3 +57,26 @@ def training_row(
         pixel_values=torch.cat([pixels.values for pixels in seen]) if seen else None,
         image_grid_thw=torch.tensor([placed.grid for placed in ledger.images]) if seen else None,
     )
+
+
+def refuse_unsound(
+    ledger: Ledger,
+    encoder: Encoder,
+    patches: Sequence[Patches],
+    scored: bool = True,
+    own_from: int = 0,
+    idle: bool = False,
+) -> None:
+    """Raises RefusedError for a ledger that must not train; `patches`: of each of its images. The rest as above."""
+    placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
+    faults = list(ledger.faults(encoder.image_pad, placeholders))
+    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
+        faults.append("nothing in it was sampled")
+    if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
+        faults.append("a log-probability is not a number of at most 0")
+    for placed, (grid, rows) in zip(ledger.images, patches, strict=True):
+        if grid != placed.grid or rows != math.prod(placed.grid):
+            got = f"grid {grid} and {rows} patches"
+            faults.append(f"image {placed.image[:12]} has {got}, expected {placed.grid}")
+    if faults:
+        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")

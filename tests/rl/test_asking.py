@@ -25,7 +25,7 @@ from rl.graph import picked
 from rl.rewards.compose import score, score_group
 from rl.rollout import RunParts, opened
 from rl.tasks.task import Task
-from rl.trajectories.audit import check
+from rl.trajectories.audit import SeenImages, check
 from rl.trajectories.check import RefusedError
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.rows import from_row, to_row
@@ -85,7 +85,7 @@ def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
     trajectory = record("t", "rl", task, state, {"answer": 1.0}, 1.0, 0.1, origin=parts.origin)
     again = from_row(to_row(trajectory))
     assert json.loads(json.dumps(again.to_plain())) == json.loads(json.dumps(trajectory.to_plain()))
-    assert check(again, parts.store, parts.encoder)
+    assert check(again, SeenImages(parts.store, parts.encoder), parts.encoder)
     assert len(parts.training_rows(state)) == len(again.ledgers)
     return again
 
