@@ -78,19 +78,11 @@ def check(asked: argparse.Namespace) -> int:
 
 
 def _audited(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Audit:
-    with tqdm(total=_total(store), desc=f"check {store.folder.name}", unit="episode", leave=False) as bar:
+    with tqdm(total=store.count(), desc=f"check {store.folder.name}", unit="episode", leave=False) as bar:
         last = Audit(store.folder.name)
         for last in audit(store, images, encoder):
             bar.update(last.episodes - int(bar.n))
         return last
-
-
-def _total(store: TrajectoryStore) -> int | None:
-    """For the progress bar; nothing where a shard is damaged, which the check itself tells."""
-    try:
-        return store.count()
-    except ShardError:
-        return None
 
 
 def _told(found: Audit) -> str:

@@ -102,13 +102,9 @@ def audit(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Itera
 
 def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
     """Each episode once; a shard that cannot be read is noted, and the others are read."""
-    seen: set[str] = set()
-    for name in store.names():
+    for each in store.read():
         try:
-            for trajectory in store.read(name):
-                if trajectory.id not in seen:
-                    seen.add(trajectory.id)
-                    yield trajectory
+            yield from each
         except ShardError as error:
             found.damaged += 1
             found.note(str(error))

@@ -1,37 +1,54 @@
 """A journal: the episodes of one writer that are not in a shard yet, one JSON line each.
 
 Parquet files cannot be added to, and a shard for each episode would be thousands of files. So a finished episode is
-first a line here, on the file at once; a line that a kill cut short is left out when read. The writer holds a lock on
-its journal that ends with its process, however it ends, so that others know which journals are left behind.
+first a line here, on the file at once; a line that a kill cut short is left out when read, and one that a full disk
+cut short is taken back, so that the next does not continue it. A line is with the system, not forced to the disk: no
+kill of ours loses it, a power cut may, as it may lose the checkpoint that was trained on it. A shard is forced there.
+
+The writer holds a lock on its journal that ends with its process, however it ends, so that others know which journals
+are left behind.
 """
 
 import fcntl
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from rl.trajectories.record import Trajectory
+from tools.private_files import clear_write_errors, private_folder, private_opener
 
 SUFFIX = ".jsonl"
+_ID = re.compile(rb'\{"id":\s*("(?:[^"\\]|\\.)*")')
+"""How each line begins."""
 
 
 class Journal:
-    """One open journal; nobody else seals it while it is."""
+    """One open journal; nobody else seals it while it is. Raises WriteError where its folder cannot be written."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         self.path = path
         self.episodes = 0
         """Episodes that were added by us."""
-        self._file: IO[bytes] = path.open("ab", buffering=0)
+        with clear_write_errors(path):
+            descriptor = private_opener(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self._file: IO[bytes] = os.fdopen(descriptor, "ab", buffering=0)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def add(self, trajectory: Trajectory) -> None:
-        """Appends one episode; it is with the system when this returns."""
+        """Appends one episode; it is with the system when this returns. Raises WriteError; then nothing of it stays."""
         line = memoryview((json.dumps(trajectory.to_plain(), separators=(",", ":")) + "\n").encode())
-        while line:
-            line = line[self._file.write(line) :]
+        end = os.fstat(self._file.fileno()).st_size
+        with clear_write_errors(self.path):
+            try:
+                while line:
+                    line = line[self._file.write(line) :]
+            finally:
+                if line:
+                    self._file.truncate(end)
         self.episodes += 1
 
     def close(self) -> None:
@@ -53,12 +70,14 @@ def read_journal(path: Path) -> Iterator[Trajectory]:
                 continue
 
 
-def count_lines(path: Path) -> int:
-    """Its number of whole lines; 0 where it was sealed meanwhile."""
+def ids_in(path: Path) -> list[str]:
+    """The ids of its whole lines in order, the rest of which is not read; none where it was sealed meanwhile."""
     try:
-        return path.read_bytes().count(b"\n")
+        with path.open("rb") as file:
+            found = [_ID.match(line) for line in file if line.endswith(b"}\n")]
     except FileNotFoundError:
-        return 0
+        return []
+    return [json.loads(each[1]) for each in found if each]
 
 
 def left_behind(path: Path) -> IO[bytes] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rl.trajectories.record import Trajectory
 from rl.trajectories.rows import arrow, from_row, table_of
+from tools.private_files import clear_write_errors, private_opener
 
 SUFFIX = ".parquet"
 ROWS = 64
@@ -22,19 +23,21 @@ class ShardError(ValueError):
 
 
 def write_shard(path: Path, trajectories: Sequence[Trajectory]) -> Path:
-    """Writes the shard `path`, replacing one of that name."""
+    """Writes the shard `path`, replacing one of that name. Raises WriteError."""
     from pyarrow import parquet
 
     files: Any = parquet
+    table = table_of(trajectories)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            files.write_table(table_of(trajectories), file, row_group_size=ROWS, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with clear_write_errors(path):
+        try:
+            with open(unfinished, "wb", opener=private_opener) as file:
+                files.write_table(table, file, row_group_size=ROWS, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return path
 
 
@@ -48,20 +51,22 @@ def read_shard(path: Path) -> Iterator[Trajectory]:
             for batch in shard.iter_batches(batch_size=ROWS):
                 yield from map(from_row, batch.to_pylist())
     except (arrow().ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise ShardError(
-            f"Got {path}, which cannot be read as a shard of trajectories ({type(error).__name__}: {error}); expected "
-            "a Parquet file that rl/trajectories/shards.py wrote. Move it away: the others do not need it."
-        ) from error
+        raise _unreadable(path, error) from error
 
 
-def count_rows(path: Path) -> int:
-    """Its number of trajectories, from its footer alone. Raises ShardError."""
+def ids_in(path: Path) -> list[str]:
+    """The ids of its trajectories in order, without reading the rest of them. Raises ShardError."""
     from pyarrow import parquet
 
     files: Any = parquet
     try:
-        return int(files.read_metadata(path).num_rows)
-    except (arrow().ArrowException, OSError) as error:
-        raise ShardError(
-            f"Got {path}, whose footer cannot be read ({error}); expected a whole Parquet file."
-        ) from error
+        return list(files.read_table(path, columns=["id"]).column("id").to_pylist())
+    except (arrow().ArrowException, OSError, KeyError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ShardError:
+    return ShardError(
+        f"Got {path}, which cannot be read as a shard of trajectories ({type(error).__name__}: {error}); expected "
+        "a Parquet file that rl/trajectories/shards.py wrote. Move it away: the others do not need it."
+    )

@@ -81,12 +81,32 @@ def test_a_line_cut_after_an_inner_brace_is_not_counted(tmp_path: Path) -> None:
     assert ids(tmp_path) == []
 
 
-def test_an_id_counts_once(tmp_path: Path) -> None:
-    first, second = TrajectoryStore(tmp_path), TrajectoryStore(tmp_path)
+def test_of_two_with_one_id_the_one_that_was_written_last_counts(tmp_path: Path) -> None:
+    first = TrajectoryStore(tmp_path)
     first.add(ONE)
+    first.add(replace(ONE, id="c"))
+    second = TrajectoryStore(tmp_path)  # of the training that goes on
     second.add(replace(ONE, reward=0.0))
     second.add(replace(ONE, id="b"))
-    assert [(each.id, each.reward) for each in TrajectoryStore(tmp_path)] == [("a", 1.0), ("b", 1.0)]
+    counted = [("c", 1.0), ("a", 0.0), ("b", 1.0)]
+    assert [(each.id, each.reward) for each in TrajectoryStore(tmp_path)] == counted
+    assert TrajectoryStore(tmp_path).count() == 3
+    del first
+    second.seal()
+    assert [(each.id, each.reward) for each in TrajectoryStore(tmp_path)] == counted
+    assert [(each.id, each.reward) for path in second.files() for each in read_shard(path)] == counted
+    assert second.count() == 3
+
+
+def test_a_clock_that_was_set_back_does_not_bring_back_what_was_sampled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(tmp_path, ONE, replace(ONE, id="b"))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 10**12)
+    again = TrajectoryStore(tmp_path)
+    again.add(replace(ONE, reward=0.0))
+    assert [(each.id, each.reward) for each in TrajectoryStore(tmp_path)] == [("b", 1.0), ("a", 0.0)]
 
 
 def test_two_writers_do_not_mix_and_the_earlier_is_read_first(tmp_path: Path) -> None:
