@@ -9,6 +9,7 @@ give, is counted at the swap around which it was asked.
 import asyncio
 import json
 import re
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import Checkpoint, latest, publish, published
+from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.turn import Overrides
@@ -62,27 +63,38 @@ class Publisher:
         return self.run / "checkpoints"
 
     def saved(self) -> list[tuple[int, Path]]:
-        """(step, folder) of whole checkpoints that OpenRLHF saved, in order."""
+        """(step, folder) of whole checkpoints that OpenRLHF saved and nobody has published, in order."""
         found = [(_SAVED.fullmatch(path.name), path) for path in (self.run / "rl" / "checkpoints").glob("*_hf")]
-        return sorted((int(match[1]), path) for match, path in found if match and is_whole(path))
+        known = {checkpoint.version for checkpoint in published(self.versions)}
+        unknown = [(int(match[1]), path) for match, path in found if match and version_of(int(match[1])) not in known]
+        return sorted((step, path) for step, path in unknown if is_whole(path))
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Publishes until `stop` is set and nothing saved is left."""
         while True:
             last = stop.is_set()
             for step, folder in self.saved():
-                if version_of(step) not in {checkpoint.version for checkpoint in published(self.versions)}:
-                    await self.go_live(await asyncio.to_thread(self.seal, step, folder))
+                await self.go_live(await asyncio.to_thread(self.seal, step, folder))
             if last:
                 return
             await asyncio.sleep(0.5)
 
     def seal(self, step: int, folder: Path) -> Checkpoint:
-        """The saved folder as a published version."""
+        """The saved folder as a published version. Raises CheckpointError where it is not whole."""
+        if not is_whole(folder):
+            raise CheckpointError(
+                f"got half a checkpoint in {folder}, expected what OpenRLHF saves; go on with --resume"
+            )
         parent = latest(self.versions)
         base = self.versions / "base"
-        whole = as_transformers_saves(folder, self.run / "rl" / "published")
-        return publish(whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base)
+        untied = self.run / "rl" / "published"
+        try:
+            whole = as_transformers_saves(folder, untied)
+            return publish(
+                whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
+            )
+        finally:
+            shutil.rmtree(untied, ignore_errors=True)
 
     async def go_live(self, checkpoint: Checkpoint) -> Swap:
         """Swaps a published version in, asks the probes, and notes the swap."""

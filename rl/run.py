@@ -18,7 +18,7 @@ from typing import IO
 from tqdm import tqdm
 
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import latest, load, publish, published
+from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
@@ -42,6 +42,10 @@ HELD_OUT_SEED = 0
 
 class RunExists(FileExistsError):
     """The run's folder is taken: by an earlier run, or by a process that is at work in it now."""
+
+
+class OtherVersion(CheckpointError):
+    """A condition would be measured, or was, on other weights than its own."""
 
 
 @dataclass
@@ -156,7 +160,9 @@ class Stages:
     async def served(self) -> AsyncGenerator[VLLMServer, None]:
         """A server with the version that the run had live last."""
         live = load(self.versions / "base")
-        if "evaluate_before" in self.seconds():
+        if "rl" in self.seconds():
+            live = self.trained()
+        elif "evaluate_before" in self.seconds():
             live = latest(self.versions) or live
         options = ServerOptions(
             max_model_len=self.config.episode.context,
@@ -174,10 +180,22 @@ class Stages:
         await self.evaluate(server, "warmup")
 
     async def evaluate(self, server: VLLMServer, condition: str) -> None:
-        """One condition on the test tasks, with what the server holds now."""
+        """One condition on the test tasks. Raises OtherVersion where an answer is not of that condition's weights."""
+        version = {"warmup": "warmup", "trained": version_of(self.config.rl.steps)}.get(condition, "base")
+        if server.versions.live != version:
+            raise OtherVersion(
+                f"Got the version {server.versions.live} on the server, expected {version}, of which {condition!r} "
+                "tells; go on with --resume."
+            )
         policy = ServedPolicy(server.base_url, server.versions)
         kept = TrajectoryStore(self.run / "trajectories" / condition)
-        await evaluate(self.parts(tools=condition != "no_tools"), policy, self.tasks("test"), condition, kept)
+        parts = self.parts(tools=condition != "no_tools")
+        answers = await evaluate(parts, policy, self.tasks("test"), condition, kept)
+        if others := {each for answer in answers for each in answer.versions} - {version}:
+            raise OtherVersion(
+                f"Got answers of {', '.join(sorted(others))} in {kept.folder}, expected only some of {version}. Move "
+                "that folder away and go on with --resume: the condition is then measured anew."
+            )
 
     def kept(self, condition: str) -> list[Trajectory]:
         """The episodes of a condition that was evaluated."""
@@ -201,11 +219,24 @@ class Stages:
         await self._last(publisher)
 
     async def _last(self, publisher: Publisher) -> None:
-        """The weights at the end of training, unless the last saved checkpoint is them."""
+        """The weights at the end of training go live, unless a checkpoint that was saved meanwhile is them.
+
+        OpenRLHF writes them to its output folder whenever it ends, also where a kill came between the last step's two
+        checkpoints and it had nothing left to train.
+        """
         steps = self.config.rl.steps
-        known = {checkpoint.version for checkpoint in published(self.versions)}
-        if steps % self.config.rl.save_steps and version_of(steps) not in known:
+        if version_of(steps) not in {checkpoint.version for checkpoint in published(self.versions)}:
             await publisher.go_live(publisher.seal(steps, self.run / "rl" / "final"))
+
+    def trained(self) -> Checkpoint:
+        """The version of the last step. Raises OtherVersion where it was never published."""
+        version = version_of(self.config.rl.steps)
+        if version not in {checkpoint.version for checkpoint in published(self.versions)}:
+            raise OtherVersion(
+                f"Got no {version} in {self.versions}, expected the weights at the end of training. Take `rl` out of "
+                f"{self.run / 'stages.json'} and go on with --resume: they are published then."
+            )
+        return load(self.versions / version)
 
 
 class _Progress:

@@ -71,11 +71,16 @@ def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> dict
 
 
 def curves(trained: Sequence[Trajectory]) -> list[Row]:
-    """One row per RL step, from the episodes that its weights began; a step that was cut off and redone is one row."""
-    steps: dict[str, list[Trajectory]] = defaultdict(list)
+    """One row per RL step, from the episodes that its weights began."""
+    steps: dict[int, list[Trajectory]] = defaultdict(list)
     for trajectory in trained:
-        steps[trajectory.versions[0]].append(trajectory)
-    return [_row(number, steps[name]) for number, name in enumerate(sorted(steps), start=1)]
+        steps[_step(trajectory)].append(trajectory)
+    return [_row(number, steps[step]) for number, step in enumerate(sorted(steps), start=1)]
+
+
+def _step(trajectory: Trajectory) -> int:
+    """The steps before it; in a store that an older MedVista wrote only its version tells."""
+    return int(trajectory.versions[0].rpartition("-")[2]) if trajectory.step is None else trajectory.step
 
 
 def _row(step: int, episodes: Sequence[Trajectory]) -> Row:

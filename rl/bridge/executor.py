@@ -2,7 +2,9 @@
 
 OpenRLHF loads this file by path and builds `AgentExecutor` without arguments; the run's folder comes by environment.
 The calls for one prompt meet: its episodes are sampled as a group (rl/groups.py) and scored together, so that a reward
-may compare them. Every finished episode lands in the run's trajectory store.
+may compare them. Every finished episode lands in the run's trajectory store. Its id says what was to be sampled: in
+which pass over the prompts, of which of these, which sample. So what a resumed training samples anew takes the place
+of what was sampled before the kill, by weights that are gone.
 """
 
 import json
@@ -12,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import uuid4
 
 from langgraph.checkpoint.memory import InMemorySaver
 from openrlhf.utils.agent import AgentExecutorBase
@@ -20,7 +21,7 @@ from openrlhf.utils.agent import AgentExecutorBase
 from agent.policies.engine import EnginePolicy
 from agent.turn import Overrides
 from rl.bridge.attempts import Attempts
-from rl.bridge.executor_version import episodes_per_step, resumed_step, step_version
+from rl.bridge.executor_version import episodes_per_step, pass_of, resumed_step, step_version
 from rl.bridge.launch import FURTHER, RUN_FOLDER
 from rl.bridge.meeting import Meeting
 from rl.config import load_config
@@ -68,12 +69,14 @@ class AgentExecutor(AgentExecutorBase):
         images: Any = None,
     ) -> dict[str, Any]:
         """One episode of the task in `label`, as OpenRLHF takes it."""
-        task = Task.from_plain(json.loads(label))
-        sample = await self.groups.take(task.id, lambda: self._group(task, llm_engine, sampling_params))
+        asked = json.loads(label)
+        task, place = Task.from_plain(asked["task"]), int(asked["place"])
+        sample = await self.groups.take(str(place), lambda: self._group(task, place, llm_engine, sampling_params))
         return as_openrlhf_takes_it(prompt, label, images, sample, sampling_params.logprobs is not None)
 
-    async def _group(self, task: Task, engine: Any, sampling_params: Any) -> list[Sample]:
-        """All samples of one task, scored together; each lands in the trajectory store."""
+    async def _group(self, task: Task, place: int, engine: Any, sampling_params: Any) -> list[Sample]:
+        """All samples of the task at a place among the prompts, scored together; each lands in the trajectory store."""
+        step, passed = self.finished // self.per_step, pass_of(self.run.config, self.finished)
         policy = EnginePolicy(engine, sampling_params, version=lambda: step_version(self.finished, self.per_step))
         sampling = sampling_of(self.run.config)
         if self.branching:
@@ -88,7 +91,7 @@ class AgentExecutor(AgentExecutorBase):
         for attempt, (reward, components) in zip(attempted, scores, strict=True):
             episode = attempt.episode
             trajectory = record(
-                uuid4().hex,
+                f"rl/{passed}/{place}/{len(samples)}",
                 "rl",
                 task,
                 episode.state,
@@ -99,6 +102,7 @@ class AgentExecutor(AgentExecutorBase):
                 origin=self.run.origin,
                 sample=len(samples),
                 own_from=episode.own_from,
+                step=step,
             )
             self.trajectories.add(trajectory)
             samples.append(Sample(trajectory, attempt.rows))

@@ -5,13 +5,12 @@ episodes before its update, so the count of finished ones tells. Prompts are spr
 an executor of its own. (Asynchronous training mixes steps: there the name is the step in which the sampling began.)
 """
 
-import re
 from pathlib import Path
 
+from rl.bridge.resumed import named_step
 from rl.config import Config
 
 FIRST_VERSION = "step-00000"
-_SAVED = re.compile(r"global_step(\d+)")
 
 
 def step_version(finished: int, per_step: int) -> str:
@@ -25,8 +24,12 @@ def episodes_per_step(config: Config) -> int:
     return max(1, config.rl.prompts_per_step * config.rl.samples_per_prompt // engines)
 
 
+def pass_of(config: Config, finished: int) -> int:
+    """The pass over the prompts, from 0, that an executor is in after `finished` episodes."""
+    passes = int(config.rl.openrlhf.get("train.num_episodes", 1))
+    return min(finished // max(1, episodes_per_step(config) * config.rl.steps), passes - 1)
+
+
 def resumed_step(run: Path) -> int:
     """The step whose checkpoint a training that starts now goes on from; 0 for a fresh one."""
-    latest = run / "rl" / "checkpoints" / "_actor" / "latest"
-    saved = _SAVED.fullmatch(latest.read_text(encoding="utf-8").strip()) if latest.exists() else None
-    return int(saved[1]) if saved else 0
+    return named_step(run / "rl" / "checkpoints" / "_actor") or 0

@@ -1,6 +1,6 @@
 """What OpenRLHF saves: whether it is whole, and made what transformers would have saved.
 
-A folder is whole when what is written last is there. Where a model ties its output layer to its embedding, OpenRLHF
+Where a model ties its output layer to its embedding, OpenRLHF
 0.11.2 writes the same weights under both names; transformers writes one, and a server that was started from such a
 checkpoint knows no other. The second name is left out here.
 """
@@ -8,30 +8,16 @@ checkpoint knows no other. The second name is left out here.
 import json
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from rl.whole_files import INDEX, has_weights, whole_folder
 
 HEAD = "lm_head.weight"
-INDEX = "model.safetensors.index.json"
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether OpenRLHF has finished writing a saved folder: its tokenizer comes last, its weights open."""
-    index = folder / INDEX
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights or not (folder / "tokenizer_config.json").exists():
-        return False
-    try:
-        if index.exists():  # a large model's weights lie in several files
-            named = {folder / str(name) for name in json.loads(index.read_text())["weight_map"].values()}
-            weights = sorted({*weights, *named})
-        for path in weights:
-            with cast(Any, safe_open)(path, framework="numpy") as opened:
-                list(opened.keys())
-    except (SafetensorError, OSError, json.JSONDecodeError):
-        return False
-    return True
+    """Whether OpenRLHF has finished writing a saved folder: all is there, up to the tokenizer, which comes last."""
+    return whole_folder(folder, "config.json", "tokenizer_config.json", "tokenizer.json") and has_weights(folder)
 
 
 def as_transformers_saves(folder: Path, out: Path) -> Path:

@@ -1,6 +1,6 @@
 """Runs OpenRLHF's training as a child of ours: prompts in, saved checkpoints out.
 
-A run that was cut off goes on from DeepSpeed's last checkpoint.
+A run that was cut off goes on from DeepSpeed's last whole checkpoint (rl/bridge/resumed.py).
 """
 
 import json
@@ -9,19 +9,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rl.bridge.launch import command, environment
+from rl.bridge.resumed import resume_from
 from rl.child import run_child
 from rl.config import Config
 from rl.tasks.task import Task
+from tools.private_files import private_folder, write_private
 
 
 def write_prompts(path: Path, tasks: Sequence[Task]) -> Path:
-    """The tasks as OpenRLHF's prompt dataset: the question, the task itself as label, no image (the store has them)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The tasks as OpenRLHF's prompt dataset: the question, no image (the store has them), and as label the task and
+    its place among the prompts, by which a training that goes on knows again what it samples anew. Raises WriteError.
+    """
     lines = (
-        json.dumps({"prompt": task.question, "label": json.dumps(task.to_plain()), "datasource": task.kind})
-        for task in tasks
+        json.dumps(
+            {
+                "prompt": task.question,
+                "label": json.dumps({"place": place, "task": task.to_plain()}),
+                "datasource": task.kind,
+            }
+        )
+        for place, task in enumerate(tasks)
     )
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    private_folder(path.parent)
+    write_private(path, ("\n".join(lines) + "\n").encode())
     return path
 
 
@@ -31,7 +41,7 @@ async def train_policy(config: Config, run: Path, start: Path, prompts: Path, ti
     Raises TrainingError where it fails.
     """
     temporary = Path(tempfile.mkdtemp(prefix="mv-"))  # short: Ray's sockets live under it
-    resume = (run / "rl" / "checkpoints" / "_actor" / "latest").exists()
+    resume = resume_from(run / "rl" / "checkpoints") > 0
     line = command(config, run, start, prompts, resume)
     await run_child(
         "OpenRLHF", line, environment(config, run, temporary), temporary, run / "logs" / "openrlhf.log", tick

@@ -20,7 +20,7 @@ class Trajectory:
     """One episode."""
 
     id: str
-    """Unique in a run."""
+    """Unique in a stage. An episode that is sampled anew has the id of the one it replaces."""
     stage: str
     """Which part of a run made it: warmup, rl, or the name of an evaluation condition."""
     task: dict[str, Any]
@@ -49,6 +49,8 @@ class Trajectory:
     """The first id of the ledger that is its own: what was sampled before is another episode's, and trained there."""
     sample: int = 0
     """Which of several episodes of its task it is, from 0."""
+    step: int | None = None
+    """In reinforcement learning: how many steps the weights had been trained for when its sampling began."""
     graph: str = ""
     graph_version: str = ""
     """See rl/trajectories/origin.py."""
@@ -91,6 +93,7 @@ def record(
     origin: Origin = UNKNOWN,
     sample: int = 0,
     own_from: int = 0,
+    step: int | None = None,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
     ledger = state["ledger"]
@@ -116,6 +119,7 @@ def record(
         versions=list(dict.fromkeys(versions)),
         own_from=own_from,
         sample=sample,
+        step=step,
         graph=origin.graph,
         graph_version=origin.graph_version,
         tools=dict(origin.tools),

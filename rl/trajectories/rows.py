@@ -78,6 +78,7 @@ def schema() -> Any:
         "seconds": pa.float64(),
         "seed": pa.int64(),
         "sample": pa.int32(),
+        "step": pa.int32(),
         "own_from": pa.int32(),
         "versions": texts,
         "graph": pa.string(),

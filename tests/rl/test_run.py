@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent.serving.checkpoint import latest, load, publish, published
+from agent.serving.checkpoint import CheckpointError, latest, load, publish, published
+from agent.serving.versions import LiveVersions
 from rl import run as running
 from rl.base.embedded import NoBaseError, prepare
 from rl.config import ROOT, Config, dump, load_config
@@ -147,12 +149,14 @@ async def test_tasks_are_drawn_once_and_held_out_ones_are_the_same_for_every_see
     assert not {task.id for task in other.tasks("train")} & {task.id for task in stages.tasks("train")}
 
 
-@pytest.mark.parametrize(("steps", "known", "live"), [(7, False, ["rl-00007"]), (7, True, []), (10, False, [])])
-async def test_the_last_weights_go_live_once_unless_they_were_saved(
+@pytest.mark.parametrize(
+    ("steps", "known", "live"), [(7, False, ["rl-00007"]), (7, True, []), (10, False, ["rl-00010"])]
+)
+async def test_the_weights_of_the_last_step_go_live_unless_they_did(
     opened: Open, random_checkpoint: Path, steps: int, known: bool, live: list[str]
 ) -> None:
     stages = opened(rl={"steps": steps, "save_steps": 5})
-    if known:  # a kill came between the swap and the stage's end
+    if known:  # saved by OpenRLHF, or a kill came between the swap and the stage's end
         publish(random_checkpoint, stages.versions, "rl-00007", None, {}, random_checkpoint)
     went: list[str] = []
 
@@ -167,6 +171,74 @@ async def test_the_last_weights_go_live_once_unless_they_were_saved(
     publisher: Any = Publisher()
     await stages._last(publisher)
     assert went == live
+
+
+class Server:
+    """A server that holds a version, and of which nothing is asked here."""
+
+    base_url = "http://127.0.0.1:1"
+
+    def __init__(self, *versions: str) -> None:
+        self.versions = LiveVersions(*versions)
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Versions whose answers an evaluation finds or gets, in place of asking; it empties itself when it is asked."""
+    stamped: list[str] = []
+
+    async def evaluate(*_: Any) -> list[Any]:
+        found = [SimpleNamespace(versions=[version]) for version in stamped]
+        stamped.clear()
+        return found
+
+    monkeypatch.setattr(running, "evaluate", evaluate)
+    return stamped
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("condition", "live"),
+    [("trained", ["warmup", "rl-00005"]), ("warmup", ["base"]), ("no_tools", ["base", "warmup"])],
+)
+async def test_a_condition_is_not_asked_of_other_weights_than_its_own(
+    with_base: Open, answered: list[str], condition: str, live: list[str]
+) -> None:
+    stages = with_base(rl={"steps": 10, "save_steps": 5}, tasks={"test": 3})
+    await stages.base()
+    answered.append("not asked")
+    server: Any = Server(*live)
+    with pytest.raises(CheckpointError, match=f"Got the version {live[-1]} on the server, expected"):
+        await stages.evaluate(server, condition)
+    assert answered == ["not asked"]
+
+
+@pytest.mark.usefixtures("undrawn")
+async def test_answers_of_other_weights_do_not_count_as_the_trained_policys(
+    with_base: Open, answered: list[str]
+) -> None:
+    stages = with_base(rl={"steps": 10, "save_steps": 5}, tasks={"test": 3})
+    await stages.base()
+    server: Any = Server("warmup", "rl-00005", "rl-00010")
+    answered += ["rl-00010", "rl-00010"]
+    await stages.evaluate(server, "trained")
+    answered += ["rl-00010", "rl-00005"]  # from before a kill, or because somebody swapped
+    with pytest.raises(CheckpointError, match=r"Got answers of rl-00005 in .*trained, expected only some of rl-00010"):
+        await stages.evaluate(server, "trained")
+
+
+async def test_a_trained_run_whose_last_step_was_never_published_is_not_served(
+    with_base: Open, random_checkpoint: Path
+) -> None:
+    stages = with_base(rl={"steps": 10, "save_steps": 5})
+    await stages.base()
+    publish(random_checkpoint, stages.versions, "rl-00005", "base", {}, random_checkpoint)
+    (stages.run / "stages.json").write_text(json.dumps({"base": 1, "warmup": 1, "evaluate_before": 1, "rl": 1}))
+    with pytest.raises(
+        CheckpointError, match=r"Got no rl-00010 in .*checkpoints, expected .* Take `rl` out of .*stages"
+    ):
+        async with stages.served():
+            pass
 
 
 def test_without_a_base_it_is_said_how_to_teach_one(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_one_row_for_each_steps_weights() -> None:
             episode("step-00000", "name", True, [OK], 2),
             episode("step-00000", "name", False, [], 1),
             episode("step-00001", "side", True, [], 1),
-            episode("step-00000", "side", False, [RETRY], 3, faults=1),  # the step was cut off, and redone later
+            episode("step-00000", "side", False, [RETRY], 3, faults=1),
             episode("step-00001", "name", True, [OK, OK], 2),
         ]
     )
@@ -72,6 +72,12 @@ def test_one_row_for_each_steps_weights() -> None:
         },
     ]
     assert curves([]) == []
+
+
+def test_an_episode_in_which_no_call_trained_belongs_to_its_step() -> None:
+    idle = replace(episode("", "name", True, [], 1), versions=[], step=1)
+    rows = curves([replace(episode("step-00000", "name", False, [], 1), step=0), idle])
+    assert [(row["step"], row["answer"]) for row in rows] == [(1.0, 0.0), (2.0, 1.0)]
 
 
 def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

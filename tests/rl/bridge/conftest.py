@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,8 +102,10 @@ def executor(run: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def execute(executor: Any) -> Callable[..., dict[str, Any]]:
+    places = itertools.count()
+
     def executed(task: Task, engine: Engine, params: Params | None = None) -> dict[str, Any]:
-        label = json.dumps(task.to_plain())
+        label = json.dumps({"place": next(places), "task": task.to_plain()})
         return asyncio.run(executor.execute(task.question, label, params or Params(), 512, None, engine))
 
     return executed

@@ -234,7 +234,7 @@ def test_half_a_group_forks_the_calls_of_the_other_half(
     engine = Forked(looks(task), encoder)
 
     async def group() -> list[dict[str, Any]]:
-        label = json.dumps(task.to_plain())
+        label = json.dumps({"place": 0, "task": task.to_plain()})
         return await asyncio.gather(
             *(executor.execute(task.question, label, Params(), 512, None, engine) for _ in range(4))
         )

@@ -30,7 +30,7 @@ def group(executor: Any, task: Task, engine: Engine) -> list[dict[str, Any]]:
     """The two samples of a task, as OpenRLHF's rollout actor gathers them."""
 
     async def gathered() -> list[dict[str, Any]]:
-        label = json.dumps(task.to_plain())
+        label = json.dumps({"place": 0, "task": task.to_plain()})
         return await asyncio.gather(
             *(executor.execute(task.question, label, Params(), 512, None, engine) for _ in range(2))
         )

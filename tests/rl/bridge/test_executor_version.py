@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rl.bridge.executor_version import FIRST_VERSION, episodes_per_step, resumed_step, step_version
+from rl.bridge.executor_version import FIRST_VERSION, episodes_per_step, pass_of, resumed_step, step_version
 from rl.config import Config
 
 
@@ -36,3 +36,11 @@ def test_a_resumed_training_counts_on_from_its_checkpoint(tmp_path: Path, latest
     if latest is not None:
         (folder / "latest").write_text(latest)
     assert resumed_step(tmp_path) == step
+
+
+def test_a_pass_ends_when_every_prompt_was_asked() -> None:
+    rl = {"steps": 3, "prompts_per_step": 4, "samples_per_prompt": 2}
+    once = Config.model_validate({"name": "a", "rl": rl})
+    twice = Config.model_validate({"name": "a", "rl": {**rl, "openrlhf": {"train.num_episodes": 2}}})
+    assert [pass_of(once, finished) for finished in (0, 23, 24)] == [0, 0, 0]  # an engine that got more than its share
+    assert [pass_of(twice, finished) for finished in (0, 23, 24, 47, 48)] == [0, 0, 1, 1, 1]

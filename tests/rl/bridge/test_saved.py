@@ -9,7 +9,9 @@ import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from rl.bridge.saved import INDEX, as_transformers_saves, is_whole
+from rl.bridge.saved import as_transformers_saves, is_whole
+
+INDEX = "model.safetensors.index.json"
 
 
 def write(folder: Path, tied: bool) -> Path:
@@ -40,7 +42,8 @@ def saved(folder: Path, *shards: str) -> Path:
     folder.mkdir(parents=True)
     for shard in shards or ("model.safetensors",):
         save_arrays({"head": np.ones((40, 30), np.float32), "norm": np.zeros(3, np.float32)}, folder / shard)
-    (folder / "tokenizer_config.json").write_text("{}")
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):  # in this order
+        (folder / name).write_text(json.dumps({"of": name, "vocabulary": {f"word{n}": n for n in range(99)}}))
     return folder
 
 
@@ -57,7 +60,16 @@ def test_weights_that_are_still_being_written_are_not_whole(tmp_path: Path, shar
     assert not is_whole(folder)
 
 
-@pytest.mark.parametrize("missing", ["tokenizer_config.json", "model.safetensors"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_file_of_json_that_is_still_being_written_is_not_whole(tmp_path: Path, name: str, share: float) -> None:
+    folder = saved(tmp_path / "cut")
+    text = (folder / name).read_bytes()
+    (folder / name).write_bytes(text[: int(share * len(text))])
+    assert not is_whole(folder)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"])
 def test_a_folder_that_lacks_a_file_is_not_whole(tmp_path: Path, missing: str) -> None:
     (saved(tmp_path / "lacking") / missing).unlink()
     assert not is_whole(tmp_path / "lacking")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from rl.bridge import train_policy as training
 from rl.bridge.train_policy import train_policy, write_prompts
@@ -21,7 +22,8 @@ def test_prompts_hold_the_task_and_no_image(tmp_path: Path) -> None:
     tasks = [Task(f"t/{number}", "name", "What?\n", ("a" * 64,), "solid", "exact", True) for number in range(3)]
     path = write_prompts(tmp_path / "tasks" / "prompts.jsonl", tasks)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [Task.from_plain(json.loads(line["label"])) for line in lines] == tasks
+    labels = [json.loads(line["label"]) for line in lines]
+    assert [(label["place"], Task.from_plain(label["task"])) for label in labels] == list(enumerate(tasks))
     assert [(line["prompt"], line["datasource"]) for line in lines] == [("What?\n", "name")] * 3
     assert all("images" not in line for line in lines)
 
@@ -50,9 +52,10 @@ async def test_a_training_that_ends_well(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 async def test_a_training_that_was_cut_off_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    latest = tmp_path / "rl" / "checkpoints" / "_actor" / "latest"
-    latest.parent.mkdir(parents=True)
-    latest.write_text("global_step10")
+    checkpoint = tmp_path / "rl" / "checkpoints" / "_actor" / "global_step10"
+    checkpoint.mkdir(parents=True)
+    torch.save({}, checkpoint / "mp_rank_00_model_states.pt")
+    (checkpoint.parent / "latest").write_text(checkpoint.name)
     assert await train(tmp_path, monkeypatch, "pass") == [True]
 
 
