@@ -83,7 +83,7 @@ def read_call(text: str) -> ToolCall:
         raise MalformedTurn(f"Got a tool call that is not JSON ({error}): {text[:120]!r}. {EXPECTED}") from error
     except RecursionError as error:
         raise MalformedTurn(f"Got a tool call nested too deeply. {EXPECTED}") from error
-    if _deeper_than(DEEPEST, value):
+    if deeper_than(DEEPEST, value):
         raise MalformedTurn(f"Got a tool call nested more than {DEEPEST} levels deep. {EXPECTED}")
     if not isinstance(value, dict):
         raise MalformedTurn(f"Got a tool call that is no object: {text[:120]!r}. {EXPECTED}")
@@ -107,12 +107,13 @@ def _finite(number: str) -> float:
     return value
 
 
-def _deeper_than(levels: int, value: object) -> bool:
+def deeper_than(levels: int, value: object) -> bool:
+    """Whether a value of JSON is nested more than so many levels deep."""
     if not isinstance(value, dict | list):
         return False
     inside = cast("dict[str, object] | list[object]", value)
     children = inside.values() if isinstance(inside, dict) else inside
-    return levels == 0 or any(_deeper_than(levels - 1, child) for child in children)
+    return levels == 0 or any(deeper_than(levels - 1, child) for child in children)
 
 
 def render_turn(turn: Turn) -> str:

@@ -9,7 +9,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 
-from graphs import catalogue
+from graphs import bugs, catalogue
+from tools.spelling import did_you_mean
 
 FACTORY = "factory"
 """The name that is meant where a module or file is named alone."""
@@ -48,8 +50,9 @@ class GraphSource:
         return {name: value for name, value in options.items() if name in signature(self.make).parameters}
 
     def compiled(self, *arguments: Any, **options: Any) -> Any:
-        """The compiled graph. Raises GraphError where something else is made."""
-        made = self.make(*arguments, **self.takes(options))
+        """The compiled graph. Raises GraphError where something else is made, or the maker raises."""
+        with _blamed(f"Got the graph {self.name!r}, whose {self.make.__name__} raises", str(self.module.__file__)):
+            made = self.make(*arguments, **self.takes(options))
         if not isinstance(made, CompiledStateGraph):
             raise GraphError(
                 f"Got a {type(made).__name__} from {self.name}, expected a compiled LangGraph graph: end it with "
@@ -70,7 +73,7 @@ def find_graph(name: str) -> GraphSource:
     elif ":" in name:
         module = _imported(name, where)
     else:
-        raise GraphError(f"Got the graph {name!r}, {FORMS.format(known=', '.join(known))}.")
+        raise GraphError(f"Got the graph {name!r}, {FORMS.format(known=', '.join(known))}.{did_you_mean(name, known)}")
     make = getattr(module, function, None)
     if not callable(make) or len(signature(make).parameters) < 2:
         own = [each for each, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
@@ -95,18 +98,26 @@ def _from_file(name: str, path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # LangGraph reads a state's types from there
     try:
-        spec.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
+        with _blamed(f"Got the graph {name!r}, whose file cannot be imported:", str(path)):
+            spec.loader.exec_module(module)
+    except GraphError:
         del sys.modules[module_name]
-        raise GraphError(f"Got the graph {name!r}, whose file cannot be imported: {error}.") from error
+        raise
     return module
 
 
 def _imported(name: str, module: str) -> ModuleType:
-    try:
+    doing = f"Got the graph {name!r}, but the module {module!r} cannot be imported:"
+    with _blamed(doing, None, "Is its folder on PYTHONPATH?"):
         return importlib.import_module(module)
-    except (ImportError, SyntaxError) as error:
-        raise GraphError(
-            f"Got the graph {name!r}, but the module {module!r} cannot be imported: {error}. Is its folder on "
-            "PYTHONPATH?"
-        ) from error
+
+
+@contextmanager
+def _blamed(doing: str, own: str | None, mend: str = "Mend it there.") -> Generator[None]:
+    """Around code that is not ours: whatever it raises is a GraphError that says what and in which line."""
+    try:
+        yield
+    except GraphError:
+        raise
+    except Exception as error:
+        raise GraphError(f"{doing} {bugs.told(error, own)}. {mend}") from error

@@ -6,14 +6,12 @@ training rows beside: `ledger` holds the first row, `further` the others, `spoke
 row which call it was, `made` which calls there were.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 from uuid import uuid4
 
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
 
 from agent.chat_model.calls import Pick
@@ -21,17 +19,15 @@ from agent.chat_model.episode import Episode
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.rows import Row
 from agent.ledger import Ledger
-from agent.policies.served import ContextFull
 from agent.prompt import ABSTAIN
 from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
 from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
 from graphs.state import entry
+from rl.endings import UNREADABLE, Ending, ending
 from tools.images.store import ImageStore
 
 Stream = Callable[..., AsyncIterator[dict[str, Any]]]
-OUT_OF_TIME = "out_of_time"
-"""The outcome of an episode that its deadline cut."""
 INTERRUPTS = "__interrupt__"
 MOST_PAUSES = 16
 """Times that a person is asked in one episode; then it ends."""
@@ -48,43 +44,41 @@ class Asked:
     limits: Limits
     pick: Pick
     """Which calls of the policy train."""
+    name: str = ""
+    """The graph's."""
 
     def __post_init__(self) -> None:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
             self._with_threads()
 
     async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
-        """The final state of an episode, with its rows. Raises what the graph raises, PolicyError among it."""
+        """The final state of an episode, with its rows; how it ended is its `outcome` (rl/endings.py).
+
+        Raises PolicyError where the policy is lost.
+        """
         sampling = overrides.sampling and replace(overrides.sampling, max_tokens=self.limits.turn_tokens)
         output: dict[str, Any] = {}
-        outcome: str | None = None
-        deadline = asyncio.timeout(deadline_s)
+        told: Mapping[str, Any] = {}
+        foreseen = True
         with Episode(overrides.policy, sampling).recording() as episode:
-            try:
-                async with deadline:
-                    await self._run(question, output)
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                outcome = OUT_OF_TIME
-            except (GraphRecursionError, _TooManyPauses):
-                outcome = "too_many_turns"
-            except ContextFull:
-                outcome = "context_full"
-            except _NeedsThreads:  # the first pause of a graph that nobody knew to pause: the episode begins anew
-                self._with_threads()
-                state = await self.ask(question, overrides, deadline_s)
-                cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
-                return state
-        return self._state(question, output, outcome, episode)
+            async with ending(deadline_s, self.name) as end:
+                foreseen = await self._run(question, output, end)
+                if foreseen and end.outcome is None:
+                    told = self._told(output)
+        if foreseen:
+            return self._state(question, output, told, end, episode)
+        self._with_threads()  # the first pause of a graph that nobody knew to pause: the episode begins anew
+        state = await self.ask(question, overrides, deadline_s)
+        cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
+        return state
 
     def _with_threads(self) -> None:
         """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
         self.graph = self.graph.copy()
         self.graph.checkpointer = InMemorySaver()
 
-    async def _run(self, question: Question, output: dict[str, Any]) -> None:
-        """Runs the graph to its end; `output` is what it has given so far."""
+    async def _run(self, question: Question, output: dict[str, Any], end: Ending) -> bool:
+        """Runs the graph to its end; `output` is what it has given so far. False where it paused without threads."""
         thread = uuid4().hex
         settings = {"recursion_limit": max(50, 8 * self.limits.turns + 8), "configurable": {"thread_id": thread}}
         stream = cast(Stream, self.graph.astream)
@@ -96,22 +90,25 @@ class Asked:
                     output.clear()
                     output.update(reached)
                 waiting = output.pop(INTERRUPTS, ())
-                if not waiting:
-                    return
-                if threads is None:
-                    raise _NeedsThreads
+                if not waiting or threads is None:
+                    return not waiting
                 given = Command(resume={each.id: self.adapter.to_interrupt(each.value) for each in waiting})
-            raise _TooManyPauses
+            end.outcome = "too_many_turns"
+            return True
         finally:
             if threads is not None:
                 threads.delete_thread(thread)
 
-    def _state(
-        self, question: Question, output: Mapping[str, Any], outcome: str | None, episode: Episode
-    ) -> EpisodeState:
-        told: Mapping[str, Any] = self.adapter.to_answer(output) if outcome is None else {}
-        if outcome is None and "answer" not in told:
+    def _told(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a finished graph answers. Raises GraphError where its adapter says no `answer`."""
+        told = self.adapter.to_answer(output)
+        if "answer" not in told:
             raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
+        return told
+
+    def _state(
+        self, question: Question, output: Mapping[str, Any], told: Mapping[str, Any], end: Ending, episode: Episode
+    ) -> EpisodeState:
         calls = [call for call in told.get("calls") or () if _is_result(call)] or episode.results
         made = [image for call in calls for image in call["images"]]
         images: list[str] = list(dict.fromkeys([*told.get("images", question["images"]), *made]))
@@ -124,12 +121,13 @@ class Asked:
             "question": question["question"],
             "images": images,
             "answer": answer,
-            "outcome": outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended),
+            "outcome": end.outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended),
+            "bug": end.bug,
             "evidence": told.get("evidence") or (cited(images, calls, self.store) if answer else []),
             "transcript": told.get("transcript") or self._transcript(question, output, text),
             "calls": calls,
             "turns": told.get("turns") or len(episode),
-            "faults": told.get("faults") or episode.faults,
+            "faults": (told.get("faults") or episode.faults) + (end.outcome == UNREADABLE),
         }
         return cast(EpisodeState, state | rows_of(episode, self.pick))
 
@@ -168,11 +166,3 @@ def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
         }
         for each in episode.turns
     ]
-
-
-class _NeedsThreads(Exception):
-    """The graph paused, and has no checkpointer to go on from."""
-
-
-class _TooManyPauses(Exception):
-    """The graph asked a person again and again."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL.Image import Image
 
-from agent.policies.policy import Completion, Sampling
+from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.turn import Overrides
 
 NOTHING = Overrides()
@@ -18,10 +18,10 @@ class NoPolicy:
     """Stands where every episode brings its own policy and sampling."""
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
-        """The episode's own policy's turn. Raises LookupError where it brought none."""
+        """The episode's own policy's turn. Raises PolicyError where it brought none."""
         own = ASKED_WITH.get()
         if own.policy is None:
-            raise LookupError("This graph was opened without a policy: give one in Overrides.")
+            raise PolicyError("this graph was opened without a policy: give one in Overrides.")
         wanted = own.sampling or sampling
         fitting = replace(wanted, max_tokens=sampling.max_tokens, banned=sampling.banned)
         return await own.policy.generate(token_ids, images, fitting)

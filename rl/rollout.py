@@ -4,7 +4,6 @@ The same few lines open a run in the main process, in evaluation and inside Open
 served, trained and measured is one graph.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +19,9 @@ from agent.ledger import Ledger
 from agent.policies.policy import Policy, Sampling
 from agent.turn import EpisodeState, Limits, Overrides, Question
 from graphs.reasoning import recursion_limit
-from rl.asking import OUT_OF_TIME, Asked, Stream
+from rl.asking import Asked, Stream
 from rl.config import Config, Episode, load_config
+from rl.endings import ending
 from rl.graph import open_graph, picked
 from rl.no_policy import ASKED_WITH, NoPolicy
 from rl.rewards.compose import score
@@ -53,9 +53,9 @@ class RunParts:
     """In place of `graph`: one that speaks to a chat model."""
 
     async def ask(self, task: Task, overrides: Overrides, deadline_s: float | None = None) -> EpisodeState:
-        """The final state of one episode of `task`; at its deadline, as far as it came, with the outcome OUT_OF_TIME.
+        """The final state of one episode of `task`, with how it ended (rl/endings.py): as far as it came.
 
-        Raises what the graph raises: PolicyError where the policy is lost.
+        Raises PolicyError where the policy is lost.
         """
         question = Question(images=list(task.images), question=task.question)
         if self.asked is not None:
@@ -64,15 +64,11 @@ class RunParts:
         ASKED_WITH.set(overrides)  # each episode is asked in a task, and so a context, of its own
         stream = cast(Stream, self.graph.astream)
         settings = recursion_limit(self.limits)
-        deadline = asyncio.timeout(deadline_s)
-        try:
-            async with deadline:
-                async for reached in stream(question, settings, context=overrides, stream_mode="values"):
-                    state |= reached
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            state |= {"answer": None, "outcome": OUT_OF_TIME}
+        async with ending(deadline_s, self.origin.graph) as end:
+            async for reached in stream(question, settings, context=overrides, stream_mode="values"):
+                state |= reached
+        if end.outcome is not None:
+            state |= {"answer": None, "outcome": end.outcome, "bug": end.bug}
         return cast(EpisodeState, state)
 
     def training_rows(self, state: EpisodeState, own_from: int = 0) -> list[TrainingRow]:
@@ -88,7 +84,8 @@ class RunParts:
         return [training_row(each, self.encoder, self.store, own_from=own_from, idle=idle) for each in ledgers]
 
     async def play(self, job: Job, policy: Policy, stage: str, sampling: Sampling | None = None) -> Trajectory:
-        """One scored episode. Raises PolicyError where the policy is lost, UnscoredError where a tool had a bug."""
+        """One scored episode. Raises PolicyError where the policy is lost, UnscoredError where a tool or graph had a
+        bug."""
         started = time.perf_counter()
         if sampling is not None and job.seed is not None:
             sampling = replace(sampling, seed=job.seed)
@@ -163,7 +160,7 @@ def opened(
         checkpointer=checkpointer,
     )
     pick = picked(config.rl.trained_calls)
-    asked = Asked(found.graph, found.adapter, store, limits, pick) if found.adapter else None
+    asked = Asked(found.graph, found.adapter, store, limits, pick, found.origin.graph) if found.adapter else None
     return RunParts(config, encoder, store, limits, found.graph, found.origin, asked)
 
 

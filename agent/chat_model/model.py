@@ -34,7 +34,7 @@ from agent.chat_model.pictures import Pictures
 from agent.chat_model.positions import Position
 from agent.chat_model.reply import Reply, whole
 from agent.chat_model.said import MessageError, said, sample_of
-from agent.chat_model.structured import parsed
+from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
@@ -164,14 +164,15 @@ class PolicyChatModel(BaseChatModel):
         """The model held by a grammar to answer with JSON of `schema`, parsed.
 
         `method`: "json_schema" (the answer is JSON), "json_mode" (the same; a grammar costs nothing more) or
-        "function_calling" (a forced call of a tool of that schema).
+        "function_calling" (a forced call of a tool of that schema). What cannot be read raises OutputParserException.
         """
-        if method == "function_calling":
-            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)  # pyright: ignore[reportArgumentType]
-        asked = response_format(schema)
         told = {"kwargs": {"method": method}, "schema": convert_to_json_schema(schema)}
-        held = self.bind(response_format=asked, ls_structured_output_format=told)
-        return parsed(held, schema, include_raw)
+        if method == "function_calling":
+            name = str(described(schema)["function"]["name"])
+            held = self.bind_tools([schema], tool_choice=name, ls_structured_output_format=told, **kwargs)
+            return parsed(held, call_parser(schema, name), include_raw)
+        held = self.bind(response_format=response_format(schema), ls_structured_output_format=told)
+        return parsed(held, answer_parser(schema), include_raw)
 
     # one call
 

@@ -1,8 +1,10 @@
 """A reward: a weighted sum of named components, every one of them logged."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agent.turn import EpisodeState
+from rl.endings import BUG
 from rl.rewards.registry import components, group_components
 from rl.tasks.task import Task
 
@@ -39,7 +41,12 @@ def score_group(task: Task, states: Sequence[EpisodeState], weights: Mapping[str
 
 
 def check_scorable(task: Task, state: EpisodeState) -> None:
-    """Raises UnscoredError for an episode in which a tool had a bug."""
+    """Raises UnscoredError for an episode in which a tool had a bug, or that a bug of its graph ended."""
+    told: Mapping[str, Any] = state
+    if told.get("outcome") == BUG:
+        raise UnscoredError(
+            f"Got an episode of {task.id} that a bug of its graph ended: {told.get('bug')}. See the log and mend it."
+        )
     bugs = [call["call"]["name"] for call in state.get("calls", []) if call["status"] == "bug"]
     if bugs:
         raise UnscoredError(

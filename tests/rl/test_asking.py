@@ -19,10 +19,11 @@ from agent.policies.policy import Completion, Sampling
 from agent.turn import Limits, Overrides
 from graphs.adapters import adapter_of
 from graphs.loading import find_graph
-from rl.asking import OUT_OF_TIME, Asked
+from rl.asking import Asked
 from rl.config import Config
+from rl.endings import OUT_OF_TIME, UNREADABLE
 from rl.graph import picked
-from rl.rewards.compose import score, score_group
+from rl.rewards.compose import UnscoredError, score, score_group
 from rl.rollout import RunParts, opened
 from rl.tasks.task import Task
 from rl.trajectories.audit import SeenImages, check
@@ -41,6 +42,9 @@ LOOK = (
 )
 Gallery = tuple[ImageStore, list[Task]]
 Ask = Callable[..., tuple[Any, RunParts]]
+
+
+A_TASK = Task("t", "k", "?", (), "cystic", "exact")
 
 
 def answer(text: str) -> str:
@@ -262,6 +266,43 @@ def test_a_graph_that_never_calls_the_policy_is_refused(ask: Ask, tmp_path: Path
     state, parts = ask(f"{tmp_path}/mute.py", looking)
     with pytest.raises(RefusedError, match="nothing in it was sampled"):
         parts.training_rows(state)
+
+
+def test_a_structured_answer_that_was_cut_ends_its_episode(ask: Ask) -> None:
+    """It is the policy's doing: no answer, a fault, and the ids train."""
+    cut = '<think>I see.</think><answer>{"answer": "' + "cystic " * 60
+    for made in ("factory", "by_schema", "by_call"):
+        state, parts = ask(f"{SHAPES}/structured.py:{made}", lambda chat: cut)
+        assert (state["answer"], state["outcome"], state["faults"], state["turns"]) == (None, UNREADABLE, 1, 1)
+        assert score(A_TASK, state, {"answer": 1.0, "format": 1.0})[0] == 0.0
+        assert len(parts.training_rows(state)) == 1
+
+
+@pytest.mark.parametrize(
+    ("raising", "said"),
+    [
+        ("raise KeyError('lesion')", "KeyError: 'lesion' (line 6 of odd.py, in read: raise KeyError('lesion'))"),
+        ("raise TimeoutError", "TimeoutError (line 6 of odd.py, in read: raise TimeoutError)"),
+        ("return {'answer': 1 / 0}", "ZeroDivisionError: division by zero (line 6 of odd.py"),
+    ],
+)
+def test_a_bug_of_a_graph_ends_its_episode_and_is_never_scored(
+    ask: Ask, gallery: Gallery, tmp_path: Path, raising: str, said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
+        "def factory(model, tools):\n"
+        "    async def read(state):\n"
+        "        said = await model.ainvoke([shown(state['images'], state['question'])])\n"
+        f"        {raising}\n"
+        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
+        "    return graph.compile()\n"
+    )
+    state, _ = ask(f"{tmp_path}/odd.py", lambda chat: answer("cystic"), deadline_s=60.0)
+    assert (state["answer"], state["outcome"], state["turns"]) == (None, "bug", 1)
+    assert state["bug"].startswith(said)
+    with pytest.raises(UnscoredError, match="that a bug of its graph ended"):
+        score(gallery[1][0], state, {"answer": 1.0})
 
 
 def test_a_row_longer_than_the_trainer_takes_is_refused(ask: Ask) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.policies.policy import Completion, Sampling
+from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.turn import Overrides
 from rl.config import Config, dump
@@ -81,5 +81,5 @@ def test_a_run_is_opened_from_its_folder(tmp_path: Path, processor: Any, gallery
         prompts.append(parts.encoder.decode(state["ledger"]["ids"]))
     assert "zoom_in(image: int" in prompts[0] and "measure_distance(" in prompts[0]
     assert "zoom_in" not in prompts[1]
-    with pytest.raises(LookupError, match="opened without a policy"):
+    with pytest.raises(PolicyError, match="opened without a policy"):
         asyncio.run(with_tools.ask(gallery[1][0], Overrides()))

@@ -16,8 +16,9 @@ from agent.protocol import Turn, render_turn
 from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
 from graphs.reasoning import after_integration, after_selection
 from rl.config import Config
+from rl.endings import OUT_OF_TIME
 from rl.patience import PatientPolicy
-from rl.rollout import OUT_OF_TIME, NoPolicy, RunParts
+from rl.rollout import NoPolicy, RunParts
 from rl.schedule import Job, Lost, groups, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
@@ -216,5 +217,5 @@ async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_
     assert all(isinstance(each, Trajectory) and each.correct for each in found) and len(found) == 10
     assert {(each.temperature, each.max_tokens) for each in seen} == {(0.7, 32)}
     assert sorted(each.seed or 0 for each in seen) == list(range(10)) and all(each.banned for each in seen)
-    with pytest.raises(LookupError, match="opened without a policy"):
+    with pytest.raises(PolicyError, match="opened without a policy"):
         await plain.ask(gallery[1][0], Overrides())

@@ -1,0 +1,23 @@
+"""What code that is not ours raised, in a line: the error, and the place in that code where it came from."""
+
+import traceback
+from pathlib import Path
+
+LIBRARIES = ("site-packages", "dist-packages", "importlib", "<frozen importlib._bootstrap>")
+
+
+def told(error: BaseException, own: str | None = None) -> str:
+    """`KeyError: 'lesion' (line 12 of my_graph.py, in answer: state["lesion"])`.
+
+    The place is the last line that ran in the file `own`, else the last one outside libraries and the caller.
+    """
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [frame for frame in frames if frame.filename != frames[0].filename]  # the first is who caught it
+    outside = [frame for frame in foreign if not any(part in LIBRARIES for part in Path(frame.filename).parts)]
+    places = [frame for frame in frames if frame.filename == own] or outside
+    if not places:
+        return said
+    last = places[-1]
+    code = f": {last.line}" if last.line else ""
+    return f"{said} (line {last.lineno} of {Path(last.filename).name}, in {last.name}{code})"
