@@ -20,6 +20,7 @@ from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import plain
 from agent.turn import EpisodeState, Question
+from graphs.loading import GraphError
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
@@ -74,9 +75,16 @@ class Dialogue:
         self._episode: asyncio.Task[EpisodeState] | None = None
 
     def begin(self, question: Question) -> Asked:
-        """Starts an episode (ending one that goes on) and returns its first request. Raises what the graph raises."""
+        """Starts an episode (ending one that goes on) and returns its first request.
+
+        Raises what the graph raises, GraphError where it ends without asking its policy.
+        """
         asked = self._wait(self._begin(question))
-        assert isinstance(asked, Asked), "a graph asks its policy at least once"
+        if not isinstance(asked, Asked):
+            raise GraphError(
+                "Got a graph that ended without asking its policy, expected at least one turn: does it use the model "
+                "that it is given?"
+            )
         return asked
 
     def say(self, turn: Said) -> Asked | EpisodeState:

@@ -1,7 +1,7 @@
 """Episodes of one task inside OpenRLHF's rollout actor, each sampled until it is sound enough to train.
 
-Refused are episodes whose tokens the engine counted differently, whose trajectory fails the check, in which a tool of
-ours had a bug or a turn was broken off. One is sampled again in its place; if that keeps happening the run stops,
+Refused are episodes whose tokens the engine counted differently, whose trajectory fails the check, in which a tool or
+the graph had a bug or a turn was broken off. One is sampled again in its place; if that keeps happening the run stops,
 because a pipeline that misaligns tokens must not train.
 """
 
@@ -25,8 +25,8 @@ from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow
 
 REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
-"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool, a turn that
-the engine broke off."""
+"""Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool or in the
+graph, a turn that the engine broke off."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Attempts:
         return await fresh(self.run.graph, question, self.overrides, self._opened[-1], limit)
 
     async def _sound(self, sample: Callable[[], Awaitable[Episode]]) -> Attempt:
-        most = self.run.config.rl.refusals
+        most, last = self.run.config.rl.refusals, ""
         for _ in range(most):
             started = time.perf_counter()
             try:
@@ -93,8 +93,10 @@ class Attempts:
                 rows = self.run.training_rows(episode.state, episode.own_from)
             except REFUSED as reason:
                 self.refused(self.task, reason)
+                last = str(reason)
                 continue
             return Attempt(episode, rows, time.perf_counter() - started)
         raise RefusedError(
-            f"{most} trajectories of {self.task.id} were refused in a row; trajectories/refused.jsonl says why."
+            f"{most} trajectories of {self.task.id} were refused in a row; trajectories/refused.jsonl says why. "
+            f"The last: {last}"
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
+from rl.endings import BUG
 from rl.exactness import Replay
 from rl.rollout import RunParts
 from rl.trajectories.check import RefusedError, training_row
@@ -19,6 +20,8 @@ from rl.trajectories.check import RefusedError, training_row
 LIMIT = 0.01
 """Mean absolute difference of log-probabilities (natural log) that float32 engines stay far below, about 1e-6, and
 that a misaligned token, mask or pixel exceeds by far."""
+
+NEVER_ASKED = "the graph ended without asking the policy: does it use the model that it is given?"
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,21 @@ def check_episode(
     number: int, state: Any, completions: Sequence[Completion], parts: RunParts, replay: Replay
 ) -> EpisodeReport:
     """The report of an episode; `completions` are what the server gave in it, in any order."""
+    if not completions:
+        return EpisodeReport(number, str(state["outcome"]), 0, 0, [], [NEVER_ASKED, *_bug_of(state)])
     ledgers = [Ledger.from_plain(each) for each in (state["ledger"], *state.get("further", ()))]
     spoken: list[list[dict[str, str]]] = state.get("spoken", [])
     rows = [
         _row(number, at, ledger, [each["node"] for each in spoken[at]] if spoken else [], parts, replay)
         for at, ledger in enumerate(ledgers)
     ]
-    faults = together(ledgers, state, completions)
+    faults = [*_bug_of(state), *together(ledgers, state, completions)]
     trained = sum(len(ledger.sampled) for ledger in ledgers)
     return EpisodeReport(number, str(state["outcome"]), len(completions), trained, rows, faults)
+
+
+def _bug_of(state: Any) -> list[str]:
+    return [f"a bug of the graph ended it: {state['bug']}"] if state["outcome"] == BUG else []
 
 
 def _row(number: int, at: int, ledger: Ledger, nodes: list[str], parts: RunParts, replay: Replay) -> RowReport:

@@ -46,7 +46,9 @@ def table(reports: Sequence[EpisodeReport]) -> str:
                 )
             )
             notes.setdefault(len(lines) - 1, []).extend(row.faults)
-        notes[len(lines) - 1].extend(each.faults)
+        if not each.rows:
+            lines.append((str(each.episode), *["-"] * (len(HEAD) - 2), "FAULTY"))
+        notes.setdefault(len(lines) - 1, []).extend(each.faults)
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     written: list[str] = []
     for at, line in enumerate(lines):

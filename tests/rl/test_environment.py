@@ -182,6 +182,19 @@ def test_what_cannot_be_stepped_is_told(gallery: Gallery) -> None:
         VQAEnvironment([], images=gallery[0].folder)
 
 
+def test_a_graph_that_never_asks_is_told(gallery: Gallery, tmp_path: Path) -> None:
+    (tmp_path / "mute.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered\n"
+        "def factory(model, tools):\n    graph = StateGraph(Answered)\n"
+        "    graph.add_node('guess', lambda state: {'answer': 'cystic'})\n    graph.add_edge(START, 'guess')\n"
+        "    return graph.compile()\n"
+    )
+    made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=f"{tmp_path}/mute.py")
+    with pytest.raises(LookupError, match="ended without asking its policy"):
+        made.reset()
+    made.close()
+
+
 @pytest.mark.parametrize("mode", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_many_environments_at_once(gallery: Gallery, mode: str) -> None:
     options = {"shared_memory": False} if mode == "async" else {}

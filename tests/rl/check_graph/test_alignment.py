@@ -1,13 +1,13 @@
 """What the check of a graph sees: rows that hold each picked call once, as it was sampled, and rows that do not."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from agent.ledger import Ledger, Sampled
 from agent.policies.policy import Completion
-from rl.check_graph.alignment import EpisodeReport, RowReport, together
+from rl.check_graph.alignment import EpisodeReport, RowReport, check_episode, together
 from rl.check_graph.table import as_json, table, verdict
 
 FIRST, SECOND, THIRD = (1, 2), (3,), (4, 5, 6)
@@ -97,3 +97,17 @@ def test_the_json_has_null_where_nothing_is_known() -> None:
     plain = json.loads(json.dumps(as_json("g", [SOUND, IDLE]), allow_nan=False))
     assert plain["exact"] is True
     assert [each["rows"][0]["mean"] for each in plain["episodes"]] == [2e-6, None]
+
+
+def test_an_episode_that_never_asks_is_told() -> None:
+    state = {"outcome": "answered", "bug": ""}
+    report = check_episode(1, state, [], cast(Any, None), cast(Any, None))
+    assert not report.sound and "ended without asking the policy" in table([report])
+    assert verdict("mute", [report]) == (False, "NOT EXACT: 1 of 1 episodes of mute must not train.")
+    assert as_json("mute", [report])["episodes"][0]["rows"] == []
+
+
+def test_an_episode_that_a_bug_ended_is_told() -> None:
+    state = {"outcome": "bug", "bug": "KeyError: 'lesion' (line 6 of odd.py)"}
+    report = check_episode(1, state, [], cast(Any, None), cast(Any, None))
+    assert "a bug of the graph ended it: KeyError: 'lesion' (line 6 of odd.py)" in table([report])
