@@ -36,11 +36,26 @@ def data_folder(root: Path | None, name: str, needed: Sequence[str], published: 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises TaskFileError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return whole_text(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise MissingData(f"Got no {path}, expected a JSON file there.") from error
     except (OSError, ValueError) as error:
         raise TaskFileError(f"Got {path}, which cannot be read as JSON: {error}") from error
+
+
+def whole_text(value: Any) -> Any:
+    """The value that JSON gave. Raises ValueError where a text holds half a surrogate pair: escapes can spell one, but
+    no tokenizer and no file takes it.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        beside = str(error.object)[max(0, error.start - 20) : error.end + 20]
+        raise ValueError(
+            f"got half a surrogate pair in {beside!r}, expected whole characters; write the character itself, or both "
+            "halves."
+        ) from error
+    return value
 
 
 def content_of(path: Path) -> str:

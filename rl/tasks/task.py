@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rl.tasks.errors import TaskFileError
 from tools.geometry import PixelBox
 
 
@@ -37,6 +38,16 @@ class Task:
     """The expert's thought after it has looked."""
     rules: dict[str, Any] = field(default_factory=dict[str, Any])
     """What the grader must know beside the gold answer: options, tolerance, unit ..."""
+
+    def __post_init__(self) -> None:
+        for name in ("id", "kind", "question", "answer", "reading"):
+            text: str = getattr(self, name)
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise TaskFileError(
+                    f"Got a task whose {name} holds half a surrogate pair, {text!r:.80}, expected whole characters."
+                ) from error
 
     def to_plain(self) -> dict[str, Any]:
         """JSON values only."""

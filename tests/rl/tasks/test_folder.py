@@ -48,7 +48,11 @@ def test_a_line_becomes_a_task(tmp_path: Path) -> None:
         ({**QUESTION, "patient": "Doe"}, "patient"),
         ({**QUESTION, "image": "none.png"}, "line 1"),
         ({**QUESTION, "grader": "clairvoyant"}, "clairvoyant"),
+        ({**QUESTION, "grader": "clozed"}, "line 1: got grader 'clozed', expected one of .* Did you mean closed"),
         ({**QUESTION, "grader": "millimetres"}, "gold answer 'yes'"),
+        ({**QUESTION, "question": "Is it \ud800?"}, "line 1: got half a surrogate pair"),
+        ({**QUESTION, "answer": "\udfff"}, "line 1: got half a surrogate pair"),
+        ({**QUESTION, "rules": {"accepted": ["\ud800"]}}, "line 1: got half a surrogate pair"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, row: dict[str, Any], said: str) -> None:
@@ -56,8 +60,35 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, row: dict[str, Any]
         read(write(tmp_path, train=[row]))
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (write(tmp_path, train=[QUESTION]) / "train.jsonl").write_bytes(b'{"image": "\xff"}\n')
+    with pytest.raises(TaskFileError, match=r"train\.jsonl, which cannot be read as UTF-8 text"):
+        read(tmp_path)
+
+
+def test_no_name_of_a_file_or_folder_goes_into_a_task(tmp_path: Path) -> None:
+    folder = tmp_path / "Doe_John_1949"
+    folder.mkdir()
+    write(folder, train=[QUESTION, QUESTION], test=[{**QUESTION, "image": "b.png"}])
+    tasks = [*read(folder), *read(folder, "test")]
+    assert "Doe" not in json.dumps([task.to_plain() for task in tasks])
+    assert len({task.id for task in tasks}) == 3
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert [task.id for task in (*read(moved), *read(moved, "test"))] == [task.id for task in tasks]
+
+
+def test_tasks_of_two_folders_have_two_ids(tmp_path: Path) -> None:
+    for name, answer in (("one", "yes"), ("two", "no")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, train=[{**QUESTION, "answer": answer}])
+    assert read(tmp_path / "one")[0].id != read(tmp_path / "two")[0].id
+
+
 def test_splits_that_share_an_image_are_refused(tmp_path: Path) -> None:
     write(tmp_path, train=[QUESTION], test=[QUESTION])
+    with pytest.raises(TaskFileError, match="another split"):
+        read(tmp_path)
+    write(tmp_path, train=[QUESTION], test=[{**QUESTION, "image": "./a.png"}])
     with pytest.raises(TaskFileError, match="another split"):
         read(tmp_path)
 

@@ -1,6 +1,9 @@
 """A task survives its passage through a file."""
 
 import json
+from typing import Any
+
+import pytest
 
 from rl.tasks.task import Task
 
@@ -16,3 +19,10 @@ def test_a_task_comes_back_from_json_as_it_was() -> None:
 def test_what_nobody_knows_stays_unknown() -> None:
     task = Task("t/2", "open", "Why?", (), "because", "exact")
     assert Task.from_plain(json.loads(json.dumps(task.to_plain()))).needs_tool is None
+
+
+@pytest.mark.parametrize("name", ["question", "answer", "kind"])
+def test_half_a_character_is_refused_where_a_task_is_made(name: str) -> None:
+    whole: Any = {"id": "1", "kind": "k", "question": "q", "images": (), "answer": "a", "grader": "exact"}
+    with pytest.raises(ValueError, match=rf"whose {name} holds half a surrogate pair"):
+        Task(**{**whole, name: "\ud800"})
