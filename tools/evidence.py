@@ -24,6 +24,9 @@ class Region(BaseModel):
     section: Section | None = None
     """Where the image is a volume: the slice, or slices, that `box` lies in."""
 
+    image_size: tuple[int, int] | None = None
+    """Width and height of that image in pixels; None where nobody knows, or in a plane that it was not acquired in."""
+
 
 class Measurement(BaseModel):
     """A number with its unit."""

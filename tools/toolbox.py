@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool, ToolException
 
 from tools.calls import Status, ToolCall, ToolResult
 from tools.errors import ToolRetry
+from tools.evidence import Region
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.signature import prompt_line
@@ -127,7 +128,7 @@ class Toolbox:
                 status="ok",
                 text=found.text,
                 images=tuple(store.put(image) for image in found.images),
-                regions=tuple(found.regions),
+                regions=tuple(_placed(region, store) for region in found.regions),
                 measurements=tuple(found.measurements),
                 seconds=time.perf_counter() - started,
                 tool_version=version,
@@ -143,6 +144,13 @@ class Toolbox:
     def _arguments(self, call: ToolCall, image_count: int) -> tuple[BaseTool, dict[str, Any]]:
         tool = find_tool(call, self._tools)
         return tool, validated_arguments(tool, call, image_count, self._models[call.name])
+
+
+def _placed(region: Region, store: ImageStore) -> Region:
+    """The region with the size of the image that it lies in, so that what it covers can be told without pixels."""
+    if region.image not in store or (region.section is not None and region.section.plane != "acquired"):
+        return region
+    return region.model_copy(update={"image_size": store.get(region.image).size})
 
 
 def _around(tool: BaseTool, wrappers: Sequence[Wrapper], deadline_s: float) -> Step:

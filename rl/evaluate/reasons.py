@@ -1,48 +1,61 @@
 """Right for the right reason: whether a right answer rests on a look that holds what the answer lies in.
 
-A look counts if it covers most of the gold region and is a closer look: a box around the whole image would hold every
-region and show nothing. A call that points (the ends of a distance) counts where it points into the region. Each gold
-region must be held by one of these. Policies never see the regions.
+rl/looks.py says what a look is. It holds a gold region if it covers most of it and is no wider than it must be: a box
+around a half of the image would hold every region there and show little. A measurement (the ends of a distance) counts
+where it was taken in the region; marks that a policy draws do not. Each gold region must be held by one of these, but
+one that fills more of its image than any look may show needs none. Policies never see the regions.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from rl.report.looks import Look, gold_regions, looks
+from rl.looks import WIDEST, Look, family, looks
+from rl.report.looks import gold_regions
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, point_to_pixels
 
 HELD = 0.9
 """Share of a gold region's area that a look must cover."""
 LARGEST = 0.25
-"""Share of the image's area above which a box is no closer look, unless the gold region is itself so large."""
+"""Share of the image's area above which a look is too wide to hold a region, unless that is itself so large."""
 Sizes = Mapping[str, tuple[int, int]]
 """(width, height) in pixels by image id."""
 
 
 def holds_gold(trajectory: Trajectory, sizes: Sizes) -> bool | None:
-    """Whether every gold region is held by a closer look or pointed at; None for a task without gold regions."""
-    gold, seen, pointed = gold_regions(trajectory), looks(trajectory), list(points(trajectory, sizes))
+    """Whether every gold region is held by a look or measured in; None where there is none to look closer at."""
+    gold = [(image, box) for image, box in gold_regions(trajectory) if _needs_a_look(box, sizes[image])]
+    seen, measured = looks(trajectory.calls), list(points(trajectory, sizes))
     if not gold:
         return None
     return all(
         any(_holds(look, box, sizes[image]) for look in seen if look.image == image)
-        or any(_inside(point, box) for source, point in pointed if source == image)
+        or any(_inside(point, box) for source, point in measured if source == image)
         for image, box in gold
     )
 
 
 def points(trajectory: Trajectory, sizes: Sizes) -> Iterator[tuple[str, tuple[float, float]]]:
-    """(image id, (x, y) in its pixels) of every point that a call which ran was given in one of the task's images."""
+    """(image id, (x, y) in its pixels) of every point of one of the task's images that something was measured at."""
     for call in trajectory.calls:
         arguments: Mapping[str, Any] = call["call"]["arguments"]
         number = arguments.get("image")
-        if call["status"] != "ok" or not isinstance(number, int) or not 1 <= number <= len(trajectory.images):
+        if call["status"] != "ok" or family(call["call"]["name"]) != "measure":
+            continue
+        if not isinstance(number, int) or not 1 <= number <= len(trajectory.images):
             continue
         if (image := trajectory.images[number - 1]) in sizes:
             for value in arguments.values():
-                if _is_point(value):
-                    yield image, point_to_pixels(value, *sizes[image])
+                for point in _points(value):
+                    yield image, point_to_pixels(point, *sizes[image])
+
+
+def _points(value: object) -> Iterator[list[int]]:
+    """The points in an argument: itself, or those of an outline."""
+    if _is_point(value):
+        yield cast("list[int]", value)
+    elif isinstance(value, list):
+        yield from (point for point in cast("list[list[int]]", value) if _is_point(point))
 
 
 def _is_point(value: object) -> bool:
@@ -52,6 +65,10 @@ def _is_point(value: object) -> bool:
 
 def _inside(point: tuple[float, float], box: PixelBox) -> bool:
     return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
+
+
+def _needs_a_look(gold: PixelBox, size: tuple[int, int]) -> bool:
+    return area(gold) <= WIDEST * size[0] * size[1]
 
 
 def _holds(look: Look, gold: PixelBox, size: tuple[int, int]) -> bool:

@@ -1,38 +1,16 @@
-"""Where an episode looked, and how well that met where the answer lies.
+"""How well what an episode looked at met where the answer lies; rl/looks.py says what a look is.
 
-A look is a region of a call that ran (its box is in the pixels of the original image, whatever view the policy named).
 Gold regions are the task's; no policy sees them. For every gold region the best of the looks counts, so that a look
 elsewhere costs nothing here: what it costs is tokens.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
+from rl.looks import looks
 from rl.statistics import mean
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, intersection_over_union
-
-
-class Look(NamedTuple):
-    """One box that a call looked at."""
-
-    image: str
-    """Id of the original image."""
-    box: PixelBox
-    """In that image's pixels."""
-    call: int
-    """Index of the call in the episode."""
-
-
-def looks(trajectory: Trajectory) -> list[Look]:
-    """Every box that the episode looked at, in order."""
-    return [
-        Look(region["image"], _box(region["box"]), index)
-        for index, call in enumerate(trajectory.calls)
-        if call["status"] == "ok"
-        for region in call["regions"]
-    ]
 
 
 def gold_regions(trajectory: Trajectory) -> list[tuple[str, PixelBox]]:
@@ -52,7 +30,7 @@ def centre_hits(trajectory: Trajectory) -> float | None:
 
 
 def _best(trajectory: Trajectory, score: Callable[[PixelBox, PixelBox], float]) -> float | None:
-    gold, seen = gold_regions(trajectory), looks(trajectory)
+    gold, seen = gold_regions(trajectory), looks(trajectory.calls)
     if not gold or not seen:
         return None
     return mean(
@@ -63,8 +41,3 @@ def _best(trajectory: Trajectory, score: Callable[[PixelBox, PixelBox], float]) 
 def _holds_centre(look: PixelBox, gold: PixelBox) -> float:
     x, y = (gold[0] + gold[2]) / 2, (gold[1] + gold[3]) / 2
     return float(look[0] <= x <= look[2] and look[1] <= y <= look[3])
-
-
-def _box(values: Any) -> PixelBox:
-    x1, y1, x2, y2 = (float(value) for value in values)
-    return x1, y1, x2, y2

@@ -15,7 +15,8 @@ from PIL import Image
 
 from agent.prompt import IMAGE
 from agent.protocol import MalformedTurn, parse_turn
-from rl.report.looks import gold_regions, looks
+from rl.looks import looks
+from rl.report.looks import gold_regions
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, point_to_pixels
 from tools.images.store import ImageStore
@@ -118,7 +119,7 @@ def _scan(trajectory: Trajectory, number: int, image: str, store: ImageStore) ->
     first_view = _first_views(trajectory)
     boxes = [
         Mark(*look.box, colour=_colour(look.call), label=str(first_view.get(look.call, "")))
-        for look in looks(trajectory)
+        for look in looks(trajectory.calls)
         if look.image == image
     ]
     lines = [

@@ -1,6 +1,11 @@
-"""tool_use: calling a tool, gated on the right answer, as in MedVistaGym (arXiv 2601.07107). Never calling alone."""
+"""tool_use: using a tool, gated on the right answer, as in MedVistaGym (arXiv 2601.07107). Never calling alone.
+
+Only where the question is known to need a tool. Where nobody knows, a call that changed nothing and one that found the
+answer look alike, so paying for either would teach to call for the pay.
+"""
 
 from agent.turn import EpisodeState
+from rl.looks import found_something
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
 from rl.tasks.task import Task
@@ -8,10 +13,6 @@ from rl.tasks.task import Task
 
 @component
 def tool_use(task: Task, state: EpisodeState) -> float:
-    """1 for the right answer reached by a call that ran, to a question that needs one.
-
-    A question that needs no tool earns nothing by a call; where nobody knows whether it does (`needs_tool` None), a
-    call counts.
-    """
-    ran = any(call["status"] == "ok" for call in state.get("calls", []))
-    return float(ran and task.needs_tool is not False and answer(task, state) == 1.0)
+    """1 for the right answer, reached by a call that could tell something, to a question known to need one."""
+    used = task.needs_tool is True and found_something(state.get("calls", []))
+    return float(used and answer(task, state) == 1.0)

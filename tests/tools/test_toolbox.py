@@ -52,7 +52,7 @@ async def test_a_good_call(store: ImageStore, noise: MedicalImage) -> None:
     assert 0 < result.seconds < 5
     view = ImageStore(store.folder).get(result.images[0])
     assert (view.pixels == noise.pixels[166:320, 61:215]).all()
-    assert result.regions == (Region(image=noise.id, box=(61, 166, 215, 320)),)
+    assert result.regions == (Region(image=noise.id, box=(61, 166, 215, 320), image_size=(512, 512)),)
     assert ToolResult.model_validate_json(result.model_dump_json()) == result
 
 

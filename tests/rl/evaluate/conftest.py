@@ -35,8 +35,8 @@ def episode() -> Episode:
                 "call": {"name": "zoom_in", "arguments": {}},
                 "status": "ok",
                 "text": "",
-                "images": [],
-                "regions": [{"image": image, "box": list(box)}],
+                "images": ["view"],
+                "regions": [{"image": image, "box": list(box), "image_size": list(SIZE)}],
             }
             for box in looks
         ]

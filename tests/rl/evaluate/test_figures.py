@@ -40,7 +40,10 @@ def test_every_region_must_be_held_and_a_large_one_may_be(episode: Episode) -> N
     assert holds_gold(episode(regions=two, looks=[CLOSE]), SIZES) is False
     assert holds_gold(episode(regions=two, looks=[CLOSE, (95, 95, 125, 125)]), SIZES) is True
     large = ((1, (0.0, 0.0, 140.0, 140.0)),)
-    assert holds_gold(episode(regions=large, looks=[(0, 0, 150, 150)]), SIZES) is True
+    assert holds_gold(episode(regions=large, looks=[(0, 0, 141, 141)]), SIZES) is True
+    whole = ((1, (0.0, 0.0, 180.0, 180.0)),)  # so large that there is nothing to look closer at
+    assert holds_gold(episode(regions=whole), SIZES) is None
+    assert holds_gold(episode(regions=(*whole, *two)), SIZES) is False
     assert holds_gold(episode(regions=()), SIZES) is None
 
 

@@ -18,7 +18,7 @@ GOLD = (1, (10.0, 10.0, 20.0, 20.0))
 
 def looked(*boxes: Sequence[float], image: str = "scan", status: str = "ok") -> dict[str, Any]:
     regions = [{"image": image, "box": list(box), "label": None} for box in boxes]
-    return {"call": {"name": "zoom_in", "arguments": {}}, "status": status, "images": [], "regions": regions}
+    return {"call": {"name": "zoom_in", "arguments": {}}, "status": status, "images": ["view"], "regions": regions}
 
 
 def apart(made: Sequence[Trajectory]) -> list[Trajectory]:

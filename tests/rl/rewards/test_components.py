@@ -6,8 +6,9 @@ import pytest
 
 from agent.protocol import Turn, render_turn
 from agent.turn import EpisodeState
+from rl.looks import overlap_and_union
 from rl.rewards.compose import score, score_group
-from rl.rewards.region import looked_at, overlap_and_union, region
+from rl.rewards.region import looked_at, region
 from rl.rewards.registry import component, components, group_component, group_components
 from rl.rewards.repetition import repetition
 from rl.rewards.turns import turns
@@ -23,10 +24,15 @@ def task(needs_tool: bool | None = True, regions: tuple[tuple[int, Box], ...] = 
 
 
 def call(
-    status: str = "ok", name: str = "zoom_in", box: Box | None = None, image: str = "scan", **arguments: Any
+    status: str = "ok",
+    name: str = "zoom_in",
+    box: Box = (30.0, 30.0, 60.0, 60.0),
+    image: str = "scan",
+    **arguments: Any,
 ) -> Any:
-    regions = [{"image": image, "box": list(box), "label": None}] if box else []
-    return {"call": {"name": name, "arguments": arguments}, "status": status, "text": "", "regions": regions}
+    regions = [{"image": image, "box": list(box), "label": None, "image_size": [100, 100]}]
+    shown = {"text": "", "images": ["view"], "regions": regions}
+    return {"call": {"name": name, "arguments": arguments}, "status": status, **shown}
 
 
 def ended(answer: str | None = "solid", *calls: Any, turns: int = 1, said: tuple[str, ...] = ()) -> EpisodeState:
@@ -107,7 +113,7 @@ def test_repetition_in_four_levels(said: tuple[str, ...], level: float) -> None:
     [((1,), 0.0), ((1, 2), 0.0), ((1, 2, 3, 4, 5, 6, 7, 1), 1 / 3), ((1, 1), 2 / 3), ((1, 1, 1), 1.0)],
 )  # shares of 0, 0, 1/8, 1/2, 2/3
 def test_calls_that_repeat_each_other(boxes: tuple[int, ...], level: float) -> None:
-    assert repetition(task(), ended("solid", *(call(box=None, x=x) for x in boxes))) == pytest.approx(level)
+    assert repetition(task(), ended("solid", *(call(x=x) for x in boxes))) == pytest.approx(level)
 
 
 GOLD = ((1, (10.0, 10.0, 20.0, 20.0)),)
@@ -119,10 +125,12 @@ GOLD = ((1, (10.0, 10.0, 20.0, 20.0)),)
         ((), 0.0),
         ((call(box=(10, 10, 20, 20)),), 1.0),
         ((call(box=(10, 10, 30, 20)),), 0.5),  # 100 of 200
-        ((call(box=(10, 10, 15, 20)), call(box=(15, 10, 20, 20))), 1.0),  # two halves
+        ((call(box=(10, 10, 18, 20)), call(box=(12, 10, 20, 20))), 1.0),  # two parts
         ((call(box=(10, 10, 20, 20)), call(box=(50, 50, 60, 60))), 0.5),  # a second look that misses
         ((call(box=(10, 10, 20, 20)), call(box=(10, 10, 20, 20))), 1.0),
-        ((call(box=(0, 0, 100, 100)),), 0.01),  # everywhere
+        ((call(box=(0, 0, 50, 100)),), 0.02),  # a half of the image
+        ((call(box=(0, 0, 100, 100)),), 0.0),  # the whole image once more is no look
+        ((call(box=(12, 12, 18, 18)),), 0.0),  # too small to show anything
         ((call("failed", box=(10, 10, 20, 20)),), 0.0),
         ((call(box=(10, 10, 20, 20), image="other"),), 0.0),
         ((call(name="mark_regions", box=(10, 10, 20, 20)),), 0.0),  # drawn, not looked at

@@ -19,7 +19,9 @@ def task(needs_tool: bool | None = True) -> Task:
 
 def ended(answer: str | None = "solid", calls: tuple[str, ...] = (), faults: int = 0, outcome: str = "answered") -> Any:
     """The final state of an episode with calls of these statuses."""
-    results = [{"call": {"name": "zoom_in", "arguments": {}}, "status": status, "text": ""} for status in calls]
+    region = {"image": "a", "box": [30.0, 30.0, 60.0, 60.0], "image_size": [100, 100]}
+    view = {"text": "", "images": ["view"], "regions": [region]}
+    results = [{"call": {"name": "zoom_in", "arguments": {}}, "status": status, **view} for status in calls]
     return cast(EpisodeState, {"answer": answer, "calls": results, "faults": faults, "outcome": outcome})
 
 
@@ -38,7 +40,7 @@ def ended(answer: str | None = "solid", calls: tuple[str, ...] = (), faults: int
         (True, ended(faults=1), 1.0),
         (False, ended(calls=("ok",)), 1.05),  # an unneeded look earns nothing and costs its call
         (False, ended(), 1.1),
-        (None, ended(calls=("ok",)), 2.05),
+        (None, ended(calls=("ok",)), 1.05),  # nobody knows whether it was needed: a call costs, and earns nothing
         (True, ended(None, outcome="abstained"), 0.1),
         (True, ended(None, ("ok",), outcome="too_many_turns"), -0.05),
         (True, ended(None, ("ok",), outcome="context_full"), -0.05),
