@@ -17,6 +17,8 @@ _TURN = re.compile(r"\s*<think>(?P<thought>.*?)</think>(?P<act>.*)", re.DOTALL)
 _ANSWER = re.compile(r"<answer>(?P<answer>.*)</answer>", re.DOTALL)
 _CALL = re.compile(r"\s*<tool_call>(?P<call>.*?)</tool_call>", re.DOTALL)
 TAGS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<answer>", "</answer>")
+_TAG = re.compile(r"</?(?:think|tool_call|answer)\b")
+"""A tag, or the beginning of one: no thought and no answer holds any, whole or cut short."""
 DEEPEST = 32
 """Levels of nesting that a call's JSON may have: checkpoints and pydantic give up at about 250."""
 LONGEST_INTEGER = 18
@@ -29,6 +31,11 @@ EXPECTED = (
 
 class MalformedTurn(ValueError):
     """A turn that the protocol cannot read; the message says what was got and what is expected."""
+
+    def __init__(self, got: str) -> None:
+        super().__init__(f"Got {got}. {EXPECTED}")
+        self.got = got
+        """What was got, without what this protocol expects."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,10 @@ def parse_turn(text: str) -> Turn:
     """Reads a turn's text (without its end token). Raises MalformedTurn."""
     turn = _TURN.fullmatch(text)
     if turn is None:
-        raise MalformedTurn(f"Got no <think>...</think> at the start. {EXPECTED}")
+        raise MalformedTurn("no <think>...</think> at the start")
     thought, act = turn["thought"].strip(), turn["act"].strip()
-    if any(tag in thought for tag in TAGS):
-        raise MalformedTurn(f"Got a tag inside <think>. {EXPECTED}")
+    if _TAG.search(thought):
+        raise MalformedTurn("a tag inside <think>")
     answer = _ANSWER.fullmatch(act)
     if answer is not None:
         return Turn(thought, answer=_read_answer(answer["answer"]))
@@ -55,10 +62,10 @@ def parse_turn(text: str) -> Turn:
 
 
 def _read_answer(text: str) -> str:
-    if any(tag in text for tag in TAGS):
-        raise MalformedTurn(f"Got more than one act in a turn. {EXPECTED}")
+    if _TAG.search(text):
+        raise MalformedTurn("more than one act in a turn")
     if not text.strip():
-        raise MalformedTurn(f"Got an empty answer. {EXPECTED}")
+        raise MalformedTurn("an empty answer")
     return text.strip()
 
 
@@ -70,7 +77,7 @@ def _read_calls(act: str) -> tuple[ToolCall, ...]:
         position = match.end()
     if act[position:].strip() or not calls:
         got = act[position:].strip()[:80] or "nothing after the thought"
-        raise MalformedTurn(f"Got {got!r}. {EXPECTED}")
+        raise MalformedTurn(f"{got!r}")
     return tuple(calls)
 
 
@@ -80,17 +87,17 @@ def read_call(text: str) -> ToolCall:
         value: object = json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # escapes can spell half a surrogate pair, which is no text
     except ValueError as error:
-        raise MalformedTurn(f"Got a tool call that is not JSON ({error}): {text[:120]!r}. {EXPECTED}") from error
+        raise MalformedTurn(f"a tool call that is not JSON ({error}): {text[:120]!r}") from error
     except RecursionError as error:
-        raise MalformedTurn(f"Got a tool call nested too deeply. {EXPECTED}") from error
+        raise MalformedTurn("a tool call nested too deeply") from error
     if deeper_than(DEEPEST, value):
-        raise MalformedTurn(f"Got a tool call nested more than {DEEPEST} levels deep. {EXPECTED}")
+        raise MalformedTurn(f"a tool call nested more than {DEEPEST} levels deep")
     if not isinstance(value, dict):
-        raise MalformedTurn(f"Got a tool call that is no object: {text[:120]!r}. {EXPECTED}")
+        raise MalformedTurn(f"a tool call that is no object: {text[:120]!r}")
     fields = cast(dict[str, Any], value)
     name, arguments = fields.get("name"), fields.get("arguments")
     if not isinstance(name, str) or not isinstance(arguments, dict) or set(fields) != {"name", "arguments"}:
-        raise MalformedTurn(f'Got a tool call without exactly "name" (text) and "arguments" (object). {EXPECTED}')
+        raise MalformedTurn('a tool call without exactly "name" (text) and "arguments" (object)')
     return ToolCall(name=name, arguments=cast(dict[str, Any], arguments))
 
 

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from PIL.Image import Image
 
 from agent.chat_model.episode import new_sample
-from agent.chat_model.reading import Reader
+from agent.chat_model.reading import protocol_reader
 from agent.chat_model.reply import Reply, whole
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Policy, Sampling
@@ -40,7 +40,7 @@ class Heard:
         """As `Policy.generate`."""
         named: dict[str, Any] = {"name": NAME}
         (run,) = await self.callbacks.on_chat_model_start(named, [[HumanMessage(self.asked)]], name=NAME)
-        reply = Reply(new_sample(), self.encoder, Reader())
+        reply = Reply(new_sample(), self.encoder, protocol_reader())
         chunks: list[AIMessageChunk] = []
         given = 0
         completion: Completion | None = None

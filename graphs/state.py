@@ -34,7 +34,7 @@ class Answered(Question):
     turns: int
     """How often the policy spoke."""
     faults: int
-    """Turns with a call that could not be read."""
+    """Turns that could not be read."""
     versions: list[str]
     """The policy's versions that sampled, each once, in order."""
 

@@ -93,13 +93,15 @@ class Episode:
             at, waiting = self._taken(at, turn), []
         return self._rendered(at, waiting, described, family, tools, image)
 
-    def record(self, at: Position, completion: Completion, said: Said, call: PolicyCall) -> None:
-        """Notes what was sampled at a position.
+    def record(
+        self, at: Position, completion: Completion, said: Said, call: PolicyCall, malformed: bool = False
+    ) -> None:
+        """Notes what was sampled at a position; `malformed` where it could not be read.
 
         Raises LedgerError if the policy counted another prompt than stands here, or gave no log-probability for an id.
         """
         Ledger(ids=(0,) * at.length).sample(completion)
-        turn = Turn(call, said, completion, at)
+        turn = Turn(call, said, completion, at, malformed)
         with self._lock:
             if self.keep is not None and len(self._turns) >= self.keep:
                 self._forget()
@@ -137,8 +139,8 @@ class Episode:
 
     @property
     def faults(self) -> int:
-        """Turns with a call that could not be read."""
-        return sum(bool(turn.said.malformed) for turn in self._turns.values())
+        """Turns that could not be read."""
+        return sum(turn.malformed for turn in self._turns.values())
 
     @property
     def turns(self) -> list[Turn]:

@@ -32,7 +32,7 @@ from agent.chat_model.guiding import described, response_format, structure
 from agent.chat_model.opening import family_in, served_at
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.positions import Position
-from agent.chat_model.reply import Reply, whole
+from agent.chat_model.reply import FAULT, Reply, whole
 from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.policies.policy import Completion, Policy, Sampling
@@ -232,7 +232,8 @@ class PolicyChatModel(BaseChatModel):
         """Ends a turn: its last chunks, and its place in the record."""
         chunks.extend(reply.close(completion, request.at.length, self.model_name))
         message = whole(chunks)
-        request.episode.record(request.at, completion, said(message, self._pictures), request.call)
+        says = said(message, self._pictures)
+        request.episode.record(request.at, completion, says, request.call, FAULT in message.response_metadata)
         return message
 
     def _reply(self, request: Request) -> Reply:

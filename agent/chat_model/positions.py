@@ -17,6 +17,8 @@ class Turn:
     completion: Completion
     context: "Position"
     """What it was sampled behind."""
+    malformed: bool = False
+    """Whether it could not be read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """From what a policy sampled to LangChain's message, at once or in chunks.
 
-The text is what stands outside thoughts and calls; a thought goes where LangChain keeps reasoning; a call that cannot
-be read stays in the text as it was written, and `fault` says so. The message carries the id of its sample, in its
-metadata and as its own id, and nothing else of the record.
+The text is what stands outside thoughts and calls; a thought goes where LangChain keeps reasoning. A call that cannot
+be read, and a tag where none belongs, stay in the text as they were written, and `fault` says what is wrong. The
+message carries the id of its sample, in its metadata and as its own id, and nothing else of the record.
 """
 
 import json
@@ -19,11 +19,7 @@ from agent.policies.policy import Completion
 from tools.calls import ToolCall
 
 FAULT = "fault"
-"""Where `response_metadata` says that a call could not be read."""
-UNREADABLE = (
-    'A tool call could not be read; expected <tool_call>{"name": ..., "arguments": {...}}</tool_call> and nothing else '
-    "inside the tags."
-)
+"""Where `response_metadata` says what is wrong with a turn that is malformed, and how to mend it."""
 
 
 class Reply:
@@ -37,7 +33,6 @@ class Reply:
         self._ids: list[int] = []
         self._decoded = ""
         self._calls = 0
-        self._faulty = False
 
     def feed(self, ids: Sequence[int]) -> Iterator[AIMessageChunk]:
         """Chunks of what is certain with these ids."""
@@ -53,15 +48,15 @@ class Reply:
         text = self._encoder.decode_turn(self._ids)
         rest = text[len(self._decoded) :] if text.startswith(self._decoded) else ""
         yield from self._chunks(self._reader.feed(self._until.feed(rest) + self._until.close()))
-        yield from self._chunks(self._reader.close())
+        yield from self._chunks(self._reader.close(self._until.met))
         metadata: dict[str, Any] = {
             SAMPLE: self.sample,
             "model_name": model,
             "versions": list(completion.versions),
             "finish_reason": completion.finish_reason,
         }
-        if self._faulty:
-            metadata[FAULT] = UNREADABLE
+        if self._reader.fault:
+            metadata[FAULT] = self._reader.fault
         sampled = len(completion.token_ids)
         usage = UsageMetadata(input_tokens=prompt_tokens, output_tokens=sampled, total_tokens=prompt_tokens + sampled)
         yield AIMessageChunk(
@@ -79,7 +74,6 @@ class Reply:
             elif piece.kind == "thought":
                 yield AIMessageChunk(content="", id=self.sample, additional_kwargs={THOUGHT: piece.text})
             else:
-                self._faulty = self._faulty or piece.kind == "malformed"
                 yield AIMessageChunk(content=piece.text, id=self.sample)
 
 

@@ -20,6 +20,7 @@ from agent.chat_model.families.family import (
     render,
     sequence,
 )
+from agent.chat_model.reading import Reader, protocol_reader
 from agent.chat_model.said import Picture, Said
 from agent.prompt import END_OF_TURN, IMAGE, plain, system_prompt
 from tools.signature import signature_line
@@ -92,6 +93,10 @@ class MedVista(Family):
         calls = [f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}' for call in said.calls]
         act = "".join(f"<tool_call>{call}</tool_call>" for call in (*calls, *said.malformed))
         return f"<think>{said.thought}</think>" + (act or f"<answer>{said.text}</answer>")
+
+    def reader(self) -> Reader:
+        """A reader that agrees with agent/protocol.py."""
+        return protocol_reader()
 
     def forced_calls(self, tools: Sequence[Tool], parallel: bool) -> dict[str, Any]:
         """A thought, then calls."""
