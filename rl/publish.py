@@ -27,6 +27,7 @@ from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
+from tools.private_files import clear_write_errors, private_opener
 
 _SAVED = re.compile(r"global_step(\d+)_hf")
 PROBES = 4
@@ -107,7 +108,8 @@ class Publisher:
         seconds, reasons = result.pause_to_first_token, tuple(self.failed)
         swap = Swap(checkpoint.version, seconds, len(reasons), stale, self.asked, reasons)
         self.asked, self.failed = 0, list[str]()
-        with (self.run / "swaps.jsonl").open("a", encoding="utf-8") as file:
+        path = self.run / "swaps.jsonl"
+        with clear_write_errors(path), open(path, "a", encoding="utf-8", opener=private_opener) as file:
             file.write(json.dumps(asdict(swap)) + "\n")
         return swap
 

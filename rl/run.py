@@ -22,6 +22,7 @@ from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, 
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
+from agent.serving.unfinished import sweep
 from rl import warmup, warmup_gpu
 from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
@@ -35,6 +36,7 @@ from rl.tasks.sets import load as load_tasks
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
+from tools.private_files import PRIVATE_FOLDER, clear_write_errors, private_folder
 
 HELD_OUT_SEED = 0
 """Validation and test tasks are the same for every run; a run's seed varies what it learns from."""
@@ -59,9 +61,15 @@ class Stages:
 
     @classmethod
     def open(cls, run: Path, config: Config, resume: bool) -> "Stages":
-        """A new run in an empty folder, or, with `resume`, the one that lies there. Raises RunExists."""
-        run.mkdir(parents=True, exist_ok=True)
-        at_work = (run / ".at_work").open("w")
+        """A new run in an empty folder, or, with `resume`, the one that lies there. Raises RunExists, WriteError.
+
+        The folder is its owner's alone from then on: questions, images and logs of patients lie in it.
+        """
+        private_folder(run)
+        with clear_write_errors(run):
+            if run.stat().st_mode & 0o077:  # of an older run, or made by hand
+                run.chmod(PRIVATE_FOLDER)
+            at_work = (run / ".at_work").open("w")
         try:
             fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
         except BlockingIOError as error:
@@ -76,6 +84,7 @@ class Stages:
                 f"Got a config that differs from {path}; resume with the same one, or choose another --run."
             )
         write_whole(path, dump(config).encode())
+        sweep(run / "checkpoints")
         return cls(run, config, at_work)
 
     @property

@@ -105,14 +105,20 @@ def train(run: Path, config: Config, resume: bool) -> int:
     from rl.child import TrainingError
     from rl.run import RunExists, Stages
     from rl.tasks.folder import TaskFileError
+    from tools.private_files import WriteError
 
     print(f"{NOTICE}\nrun: {run}")
     try:
-        report = asyncio.run(Stages.open(run, config, resume).all())
-    except (RunExists, NoBaseError, TaskFileError) as error:
+        stages = Stages.open(run, config, resume)
+    except (RunExists, WriteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (CheckpointError, PolicyError, ServerError, SwapError, TrainingError) as error:
+    try:
+        report = asyncio.run(stages.all())
+    except (NoBaseError, TaskFileError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (WriteError, CheckpointError, PolicyError, ServerError, SwapError, TrainingError) as error:
         print(f"error: {error}\nMend it and go on: python -m rl.train --run {run} --resume", file=sys.stderr)
         return 1
     print(f"report: {report}")

@@ -12,13 +12,14 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.serving.unfinished import unfinished
 
 MANIFEST = "manifest.json"
 VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -85,9 +86,8 @@ def publish(
         raise CheckpointError(f"got version {version!r}, which {versions} holds already; a version is never used again")
     chosen = _files_to_publish(source, processor_from)
     versions.mkdir(parents=True, exist_ok=True)
-    earlier = [checkpoint.created for checkpoint in published(versions)]
-    temporary = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=versions))
-    try:
+    with unfinished(versions, version) as temporary:
+        earlier = [checkpoint.created for checkpoint in published(versions)]
         hashes = {name: _write(name, path, temporary / name) for name, path in sorted(chosen.items())}
         manifest = Checkpoint(
             version=version,
@@ -102,11 +102,9 @@ def publish(
         for file in temporary.iterdir():
             file.chmod(0o444)
         temporary.chmod(0o755)
+        if target.exists():
+            raise CheckpointError(f"got version {version!r}, which was published meanwhile; choose another")
         temporary.rename(target)
-    except FileExistsError as error:
-        raise CheckpointError(f"got version {version!r}, which was published meanwhile; choose another") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return load(target)
 
 

@@ -32,6 +32,7 @@ from rl.tasks.task import Task
 from rl.trajectories.check import TrainingRow
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
+from tools.private_files import private_folder, private_opener
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ class AgentExecutor(AgentExecutorBase):
         return samples
 
     def _note(self, task: Task, reason: Exception) -> None:
-        self.refusals.parent.mkdir(parents=True, exist_ok=True)
-        with self.refusals.open("a", encoding="utf-8") as file:
+        private_folder(self.refusals.parent)
+        with open(self.refusals, "a", encoding="utf-8", opener=private_opener) as file:
             file.write(json.dumps({"task": task.id, "reason": str(reason)}) + "\n")
 
 

@@ -14,7 +14,6 @@ DeepSpeed writes `_actor/global_stepN/`, then its name into `_actor/latest`; the
 
 import re
 import shutil
-from collections.abc import Collection
 from pathlib import Path
 
 from rl.bridge.saved import is_whole
@@ -73,7 +72,7 @@ def _names(role: Path) -> list[str]:
     return [path.name for path in role.iterdir() if path.is_dir() and _step(path.name) is not None]
 
 
-def _whole(role: Path) -> Collection[str]:
+def _whole(role: Path) -> set[str]:
     """Checkpoints up to the one finished last whose files are whole, and which lack none that another has."""
     finished = named_step(role)
     parts = {name: {path.relative_to(role / name) for path in (role / name).rglob("*.pt")} for name in _names(role)}

@@ -6,7 +6,6 @@ medical device.
 
 import argparse
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from rl.trajectories.shards import ShardError
 from rl.trajectories.store import TrajectoryStore
 from tools.errors import ImageError
 from tools.images.store import ImageStore
+from tools.private_files import WriteError, private_folder, write_private
 
 UNSOUND, REFUSED = 1, 2
 DEFAULT = Choice()
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.command == "check":
             return check(asked)
         return seal(asked) if asked.command == "seal" else export(asked)
-    except (FolderError, EncodingError, ShardError, ImageError) as error:
+    except (FolderError, EncodingError, ShardError, ImageError, WriteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED
 
@@ -132,9 +132,9 @@ def copy_image(image: str, source: ImageStore, folder: Path) -> None:
     path = source.path(image)
     target = folder / path.relative_to(source.folder)
     if not target.with_suffix(".json").exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        shutil.copyfile(path.with_suffix(".json"), target.with_suffix(".json"))
+        private_folder(target.parent)
+        for each in (path, path.with_suffix(".json")):
+            write_private(target.with_suffix(each.suffix), each.read_bytes())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +18,10 @@ from agent.serving.checkpoint import CheckpointError, latest, load, publish, pub
 from agent.serving.versions import LiveVersions
 from rl import run as running
 from rl.base.embedded import NoBaseError, prepare
-from rl.config import ROOT, Config, dump, load_config
+from rl.bridge.train_policy import write_prompts
+from rl.config import LAPTOP, ROOT, Config, dump, load_config
 from rl.run import RunExists, Stages
+from rl.train import main
 
 Open = Callable[..., Stages]
 
@@ -63,6 +68,59 @@ def test_a_folder_in_which_a_process_is_at_work_is_left_alone(opened: Open) -> N
     stages = opened()
     with pytest.raises(RunExists, match="another process is at work; wait for it, or choose another --run"):
         Stages.open(stages.run, stages.config, resume=True)
+
+
+@pytest.mark.parametrize("name", ["", "run"])
+def test_a_run_folder_that_cannot_be_written_is_said_in_a_line(
+    small_disk: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert main(["--config", str(LAPTOP), "--run", str(small_disk / name)]) == 2
+    assert re.search(r"error: Got a place that may not be written, .*disk.* \(Read-only", capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_what_a_run_keeps_is_its_owners_alone(with_base: Open, tmp_path: Path, by_hand: bool) -> None:
+    before = os.umask(0)
+    try:
+        if by_hand:
+            (tmp_path / "run").mkdir(0o755)
+        stages = with_base(tasks={"test": 3})
+        await stages.base()
+        stages.tasks("test")
+        write_prompts(stages.run / "tasks" / "prompts.jsonl", stages.tasks("test"))
+    finally:
+        os.umask(before)
+    ours = [stages.run, *(stages.run / "tasks").rglob("*"), stages.run / "tasks"]
+    assert [oct(each.stat().st_mode & 0o077) for each in ours] == ["0o0"] * 4
+
+
+PUBLISHER = """
+import sys
+from pathlib import Path
+from agent.serving.checkpoint import publish
+source, versions = map(Path, sys.argv[1:])
+publish(source, versions, "rl-00010", None, {}, source)
+"""
+
+
+def test_half_a_version_that_a_kill_left_is_swept_when_the_run_goes_on(
+    opened: Open, random_checkpoint: Path, tmp_path: Path
+) -> None:
+    stages = opened()
+    source = tmp_path / "source"
+    shutil.copytree(random_checkpoint, source)
+    with (source / "model.safetensors").open("ab") as weights:
+        weights.truncate(2**28)  # long enough to copy and to hash that it is killed meanwhile
+    stages.versions.mkdir()
+    with subprocess.Popen([sys.executable, "-c", PUBLISHER, source, stages.versions], cwd=ROOT) as child:
+        while not (half := list(stages.versions.glob(".rl-00010.*/*"))):
+            assert child.poll() is None
+        child.kill()
+    assert half[0].exists() and not (stages.versions / "rl-00010").exists()
+    opened(resume=True)
+    assert not half[0].parent.exists()
 
 
 def test_the_lock_ends_with_the_process_that_held_it(opened: Open) -> None:

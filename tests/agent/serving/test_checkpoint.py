@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.serving.checkpoint import MANIFEST, CheckpointError, hash_file, latest, load, publish, published
+from agent.serving.unfinished import LOCK
 
 Folder = Callable[..., Path]
 
@@ -87,7 +88,7 @@ def test_a_failed_publication_leaves_nothing(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         publish(plain_folder(tmp_path / "source"), tmp_path / "versions", "v1", None, {})
-    assert list((tmp_path / "versions").iterdir()) == []
+    assert [path.name for path in (tmp_path / "versions").iterdir()] == [LOCK]
 
 
 def test_a_folder_without_or_with_a_broken_manifest_is_refused(tmp_path: Path, plain_folder: Folder) -> None:
