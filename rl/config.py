@@ -4,7 +4,7 @@ A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydan
 OpenRLHF knows is not repeated: `rl.openrlhf` holds its own flags by their own names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rl.rewards.presets import weights_of
+from tools.spelling import did_you_mean
 
 ROOT = Path(__file__).resolve().parent.parent
 LAPTOP = ROOT / "configs" / "laptop.yaml"
@@ -183,10 +184,23 @@ def _checked(values: object, path: Path) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}, got {one['input']!r}" for one in error.errors()
-        )
-        raise ConfigError(f"{path}: {faults}. rl/config.py says what each field means.") from error
+        faults = " ".join(map(_fault, error.errors()))
+        raise ConfigError(f"{path}: {faults} rl/config.py says what each field means.") from error
+
+
+def _fault(one: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in a sentence; for a misspelt or misplaced field what it may have been meant to be."""
+    field = ".".join(map(str, one["loc"]))
+    meant = did_you_mean(field, _fields(Config)) if one["type"] == "extra_forbidden" else ""
+    return f"{field}: {one['msg']}, got {one['input']!r}.{meant}"
+
+
+def _fields(section: type[BaseModel], inside: str = "") -> Iterator[str]:
+    """The dotted names of all fields of a section and of those in it."""
+    for name, field in section.model_fields.items():
+        yield inside + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _fields(field.annotation, f"{inside}{name}.")
 
 
 def _set(values: dict[str, Any], override: str) -> None:

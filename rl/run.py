@@ -23,7 +23,7 @@ from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.serving.unfinished import sweep
-from rl import warmup, warmup_gpu
+from rl import run_tasks, warmup, warmup_gpu
 from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
 from rl.config import REASONING, Config, dump
@@ -32,14 +32,10 @@ from rl.publish import Publisher, version_of
 from rl.report.write import write_whole
 from rl.rollout import CONFIG, RunParts, open_run
 from rl.summary import write_summary
-from rl.tasks.sets import load as load_tasks
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 from tools.private_files import PRIVATE_FOLDER, clear_write_errors, private_folder
-
-HELD_OUT_SEED = 0
-"""Validation and test tasks are the same for every run; a run's seed varies what it learns from."""
 
 
 class RunExists(FileExistsError):
@@ -124,18 +120,12 @@ class Stages:
 
     def tasks(self, split: str) -> list[Task]:
         """The tasks of a split; drawn on first use, then read."""
-        path = self.run / "tasks" / f"{split}.jsonl"
-        if not path.exists():
-            wanted = self.config.tasks.model_dump()[split]
-            if split == "train":  # no more than will be asked
-                wanted = min(wanted, self.config.rl.steps * self.config.rl.prompts_per_step)
-            seed = self.config.seed if split == "train" else HELD_OUT_SEED
-            options = self.config.tasks.options
-            drawn = load_tasks(self.config.tasks.set, self.parts().store, split, wanted, seed, **options)
-            bar = tqdm(drawn, desc=f"{split} tasks", total=wanted, unit="task")
-            lines = "\n".join(json.dumps(task.to_plain()) for task in bar)
-            write_whole(path, lines.encode())
-        return [Task.from_plain(json.loads(line)) for line in path.read_text().splitlines()]
+        kept = run_tasks.read(self.run, split)
+        if kept is None:
+            drawn, count = run_tasks.drawn(self.config, self.parts().store, split), run_tasks.wanted(self.config, split)
+            kept = list(tqdm(drawn, desc=f"{split} tasks", total=count, unit="task"))
+            run_tasks.keep(self.run, split, kept)
+        return kept
 
     async def base(self) -> None:
         """The policy to begin with, as a published version: the embedded base, or what the config names."""

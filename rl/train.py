@@ -1,20 +1,21 @@
 """`python -m rl.train`: base -> warm-up -> reinforcement learning -> evaluation -> report, each stage resumable.
 
 Everything of a run lies in `runs/NAME/`: the resolved configuration, tasks, images, trajectories, published
-checkpoints, logs, report.json, curves and report.html. A stage that was finished is not done again; `--resume` goes on
-where a run was cut off, at whatever moment. Research use only, not a medical device.
+checkpoints, logs, report.json, curves and report.html. Before the first stage, and in a dry run, everything that the
+run needs is looked at, and all that is wrong with it told at once (rl/preflight/). A stage that was finished is not
+done again; `--resume` goes on where a run was cut off, at whatever moment. Research use only, not a medical device.
 """
 
 import argparse
 import asyncio
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rl.config import EIGHT_GPUS, LAPTOP, REASONING, ROOT, Config, ConfigError, dump, load_config
-from rl.trainable import check_trainable
 
 NOTICE = "MedVista: research use only, not a medical device."
 RUNS = ROOT / "runs"
@@ -26,7 +27,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="a YAML file; by default the one that fits this machine")
     parser.add_argument("--run", type=Path, help="the run's folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved config and every command line")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the resolved config and every command line, and check all"
+    )
     parser.add_argument("overrides", nargs="*", help="dotted overrides, such as rl.steps=5")
     return parser.parse_intermixed_args(argv)
 
@@ -84,45 +87,89 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)
-        check_trainable(config)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     run = (asked.run or run_folder(config.name, asked.resume)).resolve()
     if asked.dry_run:
         print_plan(config, run)
-        return 0
+        return 2 if found_faults(config, run, keep=False) else 0
     return train(run, config, asked.resume)
+
+
+def found_faults(config: Config, run: Path, keep: bool) -> bool:
+    """Looks at everything that the run needs and tells what is wrong; whether that stops it (rl/preflight/)."""
+    from rl.preflight.check import check, told
+    from rl.preflight.finding import stop
+
+    found = check(config, run, keep)
+    if found:
+        print(told(found), file=sys.stderr)
+    return stop(found)
 
 
 def train(run: Path, config: Config, resume: bool) -> int:
     """Runs or resumes a run; 0 done, 1 stopped on the way (it can be resumed), 2 it could not start."""
+    from agent.ledger import LedgerError
     from agent.policies.policy import PolicyError
     from agent.serving.checkpoint import CheckpointError
     from agent.serving.launch import ServerError
     from agent.serving.swap import SwapError
+    from graphs.loading import GraphError
     from rl.base.embedded import NoBaseError
     from rl.child import TrainingError
+    from rl.preflight.folder import folder
+    from rl.rewards.compose import UnscoredError
     from rl.run import RunExists, Stages
-    from rl.tasks.folder import TaskFileError
+    from rl.tasks.errors import TaskFileError
     from tools.private_files import WriteError
 
     print(f"{NOTICE}\nrun: {run}")
+    if any(folder(run)):
+        found_faults(config, run, keep=False)
+        return 2
+    before = begun(run)
     try:
         stages = Stages.open(run, config, resume)
+        if found_faults(config, run, keep=True):
+            leave(run, before)
+            return 2
     except (RunExists, WriteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
         report = asyncio.run(stages.all())
-    except (NoBaseError, TaskFileError) as error:
+    except (NoBaseError, TaskFileError, GraphError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (WriteError, CheckpointError, PolicyError, ServerError, SwapError, TrainingError) as error:
+    except (
+        CheckpointError,
+        LedgerError,
+        PolicyError,
+        ServerError,
+        SwapError,
+        TrainingError,
+        UnscoredError,
+        WriteError,
+    ) as error:
         print(f"error: {error}\nMend it and go on: python -m rl.train --run {run} --resume", file=sys.stderr)
         return 1
     print(f"report: {report}")
     return 0
+
+
+def begun(run: Path) -> set[Path] | None:
+    """What lies in a run's folder; None where there is no folder."""
+    return set(run.iterdir()) if run.is_dir() else None
+
+
+def leave(run: Path, before: set[Path] | None) -> None:
+    """Removes what a run that could not start has written, so that its folder is as free as it was."""
+    for path in begun(run) or set[Path]():
+        if before is None or path not in before:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if before is None:
+        run.rmdir()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from agent.encoder import Encoder
 from graphs.loading import GraphError, find_graph
 from rl.config import REASONING, ROOT, Base, Config, ConfigError
 
@@ -19,8 +20,11 @@ FLAGS: dict[str, tuple[Any, ...]] = {
 """Values of OpenRLHF's flags under which an episode of several rows weighs as one episode; None: left out."""
 
 
-def check_trainable(config: Config) -> None:
-    """Raises ConfigError where a run cannot train its graph, or is asked for what that graph cannot do."""
+def check_trainable(config: Config, encoder: Encoder | None = None) -> None:
+    """Raises ConfigError where a run cannot train its graph, or is asked for what that graph cannot do.
+
+    `encoder`: of the run's checkpoint; without one that of the embedded policy.
+    """
     calls = config.rl.trained_calls
     if config.graph == REASONING:
         if calls.nodes or calls.tags:
@@ -33,7 +37,7 @@ def check_trainable(config: Config) -> None:
         )
     try:
         of_turns = find_graph(config.graph).of_turns
-        _try_to_open(config)
+        _try_to_open(config, encoder or Encoder.from_checkpoint(ROOT / Base().checkpoint))
     except GraphError as error:
         raise ConfigError(f"graph: {error}") from error
     if of_turns and (calls.nodes or calls.tags):
@@ -43,9 +47,8 @@ def check_trainable(config: Config) -> None:
     _check_flags(config)
 
 
-def _try_to_open(config: Config) -> None:
-    """Compiles the graph with the embedded policy's processor. Raises GraphError."""
-    from agent.encoder import Encoder
+def _try_to_open(config: Config, encoder: Encoder) -> None:
+    """Compiles the graph. Raises GraphError."""
     from agent.turn import Limits
     from rl.graph import open_graph
     from rl.no_policy import NoPolicy
@@ -53,7 +56,6 @@ def _try_to_open(config: Config) -> None:
     from tools.registry import load_tools
 
     limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
-    encoder = Encoder.from_checkpoint(ROOT / Base().checkpoint)
     with tempfile.TemporaryDirectory() as folder:
         store, tools = ImageStore(Path(folder)), load_tools(list(config.episode.tools))
         open_graph(config.graph, NoPolicy(), tools, encoder=encoder, store=store, limits=limits)

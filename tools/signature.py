@@ -68,13 +68,16 @@ def type_name(schema: Schema, root: Schema) -> str:
     return _NAMES.get(str(schema.get("type")), "any")
 
 
-def example_call(tool: BaseTool) -> str:
-    """A call that the tool accepts, as JSON: what is required, and what the tool's author gave an example of."""
+def example_call(tool: BaseTool, whole: bool = False) -> str:
+    """A call that the tool accepts, as JSON: what is required, and what the tool's author gave an example of.
+
+    `whole`: with every argument that there is.
+    """
     schema = arguments_schema(tool)
     required: list[str] = schema.get("required", [])
     arguments: dict[str, Any] = {}
     for name, each in _properties(schema).items():
-        if name in required or "examples" in each:
+        if whole or name in required or "examples" in each:
             points = sum(type_name(_properties(schema)[before], schema) == _POINT for before in arguments)
             arguments[name] = _example(each, schema, points)
     return json.dumps({"name": tool.name, "arguments": arguments})

@@ -6,6 +6,8 @@ failure and idle calls earn is taken back.
 
 from collections.abc import Mapping
 
+from tools.spelling import did_you_mean
+
 PRESETS: Mapping[str, Mapping[str, float]] = {
     # MedVistaGym, arXiv 2601.07107: the answer, the format, and tools only where the answer is right
     "medvistagym": {"answer": 1.0, "format": 0.2, "tool_use": 0.5},
@@ -29,5 +31,8 @@ PRESETS: Mapping[str, Mapping[str, float]] = {
 def weights_of(name: str) -> dict[str, float]:
     """The weights of a preset. Raises ValueError that names those there are."""
     if name not in PRESETS:
-        raise ValueError(f"Got the rewards {name!r}, expected weights by component, or one of {', '.join(PRESETS)}.")
+        raise ValueError(
+            f"Got the rewards {name!r}, expected weights by component, or one of {', '.join(PRESETS)}."
+            + did_you_mean(name, PRESETS)
+        )
     return dict(PRESETS[name])

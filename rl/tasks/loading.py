@@ -22,9 +22,14 @@ def default_store() -> ImageStore:
     return ImageStore(cache / "images")
 
 
+def is_folder(name: str) -> bool:
+    """Whether a name means a folder with questions of one's own, not a registered set."""
+    return name not in task_sets() and (Path(name).is_dir() or os.sep in name)
+
+
 def iterate(name: str, wanted: Wanted, **options: Any) -> Iterator[Task]:
     """The tasks that are wanted, one by one. Raises TaskFileError (MissingData where files are not there)."""
-    if name not in task_sets() and (Path(name).is_dir() or os.sep in name):
+    if is_folder(name):
         count = wanted.count if wanted.count is not None else 2**62
         yield from folder.load(Path(name), wanted.store, wanted.split, count)
         return

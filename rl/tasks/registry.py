@@ -15,6 +15,7 @@ from rl.discovery import import_all
 from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
+from tools.spelling import did_you_mean
 
 ENTRY_POINT_GROUP = "medvista.tasks"
 SPLITS = ("train", "validation", "test")
@@ -90,6 +91,6 @@ def find(name: str) -> TaskSet:
     if name not in known:
         raise TaskFileError(
             f"Got the task set {name!r}, expected one of {', '.join(known)}, or a folder with train.jsonl, "
-            "validation.jsonl and test.jsonl (rl/tasks/folder.py)."
+            f"validation.jsonl and test.jsonl (rl/tasks/folder.py).{did_you_mean(name, known)}"
         )
     return known[name]

@@ -75,6 +75,20 @@ def test_an_error_names_the_field_and_what_was_got(small: Path, override: str, s
 
 
 @pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("rl.stepz=5", "rl.steps"),
+        ("episode.turntokens=64", "episode.turn_tokens"),
+        ("turn_tokens=64", "episode.turn_tokens"),
+        ("rl.rewards=medvistagim", "medvistagym"),
+    ],
+)
+def test_a_misspelt_name_is_told_what_it_may_mean(small: Path, override: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=rf"Did you mean {meant}\b"):
+        load_config(small, [override])
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("name: [", "which is not YAML"),

@@ -100,6 +100,10 @@ class Family(ABC):
     ) -> list[dict[str, Any]]:
         """The group as the template takes it; `opens` where the conversation begins with it."""
 
+    @abstractmethod
+    def turn_text(self, said: Said) -> str:
+        """A turn that no policy of ours sampled, as this family would write it."""
+
     def tokens(self, text: str, images: Sequence[Sized]) -> Tokens:
         """The ids of a text that was rendered here. Raises EncodingError."""
         ids, spans = self.encoder.encode(text, [self.encoder.grid(image) for image in images])

@@ -1,0 +1,73 @@
+"""Whether the graph can be trained, and whether it runs: one episode of it in this process, with a policy on a script.
+
+So a factory that raises, a node with a bug, a graph that ends without asking its policy, and a question that it cannot
+take are found before anything is taught. The reasoning graph is ours, and needs no rehearsal.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from agent.chat_model.families.family import TemplateError
+from agent.encoder import Encoder, EncodingError
+from agent.ledger import LedgerError
+from agent.policies.policy import PolicyError, Sampling
+from agent.policies.scripted import ScriptedPolicy
+from agent.turn import ContextTooSmall, Overrides
+from graphs.loading import GraphError
+from rl.config import REASONING, Config, ConfigError
+from rl.endings import BUG, OUT_OF_TIME
+from rl.forks import Watched
+from rl.preflight.finding import Finding
+from rl.rollout import opened
+from rl.tasks.task import Task
+from rl.trainable import check_trainable
+from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.registry import load_tools
+
+CANNOT_BE_ASKED = (GraphError, TemplateError, PolicyError, LedgerError, EncodingError, ContextTooSmall)
+PATIENCE_S = 60.0
+"""Seconds that the rehearsed episode may take."""
+SAYS = "<think>I can see it.</think><answer>yes</answer>"
+
+
+def graph(config: Config, encoder: Encoder, task: Task | None, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
+    """The faults of the graph; `task` is rehearsed, its images among `images`."""
+    try:
+        check_trainable(config, encoder)
+    except ConfigError as error:
+        yield Finding("graph", str(error).removeprefix("graph: "))
+        return
+    if config.graph != REASONING and task is not None and all(image in images for image in task.images):
+        yield from rehearsed(config, encoder, task, images)
+
+
+def rehearsed(config: Config, encoder: Encoder, task: Task, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
+    """What is wrong with one episode of `task`."""
+    with tempfile.TemporaryDirectory(prefix="medvista-rehearsal-") as folder:
+        store = ImageStore(Path(folder))
+        for image in task.images:
+            store.put(images[image])
+        try:
+            parts = opened(config, encoder, store, load_tools(list(config.episode.tools)))
+            policy = Watched(ScriptedPolicy(lambda turns, last: SAYS, encoder))
+            asked = Overrides(policy, Sampling(temperature=config.rl.temperature))
+            state = asyncio.run(parts.ask(replace(task, expert=()), asked, PATIENCE_S))
+        except CANNOT_BE_ASKED as error:
+            yield Finding("graph", f"Got {config.graph!r}, which cannot be asked {task.id}: {error}")
+            return
+    ended = cast("Mapping[str, Any]", state)
+    if ended["outcome"] == BUG:
+        yield Finding(
+            "graph", f"Got {config.graph!r}, which has a bug; an episode of {task.id} ended with {ended['bug']}."
+        )
+    elif ended["outcome"] == OUT_OF_TIME:
+        said = f"Got {config.graph!r}, an episode of which took more than {PATIENCE_S:.0f} s with a policy on a script."
+        yield Finding("graph", said, stops=False)
+    elif not policy.completions:
+        said = f"Got {config.graph!r}, which ended without asking its policy, expected at least one turn: "
+        yield Finding("graph", f"{said}does it use the model that it is given?")
