@@ -78,6 +78,17 @@ class Said:
         return hash((self.role, self.parts, self.thought, self.calls, self.malformed))
 
     @property
+    def joined(self) -> tuple[str | Picture, ...]:
+        """The parts, texts that stand side by side joined: what one ends with and the next begins with is one text."""
+        found: list[str | Picture] = []
+        for part in self.parts:
+            if isinstance(part, str) and found and isinstance(found[-1], str):
+                found[-1] += part
+            else:
+                found.append(part)
+        return tuple(found)
+
+    @property
     def text(self) -> str:
         """All texts, joined."""
         return "".join(part for part in self.parts if isinstance(part, str))

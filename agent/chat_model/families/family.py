@@ -28,6 +28,11 @@ A_TOOL: list[dict[str, Any]] = [
     {"type": "function", "function": {"name": PROBE, "description": "Probe.", "parameters": {"type": "object"}}}
 ]
 THOUGHT_OPENER = "<think>\n"
+OWN_TAGS = ("think", "tools", "tool_call", "tool_response")
+"""Tags that the rules here write themselves where a template does not."""
+_TAG = re.compile(r"</?[A-Za-z_|][\w|]*>")
+_CONTROL = re.compile(r"<\|.*\|>")
+"""How control tokens look that a tokenizer does not call special."""
 MOST_SPACES = 1
 """White space between two parts of guided JSON; without a limit a small policy writes nothing else."""
 
@@ -119,20 +124,32 @@ class Family(ABC):
         return self.encoder.placeholders(grid)
 
     def plain(self, text: str) -> str:
-        """Text from a message that cannot be taken for the chat's own control tokens.
+        """Text from a message that cannot be taken for what a chat is made of: control tokens, the template's tags.
 
         Half surrogate pairs, which no tokenizer takes, become question marks.
         """
-        text = text.encode(errors="replace").decode()
-        return self._controls.sub(lambda control: f"{control[0][0]} {control[0][1:]}", text)
+        return _apart(self._marks, text)
+
+    def plain_turn(self, text: str) -> str:
+        """As `plain`, for a turn that nobody sampled: its tags are its own."""
+        return _apart(self._controls, text)
 
     @cached_property
     def _controls(self) -> re.Pattern[str]:
+        return _any_of(self._control_tokens)
+
+    @cached_property
+    def _marks(self) -> re.Pattern[str]:
+        own = {f"<{slash}{name}>" for name in OWN_TAGS for slash in ("", "/")}
+        return _any_of({*self._control_tokens, *_TAG.findall(str(_holder(self.encoder.processor).chat_template)), *own})
+
+    @property
+    def _control_tokens(self) -> set[str]:
         tokenizer = self.encoder.tokenizer
-        named: set[str] = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        added: list[Any] = list(tokenizer.added_tokens_decoder.values())
+        named = {str(token) for token in added if token.special or _CONTROL.fullmatch(str(token))}
         named |= set(tokenizer.all_special_tokens)
-        named |= set(tokenizer.convert_ids_to_tokens([*self.encoder.banned, self.encoder.end_of_turn]))
-        return re.compile("|".join(re.escape(token) for token in sorted(named, key=len, reverse=True)))
+        return named | set(tokenizer.convert_ids_to_tokens([*self.encoder.banned, self.encoder.end_of_turn]))
 
     # what is read
 
@@ -190,7 +207,7 @@ class Family(ABC):
             return self.plain(said.text)
         number = before.images
         shown: list[dict[str, str]] = []
-        for part in said.parts:
+        for part in said.joined:
             if isinstance(part, Picture):
                 number += 1
                 shown += [{"type": "text", "text": f"Image {number}: "}, {"type": "image"}]
@@ -206,13 +223,27 @@ def render(processor: Any, messages: Sequence[Mapping[str, Any]], tools: list[di
     """
     from jinja2 import TemplateError as JinjaError
 
-    with_template = processor if getattr(processor, "chat_template", None) else processor.tokenizer
-    template: Callable[..., object] = with_template.apply_chat_template
+    template: Callable[..., object] = _holder(processor).apply_chat_template
     try:
         return str(template(list(messages), tools=tools, add_generation_prompt=True, tokenize=False))
     except JinjaError as error:
         roles = [message["role"] for message in messages]
         raise TemplateError(f"The chat template refuses a conversation of {roles}: {error}") from error
+
+
+def _holder(processor: Any) -> Any:
+    """What holds the chat template: the processor, or its tokenizer."""
+    return processor if getattr(processor, "chat_template", None) else processor.tokenizer
+
+
+def _any_of(marks: set[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True)))
+
+
+def _apart(marks: re.Pattern[str], text: str) -> str:
+    """The text with a space behind the first character of each mark."""
+    text = text.encode(errors="replace").decode()
+    return marks.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
 
 
 def after(before: Before, said: Said) -> Before:

@@ -60,7 +60,7 @@ class Gemma(Hermes):
 
     def _worded(self, said: Said, before: Before) -> list[Part]:
         if said.role == "assistant":
-            return [_text(self.plain(self.turn_text(said)))]
+            return [_text(self.plain_turn(self.turn_text(said)))]
         content = self.content(said, before)
         parts = [_text(content)] if isinstance(content, str) else content
         return [_text("<tool_response>\n"), *parts, _text("\n</tool_response>")] if said.role == "tool" else parts

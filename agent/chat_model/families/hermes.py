@@ -49,7 +49,7 @@ class Hermes(Family):
         return shown
 
     def _content(self, said: Said, before: Before) -> str | list[dict[str, str]]:
-        return self.plain(self.turn_text(said)) if said.role == "assistant" else self.content(said, before)
+        return self.plain_turn(self.turn_text(said)) if said.role == "assistant" else self.content(said, before)
 
     def turn_text(self, said: Said) -> str:
         """A turn that no policy of ours sampled, as this family would write it."""

@@ -33,8 +33,8 @@ class InternVL(Hermes):
 
     @classmethod
     def fits(cls, processor: Any) -> int:
-        """Known by the placeholder of an image."""
-        return 1 if PAD in processor.tokenizer.get_vocab() else 0
+        """Known by the placeholder of an image; its tokenizer holds Qwen's too, and its template is a plain one."""
+        return 3 if PAD in processor.tokenizer.get_vocab() else 0
 
     def encoder_of(self, processor: Any) -> Encoder:
         """The encoder of its frames."""

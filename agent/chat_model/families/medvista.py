@@ -80,7 +80,7 @@ class MedVista(Family):
             return plain(self.turn_text(said))
         number = before.images
         text = ""
-        for part in said.parts:
+        for part in said.joined:
             if isinstance(part, Picture):
                 number += 1
                 text += f"Image {number}: {IMAGE}\n"
