@@ -34,6 +34,14 @@ OPTIONS = ("Pneumonia", "Pulmonary edema", "A rib fracture", "No finding")
         (" ", None),
         ("?", None), ("1", None), ("unknown", None), ("cannot tell", None), ("cannot exclude pneumonia", None),
         ("A B C D " * 100, None), ("Pneumonia " * 100, None), ("B " * 500, None),
+        ("A) B)", None), ("A) B", None), ("A)B)", None), ("a) b)", None), ("A: B", None), ("A.) B.)", None),
+        ("B; C", None), ("B) C)", None), ("A) no, B)", None), ("A) B) C)", None), ("**A)** **B)**", None),
+        ("B) pulmonary edema, A)", None), ("[A] [B]", None), ("A then B", None), ("B: A", None),
+        ("B) B", "B"), ("B. (B)", "B"), ("not A) but B)", "B"), ("B) haze (see figure 2)", "B"),
+        ("The answer is (B).", "B"), ("The answer is **B**.", "B"), ("**Answer:** B", "B"), ("Answer: **B**", "B"),
+        ("\\boxed{B}", "B"), ("$\\boxed{\\text{B}}$", "B"), ("The answer is $\\boxed{B}$.", "B"), ("`B`", "B"),
+        ("\\(B\\)", "B"), ("**B. Pulmonary edema**", "B"), ("**B**: pulmonary edema", "B"), ("B) A rib", "B"),
+        ("( B )", "B"), ("(B: haze)", "B"), ("B (vitamin A)", None),
         (" ".join(OPTIONS), None),
         ("; ".join(f"({letter}) {text}" for letter, text in zip("ABCD", OPTIONS, strict=True)), None),
     ],
@@ -42,6 +50,12 @@ def test_what_an_answer_chooses(answer: str, letter: str | None) -> None:
     assert chosen(answer, OPTIONS) == letter
     if answer.strip():
         assert [choice(answer, gold, options=OPTIONS) for gold in "ABCD"] == [float(letter == gold) for gold in "ABCD"]
+
+
+@pytest.mark.parametrize(("answer", "letter"), [("B) A", "B"), ("A) O", "A"), ("A) AB", None), ("B: a", "B")])
+def test_options_that_are_letters_themselves(answer: str, letter: str | None) -> None:
+    assert chosen(answer, ("O", "A", "AB")) == letter
+    assert chosen("A) B cells", ("B cells", "T cells")) == "A"
 
 
 NUMBERS = ("3", "5", "3-5", "35")
