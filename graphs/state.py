@@ -4,6 +4,7 @@ Input is `images` and `question`, output is what the reasoning graph gives too: 
 `transcript`, with every call and the number of turns. State holds ids of images, never images.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,9 +98,10 @@ def with_readings(output: Answered, readings: Sequence[Finding]) -> Answered:
 
 
 def written(message: AIMessage) -> str:
-    """A turn of the policy as a transcript shows it."""
+    """A turn of the policy as a transcript shows it: thought and calls between tags, whatever its family writes."""
     calls = "".join(
-        f"<tool_call>{call['name']} {arguments_text(call['args'])}</tool_call>" for call in message.tool_calls
+        f'<tool_call>{{"name": {json.dumps(call["name"])}, "arguments": {arguments_text(call["args"])}}}</tool_call>'
+        for call in message.tool_calls
     )
     return f"<think>{message.additional_kwargs.get(THOUGHT, '')}</think>{message.text}{calls}"
 

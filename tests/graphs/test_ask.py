@@ -215,7 +215,7 @@ async def test_any_graph_can_be_asked(embedded: Encoder, store: ImageStore, scan
     )
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
-    call = '<tool_call>zoom_in {"box": [0, 0, 499, 499], "image": 1}</tool_call>'
+    call = '<tool_call>{"name": "zoom_in", "arguments": {"box": [0, 0, 499, 499], "image": 1}}</tool_call>'
     assert said == [
         f"Turn: <think>Look.</think>{call}",
         f"  {store.path(state['images'][1])} Closer view of image 1.",

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from rl.report.scenes import COLOURS, scan_url, scene
+from rl.report.scenes import scan_url, scene
+from rl.report.steps import COLOURS
 from rl.trajectories.record import Trajectory
 from tools.errors import ImageError
 from tools.images.store import ImageStore
@@ -57,6 +58,7 @@ def test_two_calls_have_two_colours_and_numbers(phantom: MakeEpisode, store: Ima
     made = phantom(1, right=True)
     again = replace(
         made,
+        images=[*made.images, made.images[1]],
         calls=[made.calls[0], made.calls[0]],
         transcript=[*made.transcript[:3], *made.transcript[1:]],
     )
