@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
-from agent.serving.checkpoint import CheckpointError
+from agent.serving.files import CheckpointError
 from agent.serving.launch import ServerError
 from agent.serving.swap import SwapError
 from agent.turn import ContextTooSmall

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -17,34 +18,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from agent.serving.files import MANIFEST, PROCESSOR, SETTINGS, WEIGHTS, CheckpointError, read_object
 from agent.serving.unfinished import unfinished
 
-MANIFEST = "manifest.json"
+_log = logging.getLogger(__name__)
 VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
-SETTINGS = ("config.json", "generation_config.json")
-PROCESSOR = (
-    "preprocessor_config.json",
-    "video_preprocessor_config.json",
-    "processor_config.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-)
-"""What a trainer may leave out, and what then comes from the checkpoint that the training began with."""
 TEXT_ARCHITECTURE = {"qwen3_vl": "Qwen3ForCausalLM"}
 """For vLLM 0.29 on CPU, which stops with 'list index out of range' where `text_config.architectures` is not set."""
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is incomplete, changed, or does not fit. The message: got, expected, how to mend it."""
 
 
 class Checkpoint(BaseModel):
@@ -55,7 +37,7 @@ class Checkpoint(BaseModel):
     version: str
     parent: str | None
     """The version that it was trained from; None for the first."""
-    created: datetime
+    created: AwareDatetime
     """When it was published, UTC; strictly later than every other checkpoint of its versions folder."""
     files: Mapping[str, str]
     """File name to SHA-256, in hexadecimal, for every file but the manifest."""
@@ -110,21 +92,28 @@ def publish(
 
 def load(folder: Path) -> Checkpoint:
     """The checkpoint in `folder`, from its manifest alone. Raises CheckpointError where there is none."""
+    if not (folder / MANIFEST).exists():
+        raise CheckpointError(f"got no {MANIFEST} in {folder}, expected what publish() makes; publish it first")
     try:
-        manifest = cast(dict[str, Any], json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        return Checkpoint.model_validate({**manifest, "folder": folder})
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"got no {MANIFEST} in {folder}, expected what publish() makes; publish it first"
-        ) from error
-    except (ValidationError, ValueError, TypeError) as error:
+        checkpoint = Checkpoint.model_validate({**read_object(folder / MANIFEST), "folder": folder})
+    except ValueError as error:
         raise CheckpointError(f"got a broken {MANIFEST} in {folder} ({error}); publish the source again") from error
+    if not VERSION_NAME.fullmatch(checkpoint.version):
+        raise CheckpointError(f"got {checkpoint.version!r} as the version of {folder}, expected a plain name")
+    return checkpoint
 
 
 def published(versions: Path) -> list[Checkpoint]:
-    """All checkpoints of a versions folder, the oldest first. Unfinished ones have hidden names and are not seen."""
-    folders = versions.iterdir() if versions.is_dir() else ()
-    return sorted(load(folder) for folder in folders if folder.is_dir() and not folder.name.startswith("."))
+    """All checkpoints of a versions folder, the oldest first. Raises CheckpointError for a broken one.
+
+    Unfinished ones have hidden names and are not seen; a folder without a manifest was never published, and is skipped.
+    """
+    folders = [path for path in versions.iterdir() if path.is_dir()] if versions.is_dir() else []
+    seen = [folder for folder in folders if not folder.name.startswith(".")]
+    for folder in seen:
+        if not (folder / MANIFEST).exists():
+            _log.warning("%s holds no %s: it is no published version, and is passed over", folder, MANIFEST)
+    return sorted(load(folder) for folder in seen if (folder / MANIFEST).exists())
 
 
 def latest(versions: Path) -> Checkpoint | None:
@@ -173,9 +162,9 @@ def _write(name: str, source: Path, target: Path) -> str:
 
 
 def _complete_config(path: Path) -> dict[str, Any]:
-    config = cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-    text = cast(dict[str, Any] | None, config.get("text_config"))
+    config = read_object(path)
+    text: object = config.get("text_config")
     architecture = TEXT_ARCHITECTURE.get(str(config.get("model_type")))
-    if text is not None and not text.get("architectures") and architecture:
+    if isinstance(text, dict) and not cast(dict[str, Any], text).get("architectures") and architecture:
         text["architectures"] = [architecture]
     return config

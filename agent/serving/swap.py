@@ -137,14 +137,15 @@ class _Engine:
 
         `zeroed`: overwrite the caches before the proof.
         """
+        prompt = image_prompt(checkpoint.folder)
         await engine_control.pause(self.client, mode)
-        first = asyncio.create_task(self.greedy_token(self.timing))  # queued, so that it is admitted at once
+        first = asyncio.create_task(_greedy_token(self.timing, prompt))  # queued, so that it is admitted at once
         try:
             await engine_control.reload_weights(self.client, checkpoint.folder)
             await engine_control.forget_old_weights(self.client)
             if zeroed:
                 await engine_control.zero_caches(self.client)
-            await self.greedy_token(self.probing)
+            await _greedy_token(self.probing, prompt)
             await engine_control.name_version(self.client, checkpoint.version)
             self.server.went_live(checkpoint)
             await engine_control.resume(self.client)
@@ -161,10 +162,10 @@ class _Engine:
         await engine_control.abandon_reload(self.client)
         await self.exchange(checkpoint, "keep", zeroed=True)
 
-    async def greedy_token(self, policy: ServedPolicy) -> None:
-        """One greedy token for a picture. Raises PolicyError for none, or one of no finite probability."""
-        picture = Image.new("L", (PROBE_SIDE, PROBE_SIDE), 128)
-        prompt = image_prompt(self.server.checkpoint.folder)
-        completion = await policy.generate(prompt, [picture], Sampling(temperature=0.0, max_tokens=1))
-        if len(completion.token_ids) != 1 or not math.isfinite(completion.logprobs[0]):
-            raise PolicyError(f"got {completion} for the probe, expected one id with a finite log-probability")
+
+async def _greedy_token(policy: ServedPolicy, prompt: list[int]) -> None:
+    """One greedy token for a picture. Raises PolicyError for none, or one of no finite probability."""
+    picture = Image.new("L", (PROBE_SIDE, PROBE_SIDE), 128)
+    completion = await policy.generate(prompt, [picture], Sampling(temperature=0.0, max_tokens=1))
+    if len(completion.token_ids) != 1 or not math.isfinite(completion.logprobs[0]):
+        raise PolicyError(f"got {completion} for the probe, expected one id with a finite log-probability")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,41 @@ def test_the_default_checkpoint_is_named_else_newest_else_the_base(
     assert default_folder() == Path("runs/b/checkpoints/v3")
     monkeypatch.setenv(checkpoint.VARIABLE, "elsewhere")
     assert default_folder() == Path("elsewhere")
+
+
+def test_what_is_no_version_does_not_stand_in_the_way(
+    folder: Path, random_checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    versions = Path("runs/a/checkpoints")
+    for name in ("v1", "truncated", "with-code", "not-json", "nameless", "timeless"):
+        publish(random_checkpoint, versions, name, None, {})
+    os.truncate(_writable(versions / "truncated" / "model.safetensors"), 1000)
+    (versions / "with-code" / "modeling.py").write_text("raise SystemExit")
+    _writable(versions / "not-json" / "manifest.json").write_text("[" * 500_000)
+    for name, change in (("nameless", {"version": "../v9"}), ("timeless", {"created": "9999-01-01T00:00:00"})):
+        manifest = _writable(versions / name / "manifest.json")
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **change}))
+    (versions / "copied by hand").mkdir()
+    (versions / "notes.txt").write_text("mine")
+    (versions / ".v2.half").mkdir()
+    Path("runs/b").mkdir()
+    Path("runs/b/checkpoints").write_text("a file")
+    assert default_folder() == versions / "v1"
+    for name in ("truncated", "with-code", "not-json", "nameless", "timeless", "copied by hand"):
+        assert str(versions / name) in caplog.text
+
+
+def _writable(path: Path) -> Path:
+    path.chmod(0o644)
+    return path
+
+
+@pytest.mark.parametrize("name", ["modeling.py", "pytorch_model.bin", "training_args.bin"])
+def test_a_folder_with_code_or_pickles_is_not_opened(random_checkpoint: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(random_checkpoint, tmp_path / "hub")
+    (tmp_path / "hub" / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=f"got {re.escape(name)} in .* neither code nor pickles"):
+        open_checkpoint(tmp_path / "hub")
 
 
 def test_a_published_version_and_a_plain_folder_are_opened(folder: Path, random_checkpoint: Path) -> None:

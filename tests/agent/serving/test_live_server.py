@@ -26,8 +26,9 @@ from PIL import Image
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.served import ContextFull, ServedPolicy
 from agent.serving import engine_control, swap
-from agent.serving.checkpoint import Checkpoint, CheckpointError, publish
+from agent.serving.checkpoint import Checkpoint, publish
 from agent.serving.engine_control import PauseMode
+from agent.serving.files import CheckpointError
 from agent.serving.key import authorization, key_file
 from agent.serving.launch import ServerError, ServerOptions
 from agent.serving.record import find_server
@@ -445,7 +446,7 @@ async def test_a_failing_probe_rolls_back(
 ) -> None:
     await _ensure(server, checkpoints["a"])
     before, good = server.versions.history(), [VISION_START, PLACEHOLDER, VISION_END]
-    prompts = [[40], [40], good, good]  # a picture without a placeholder is refused; then the old weights are proved
+    prompts = [[40], good]  # a picture without a placeholder is refused; then the old weights are proved
     monkeypatch.setattr(swap, "image_prompt", lambda _folder: prompts.pop(0))
     with pytest.raises(SwapError, match=r"failed after the pause(.|\n)*a is live again"):
         await hot_swap(server, checkpoints["b"])

@@ -1,14 +1,18 @@
 """Each way in which a checkpoint can be bad is found without a server, and named."""
 
 import json
+import os
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.serving.checkpoint import Checkpoint, CheckpointError, publish
-from agent.serving.validation import validate
+from agent.serving.checkpoint import Checkpoint, hash_file, load, publish
+from agent.serving.files import MANIFEST, CheckpointError
+from agent.serving.validation import check_contents, image_prompt, validate
 from agent.serving.weights import read_headers
 
 Folder = Callable[..., Path]
@@ -24,6 +28,13 @@ def served(tmp_path: Path, plain_folder: Folder) -> Checkpoint:
 def _edit(path: Path, change: Callable[[bytes], bytes]) -> None:
     path.chmod(0o644)
     path.write_bytes(change(path.read_bytes()))
+
+
+_NEGATIVE = b'{"head":{"dtype":"F32","shape":[-2,-3],"data_offsets":[0,24]}}'
+
+
+def _with_header(header: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header
 
 
 def test_headers_give_names_shapes_and_types(served: Checkpoint) -> None:
@@ -70,6 +81,14 @@ def test_weights_that_do_not_fit(
         ("tokenizer.json", {"model": {"vocab": {"b": 0}}}, "differs from the served base in model"),
         ("processor_config.json", {"image_processor": {"patch_size": 16}}, "patch_size is 16, served 14"),
         ("processor_config.json", {}, "got no image processor"),
+        ("chat_template.json", {"chat_template": "{{ other }}"}, "a chat template of new that differs"),
+        ("tokenizer_config.json", {"chat_template": "{{ other }}"}, "a chat template of new that differs"),
+        ("generation_config.json", {"eos_token_id": [1, 2]}, "answers end with"),
+        ("generation_config.json", {"eos_token_id": [[]]}, "answers end with"),
+        ("tokenizer_config.json", {"eos_token": {"content": "<other>"}}, "answers end with"),
+        ("special_tokens_map.json", {"eos_token": "<other>"}, "answers end with"),
+        ("config.json", {"auto_map": {"AutoModel": "code.Model"}}, "got code named in"),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": "code.Tokenizer"}}, "got code named in"),
     ],
 )
 def test_settings_that_do_not_fit(
@@ -91,6 +110,12 @@ def test_settings_that_do_not_fit(
         ("model.safetensors", lambda data: data[:-1] + b"\1", "with SHA-256"),
         ("model.safetensors", lambda data: data.replace(b"[2,3]", b"[2,4]"), "not what its shape and type take"),
         ("model.safetensors", lambda data: data.replace(b'"F32"', b'"F3x"'), "broken header"),
+        ("model.safetensors", lambda _: _with_header(b'{"a":' * 500_000), "broken header"),
+        ("model.safetensors", lambda _: _with_header(b"[" * 500_000), "broken header"),
+        ("model.safetensors", lambda _: _with_header(b" " * 20_000_000), "header of 20000000"),
+        ("model.safetensors", lambda _: _with_header(b'"header"'), "broken header"),
+        ("model.safetensors", lambda _: _with_header(_NEGATIVE) + bytes(24), "broken header"),
+        ("model.safetensors", lambda data: data.replace(b"[2,3]", b"[[3]]"), "broken header"),
         ("tokenizer.json", lambda data: data + b" ", "with SHA-256"),
     ],
 )
@@ -125,3 +150,84 @@ def test_an_index_must_agree_with_the_files(tmp_path: Path, plain_folder: Folder
     (source / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(CheckpointError, match="headers disagree"):
         validate(publish(source, tmp_path / "versions", "new", "base", {}), served)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "[1, 2]"),
+        ("config.json", "[" * 500_000),
+        ("config.json", '{"a": ' * 500_000),
+        ("tokenizer.json", "[]"),
+        ("tokenizer.json", "null"),
+        ("processor_config.json", '"text"'),
+        ("generation_config.json", "[" * 500_000),
+        ("model.safetensors.index.json", "{}"),
+        ("model.safetensors.index.json", "[" * 500_000),
+    ],
+)
+def test_settings_that_are_no_object(
+    tmp_path: Path, plain_folder: Folder, served: Checkpoint, file: str, content: str
+) -> None:
+    new = publish(plain_folder(tmp_path / "new"), tmp_path / "versions", "new", "base", {})
+    (new.folder / file).unlink(missing_ok=True)
+    (new.folder / file).write_text(content)
+    with pytest.raises(CheckpointError, match=re.escape(file) if file != "model.safetensors.index.json" else "index"):
+        validate(_sealed(new), served)
+
+
+def _sealed(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with a manifest of the files that lie there now, as somebody would forge it."""
+    hashes = {path.name: hash_file(path) for path in checkpoint.folder.iterdir() if path.name != MANIFEST}
+    forged = checkpoint.model_copy(update={"files": hashes})
+    (checkpoint.folder / MANIFEST).chmod(0o644)
+    (checkpoint.folder / MANIFEST).write_text(forged.model_dump_json(exclude={"folder"}))
+    return load(checkpoint.folder)
+
+
+@pytest.mark.parametrize("name", ["modeling.py", "pytorch_model.bin", "training_args.bin", "a.pkl", "notes.txt"])
+def test_a_version_holds_neither_code_nor_pickles_nor_anything_else(
+    tmp_path: Path, plain_folder: Folder, served: Checkpoint, name: str
+) -> None:
+    new = publish(plain_folder(tmp_path / "new"), tmp_path / "versions", "new", "base", {})
+    (new.folder / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=f"got {re.escape(name)} in .* neither code nor pickles"):
+        validate(_sealed(new), served)
+
+
+def test_a_file_that_never_ends_is_not_read(tmp_path: Path, plain_folder: Folder, served: Checkpoint) -> None:
+    new = publish(plain_folder(tmp_path / "new"), tmp_path / "versions", "new", "base", {})
+    (new.folder / "tokenizer.json").unlink()
+    os.mkfifo(new.folder / "tokenizer.json")
+    with pytest.raises(CheckpointError, match=r"got tokenizer\.json in"):
+        validate(new, served)
+
+
+def test_one_name_has_one_content(tmp_path: Path, plain_folder: Folder, served: Checkpoint) -> None:
+    other = publish(
+        plain_folder(tmp_path / "other", head=HEAD * 2, norm=NORM), tmp_path / "elsewhere", "base", None, {}
+    )
+    with pytest.raises(CheckpointError, match=r"got another content \(model.safetensors\) .* the served version base"):
+        validate(other, served)
+    copied = publish(tmp_path / "base", tmp_path / "copies", "base", None, {})
+    validate(copied, served)
+
+
+def test_a_plain_folder_is_checked_for_what_could_run(tmp_path: Path, plain_folder: Folder) -> None:
+    folder = plain_folder(tmp_path / "hub")
+    (folder / "README.md").write_text("A model.")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "download.lock").write_text("")
+    plain = Checkpoint(version="hub", parent=None, created=datetime.now(UTC), files={}, metrics={}, folder=folder)
+    check_contents(plain)
+    (folder / "original").mkdir()
+    (folder / "original" / "consolidated.00.pth").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"got original/consolidated.00.pth in"):
+        check_contents(plain)
+
+
+@pytest.mark.parametrize("content", [{}, {"image_token_id": 5}, {"image_token_id": "5"}])
+def test_a_model_that_cannot_be_probed_is_refused(tmp_path: Path, content: dict[str, object]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="expected three numbers"):
+        image_prompt(tmp_path)
