@@ -19,6 +19,7 @@ from agent.ledger import Ledger
 from agent.policies.policy import Policy, Sampling
 from agent.prompt import ABSTAIN, END_OF_TURN, correction, observation, opening, plain, system_prompt, user_turn
 from agent.protocol import MalformedTurn, parse_turn
+from agent.question import Overrides, Question
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox, ToolCall, ToolResult
 
@@ -31,14 +32,6 @@ class Message(TypedDict):
     role: Literal["user", "policy", "tools"]
     text: str
     images: list[str]
-
-
-class Question(TypedDict):
-    """What an episode's graph is invoked with."""
-
-    images: list[str]
-    """Store ids in order of appearance; image n of the prompt is entry n - 1."""
-    question: str
 
 
 class EpisodeState(Question):
@@ -77,15 +70,6 @@ class Limits:
     turns: int = 6
     turn_tokens: int = 256
     context: int = 2048
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """LangGraph run context: another policy or sampling for one run of a compiled graph."""
-
-    policy: Any = None
-    """A `Policy`; None: the graph's. Not typed so, because LangGraph's server makes a JSON schema of this class."""
-    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)

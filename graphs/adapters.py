@@ -18,7 +18,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, AnyMessage
 
 from agent.chat_model.reply import FAULT
-from agent.turn import Question
+from agent.question import Question, asked
 from graphs.loading import GraphError
 from graphs.state import shown
 
@@ -87,12 +87,13 @@ def _own_answer(output: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_message(question: Question) -> dict[str, Any]:
-    return {MESSAGES: [shown(question["images"], question["question"])]}
+    checked = asked(question)
+    return {MESSAGES: [shown(checked["images"], checked["question"])]}
 
 
 def _last_message(output: Mapping[str, Any]) -> dict[str, Any]:
     """The text of the last message, if the policy spoke it, called nothing and tried no call that cannot be read."""
-    messages: list[AnyMessage] = output[MESSAGES]
-    last = messages[-1]
-    spoke = isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
-    return {"answer": (last.text.strip() or None) if spoke else None}
+    last: AnyMessage | None = (output.get(MESSAGES) or [None])[-1]
+    if not isinstance(last, AIMessage) or last.tool_calls or FAULT in last.response_metadata:
+        return {"answer": None}
+    return {"answer": last.text.strip() or None}

@@ -15,7 +15,7 @@ from langgraph.types import Send
 
 from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.pictures import image_block
-from agent.turn import Question
+from agent.question import Question, asked
 from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
 from graphs.reader import TURNS, reader
@@ -48,14 +48,12 @@ def factory(
     reading = reader(model, tools, turns)
 
     def each_study(state: Question) -> list[Send]:
-        if len(state["images"]) != len(STUDIES):
-            raise ImageError(
-                f"Got {len(state['images'])} images, expected two: the current study, then the earlier one."
-            )
-        question = state["question"]
+        images, question = asked(state)["images"], asked(state)["question"]
+        if len(images) != len(STUDIES):
+            raise ImageError(f"Got {len(images)} images, expected two: the current study, then the earlier one.")
         return [
             Send("study", Study(images=[image], question=question, study=name))
-            for name, image in zip(STUDIES, state["images"], strict=True)
+            for name, image in zip(STUDIES, images, strict=True)
         ]
 
     async def study(state: Study) -> Update:

@@ -7,7 +7,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model.model import PolicyChatModel
-from agent.turn import Question
+from agent.question import Question, asked
 from graphs.asking import ask
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, ended, shown
@@ -18,8 +18,9 @@ def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpoin
     del tools
 
     async def answer(state: Question) -> Answered:
-        asked = shown(state["images"], state["question"])
-        return ended(state, [asked, *await ask(model, [asked])], [], state["images"], model.store)
+        question = asked(state)
+        opening = shown(question["images"], question["question"])
+        return ended(question, [opening, *await ask(model, [opening])], [], question["images"], model.store)
 
     graph: Any = StateGraph(Answered, input_schema=Question)
     graph.add_node(answer)

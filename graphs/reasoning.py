@@ -17,7 +17,8 @@ from langgraph.runtime import Runtime
 
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
-from agent.turn import Agent, EpisodeState, Limits, Overrides, Question, Update
+from agent.question import Overrides, Question, asked
+from agent.turn import Agent, EpisodeState, Limits, Update
 from graphs import progress
 from graphs.heard import heard
 from tools.images.store import ImageStore
@@ -54,7 +55,7 @@ def compile_reasoning(agent: Agent, checkpointer: Checkpointer = None) -> Reason
     """The graph over an agent's nodes."""
 
     async def reason(state: EpisodeState, runtime: Runtime[Overrides], config: RunnableConfig) -> Update:
-        update = await agent.reason(state, heard(agent, runtime.context, state["question"], config))
+        update = await agent.reason(state, heard(agent, runtime.context, asked(state)["question"], config))
         progress.spoke(update["ledger"]["sampled"][-1][3], runtime.stream_writer)
         return update
 

@@ -14,7 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from agent.chat_model.model import PolicyChatModel
-from agent.turn import Question
+from agent.question import Question, asked
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown
@@ -41,12 +41,15 @@ def factory(
     reading = reader(model, tools, turns)
 
     async def answer(state: Reviewed) -> Update:
+        question = asked(state)
         note = state.get("note", "")  # without one it is a new question, whatever the thread held before
-        opening = [*state["messages"], HumanMessage(note)] if note else [shown(state["images"], state["question"])]
+        opening = (
+            [*state["messages"], HumanMessage(note)] if note else [shown(question["images"], question["question"])]
+        )
         done = await reading(opening)
         calls = [*(state["calls"] if note else []), *done["calls"]]
-        seen = [*state["images"], *(image for call in done["calls"] for image in call["images"])]
-        output = ended(state, done["messages"], calls, seen, model.store)
+        seen = [*question["images"], *(image for call in done["calls"] for image in call["images"])]
+        output = ended(question, done["messages"], calls, seen, model.store)
         notes = state["notes"] if note else []
         return {**output, "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
 

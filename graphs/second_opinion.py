@@ -15,7 +15,7 @@ from langgraph.types import Send
 
 from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.pictures import image_block
-from agent.turn import Question
+from agent.question import Question, asked
 from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
 from graphs.reader import TURNS, reader
@@ -45,11 +45,10 @@ def factory(
     reading = reader(model, tools, turns)
 
     def both(state: Question) -> list[Send]:
-        return [Send("opinion", Reader(**state, reader=name)) for name in READERS]
+        return [Send("opinion", Reader(**asked(state), reader=name)) for name in READERS]
 
     async def opinion(state: Reader) -> Update:
-        asked = shown(state["images"], state["question"])
-        opening = [SystemMessage(READERS[state["reader"]]), asked]
+        opening = [SystemMessage(READERS[state["reader"]]), shown(state["images"], state["question"])]
         done = await reading(opening)
         return {"readings": [found(state["reader"], done["messages"], done["calls"])]}
 
@@ -59,9 +58,9 @@ def factory(
         for each in readings:
             shown_blocks += blocks(each)
             seen += each["images"]
-        asked = shown([], state["question"])
-        content: list[Any] = [*shown_blocks, *asked.content]  # pyright: ignore[reportUnknownMemberType]
-        messages: list[AnyMessage] = [SystemMessage(ADJUDICATE), asked.model_copy(update={"content": content})]
+        question = shown([], state["question"])
+        content: list[Any] = [*shown_blocks, *question.content]  # pyright: ignore[reportUnknownMemberType]
+        messages: list[AnyMessage] = [SystemMessage(ADJUDICATE), question.model_copy(update={"content": content})]
         messages += await ask(model, messages)
         calls = [call for each in readings for call in each["calls"]]
         return with_readings(ended(state, messages, calls, seen, model.store), readings)

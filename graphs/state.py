@@ -15,7 +15,8 @@ from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
 from agent.chat_model.said import THOUGHT, arguments_text, said
 from agent.prompt import ABSTAIN
-from agent.turn import Message, Outcome, Question, cited
+from agent.question import Question
+from agent.turn import Message, Outcome, cited
 from graphs.findings import Finding
 from tools.images.store import ImageStore
 

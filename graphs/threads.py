@@ -4,18 +4,21 @@ A thread's checkpoints hold ids of images and plain values, so any LangGraph che
 opened by name because most applications want no more. What a graph left there another process goes on with.
 
 A checkpointer writes the whole state with every step, and a state says much again that it said before (a ledger's ids,
-a conversation): here it is written compressed, which makes it several times smaller.
+a conversation): here it is written compressed, which makes it several times smaller. The file is its owner's alone.
 """
 
+import sqlite3
 import zlib
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from tools.private_files import WriteError, clear_write_errors, private_folder, private_opener
 
 POSTGRES = ("postgresql://", "postgres://")
 EXTRA = "expected langgraph-checkpoint-postgres for an address of PostgreSQL; pip install 'medvista[postgres]'"
@@ -48,11 +51,29 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     file = Path(place)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    async with aiosqlite.connect(file) as connection:
-        saver = AsyncSqliteSaver(connection, serde=Compressing())
-        await saver.setup()
-        yield saver
+    try:
+        private_folder(file.parent)
+        with clear_write_errors(file), open(file, "ab", opener=private_opener):
+            pass  # SQLite gives what it writes beside its file (-wal, -shm) the file's own mode
+    except WriteError as error:
+        raise ThreadsError(str(error)) from error
+    with _clear(file):
+        async with aiosqlite.connect(file) as connection:
+            saver = AsyncSqliteSaver(connection, serde=Compressing())
+            await saver.setup()
+            yield saver
+
+
+@contextmanager
+def _clear(file: Path) -> Generator[None]:
+    """Inside, what SQLite cannot do becomes a ThreadsError."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise ThreadsError(
+            f"Got {str(error)!r} for the threads in {file}, expected an SQLite file of yours on a disk with room. Make "
+            "room, or name another place (MEDVISTA_THREADS)."
+        ) from error
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model.model import PolicyChatModel
-from agent.turn import Question, cited
+from agent.question import Question, asked
+from agent.turn import cited
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
 from graphs.state import Answered, Graph, Update, ended, shown
@@ -41,10 +42,10 @@ def factory(
     reading = reader(model, tools, turns)
 
     async def answer(state: Question) -> Update:
-        opening = [shown(state["images"], state["question"])]
-        done = await reading(opening)
-        seen = [*state["images"], *(image for call in done["calls"] for image in call["images"])]
-        first = ended(state, done["messages"], done["calls"], seen, model.store)
+        question = asked(state)
+        done = await reading([shown(question["images"], question["question"])])
+        seen = [*question["images"], *(image for call in done["calls"] for image in call["images"])]
+        first = ended(question, done["messages"], done["calls"], seen, model.store)
         return {"messages": done["messages"], "first": first}
 
     async def verify(state: Verified) -> Update:
@@ -52,8 +53,8 @@ def factory(
         if first["outcome"] != "answered":
             return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
         again = await asyncio.to_thread(lambda: model.store.put(region(first, model.store)))
-        asked = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
-        done = await reading([*state["messages"], asked])
+        note = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
+        done = await reading([*state["messages"], note])
         seen = [*first["images"], again, *(image for call in done["calls"] for image in call["images"])]
         output = ended(state, done["messages"], [*first["calls"], *done["calls"]], seen, model.store)
         same = output["answer"] is not None and _same(output["answer"], first["answer"])

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ import pytest
 
 from agent.encoder import Encoder
 from agent.policies.scripted import ScriptedPolicy
+from agent.turn import Agent
 from graphs.application import Settings, open_application
+from graphs.reasoning import compile_reasoning
 from graphs.threads import ThreadsError, open_threads
 from tools.images.image import MedicalImage
+from tools.images.store import ImageStore
+from tools.toolbox import Toolbox
 
 LOOK = (
     "<think>Closer.</think>"
@@ -52,6 +57,71 @@ async def test_sqlite_is_the_default(embedded: Encoder, scan: MedicalImage, tmp_
     file = tmp_path / "new" / "threads.sqlite"
     await interrupted_and_gone_on_with(str(file), tmp_path, embedded, scan)
     assert file.read_bytes().startswith(b"SQLite format 3")
+
+
+async def test_threads_are_their_owners_alone(embedded: Encoder, scan: MedicalImage, tmp_path: Path) -> None:
+    """The file, what SQLite writes beside it while it is open, and a file of ours that was open to all."""
+    before = os.umask(0)
+    try:
+        for file in (tmp_path / "new" / "threads.sqlite", tmp_path / "old.sqlite"):
+            if file.name == "old.sqlite":
+                file.touch(0o666)
+            async with open_threads(file) as saver:
+                graph = compile_reasoning(agent_of(embedded, scan, tmp_path), saver)
+                asked = {"images": [scan.id], "question": "What is it?"}
+                await graph.ainvoke(asked, {"configurable": {"thread_id": "1"}})
+                made = sorted(file.parent.glob(f"{file.name}*"))
+                assert [path.name[len(file.name) :] for path in made] == ["", "-shm", "-wal"]
+                assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def agent_of(encoder: Encoder, scan: MedicalImage, folder: Path) -> Agent:
+    """One whose policy answers at once."""
+    store = ImageStore(folder / "images")
+    store.put(scan)
+    return Agent(ScriptedPolicy(SCRIPT[1:], encoder), encoder, Toolbox([]), store)
+
+
+WRITES = """
+import asyncio, os, sys
+from graphs.threads import ThreadsError, open_threads
+from langgraph.graph import START, MessagesState, StateGraph
+
+async def main():
+    async with open_threads("threads.sqlite") as saver:
+        graph = StateGraph(MessagesState).add_node("said", lambda _: {"messages": [os.urandom(9999).hex()]})
+        graph = graph.add_edge(START, "said").compile(checkpointer=saver)
+        for number in range(1000):
+            await graph.ainvoke({"messages": ["?"]}, {"configurable": {"thread_id": str(number)}})
+
+os.chdir(sys.argv[1])
+if sys.argv[2] == "forbidden" and os.getuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+try:
+    asyncio.run(main())
+except ThreadsError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "full"])
+def test_threads_that_cannot_be_kept(kind: str, tmp_path: Path) -> None:
+    """A folder of another user's, and a real disk of 2 MB that is full in the middle of an episode."""
+    command = [sys.executable, "-c", WRITES, str(tmp_path), kind]
+    if kind == "full":
+        mounting = 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"'
+        alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounting, str(tmp_path)]
+        if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+            pytest.skip("no file system can be mounted here")
+        command = [*alone, *command]
+    tmp_path.chmod(0o555)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    got = {"forbidden": "Got a place that may not be written, threads.sqlite", "full": "Got 'database or disk is full'"}
+    assert run.stdout.startswith(got[kind]), run.stdout
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""What an episode's graph is asked with, and what one run of it may change, both checked where they come in.
+
+They come from outside: a dictionary that an application wrote, JSON that came over a wire. What is wrong with them is
+said here, by the name of the field, and not by whatever first stumbles over it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from agent.policies.policy import Sampling
+
+EXPECTED = {"question": "a text that asks something of the images", "images": "a list of ids, as ImageStore.put gives"}
+
+
+class Question(TypedDict):
+    """What an episode's graph is invoked with."""
+
+    images: list[str]
+    """Store ids in order of appearance; image n of the prompt is entry n - 1."""
+    question: str
+
+
+class QuestionError(ValueError):
+    """A graph was not asked as it must be; the message names the field, what was got and what was expected."""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """LangGraph run context: another policy or sampling for one run of a compiled graph. Raises QuestionError."""
+
+    policy: Any = None
+    """A `Policy`; None: the graph's. Not typed so, because LangGraph's server makes a JSON schema of this class."""
+    sampling: Sampling | None = None
+    """A mapping of its fields, which is what JSON can hold, becomes one."""
+
+    def __post_init__(self) -> None:
+        if self.policy is not None and not callable(getattr(self.policy, "generate", None)):
+            raise QuestionError(f"Got {_kind(self.policy)} as `policy`, expected a policy with `generate`, or None.")
+        object.__setattr__(self, "sampling", _sampling(self.sampling))
+
+
+def asked(state: Mapping[str, Any]) -> Question:
+    """The question that a graph's state begins with. Raises QuestionError."""
+    for name, expected in EXPECTED.items():
+        if name not in state:
+            raise QuestionError(f"Got no `{name}`, expected {expected}.")
+    question, images = state["question"], state["images"]
+    if not isinstance(question, str):
+        raise QuestionError(f"Got {_kind(question)} as `question`, expected {EXPECTED['question']}.")
+    if isinstance(images, str) or not isinstance(images, Sequence):
+        raise QuestionError(f"Got {_kind(images)} as `images`, expected {EXPECTED['images']}.")
+    ids = [each for each in cast("Sequence[object]", images) if isinstance(each, str)]
+    if len(ids) < len(cast("Sequence[object]", images)):
+        other = next(each for each in cast("Sequence[object]", images) if not isinstance(each, str))
+        raise QuestionError(f"Got {_kind(other)} in `images`, expected {EXPECTED['images']}.")
+    return Question(images=ids, question=question)
+
+
+def _sampling(given: object) -> Sampling | None:
+    if given is None or isinstance(given, Sampling):
+        return given
+    if not isinstance(given, Mapping):
+        raise QuestionError(f"Got {_kind(given)} as `sampling`, expected the fields of Sampling, or None.")
+    named = dict(cast("Mapping[str, object]", given))
+    known = [field.name for field in fields(Sampling)]
+    if unknown := [name for name in named if name not in known]:
+        raise QuestionError(f"Got `sampling.{unknown[0]}`, expected some of {', '.join(known)}.")
+    try:
+        return TypeAdapter(Sampling).validate_python(named)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise QuestionError(f"Got {first['input']!r} as `sampling.{place}`: {first['msg']}.") from None
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -1,0 +1,70 @@
+"""Any graph that is asked wrongly says what is wrong with the question; its policy is not asked."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.encoder import Encoder
+from agent.policies.scripted import ScriptedPolicy
+from graphs import catalogue
+from graphs.adapters import adapter_of
+from graphs.application import Application, Settings
+from tools.images.image import MedicalImage
+
+CHECKPOINT = Path(__file__).parents[2] / "rl" / "base" / "checkpoint"
+
+
+@pytest.fixture
+def application(embedded: Encoder, tmp_path: Path) -> Application:
+    """Its policy has nothing to say."""
+    settings = Settings(checkpoint=CHECKPOINT, images=tmp_path / "images")
+    return Application(settings, ScriptedPolicy([], embedded))
+
+
+@pytest.mark.parametrize("graph", catalogue.graphs())
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [
+        (lambda id_: {"images": [id_, id_]}, "^Got no `question`, expected a text"),
+        (lambda id_: {"question": "What is it?"}, "^Got no `images`, expected a list of ids"),
+        (lambda id_: {"images": id_, "question": "What is it?"}, "^Got str as `images`, expected a list of ids"),
+        (lambda id_: {"images": [id_, id_], "question": 7}, "^Got int as `question`, expected a text"),
+        (lambda id_: {"images": [id_, None], "question": "What?"}, "^Got NoneType in `images`, expected a list of ids"),
+        (lambda id_: {"images": [id_, "0" * 64], "question": "What is it?"}, "^Got the image id .*does not hold; put"),
+    ],
+)
+async def test_every_graph_says_what_is_wrong(
+    application: Application, scan: MedicalImage, graph: str, wrong: Callable[[str], Any], got: str
+) -> None:
+    image = application.store.put(scan)
+    with pytest.raises(ValueError, match=got):
+        await application.graph(graph).ainvoke(wrong(image))
+
+
+@pytest.mark.parametrize(
+    ("context", "got"),
+    [
+        ({"policy": "mine"}, "^Got str as `policy`, expected a policy"),
+        ({"sampling": 0.5}, "^Got float as `sampling`, expected the fields of Sampling"),
+        ({"sampling": {"temperature": "hot"}}, "^Got 'hot' as `sampling.temperature`"),
+    ],
+)
+async def test_a_context_of_a_wrong_type(application: Application, scan: MedicalImage, context: Any, got: str) -> None:
+    asked = {"images": [application.store.put(scan)], "question": "What is it?"}
+    with pytest.raises(ValueError, match=got):
+        await application.graph("reasoning").ainvoke(asked, context=context)
+
+
+def test_a_graph_of_messages_that_ends_without_one_has_no_answer() -> None:
+    import types
+
+    from langgraph.graph import END, START, MessagesState, StateGraph
+
+    graph = StateGraph(MessagesState).add_node("rest", lambda state: {}).add_edge(START, "rest").add_edge("rest", END)
+    adapter = adapter_of("quiet", types.ModuleType("quiet"), graph.compile())
+    assert adapter.to_answer({"messages": []}) == adapter.to_answer({}) == {"answer": None}
+    wrong: Any = {"images": []}
+    with pytest.raises(ValueError, match=r"^Got no `question`, expected a text"):
+        adapter.to_input(wrong)
