@@ -19,6 +19,7 @@ from agent.serving.swap import SwapError
 from agent.turn import ContextTooSmall
 from graphs import ask, catalogue, connection, picture
 from tools.errors import ImageError
+from tools.private_files import WriteError
 
 REFUSED = 2
 
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         EncodingError,
         LedgerError,
         ContextTooSmall,
+        WriteError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED

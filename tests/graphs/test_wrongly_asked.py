@@ -9,11 +9,13 @@ import pytest
 from agent.encoder import Encoder
 from agent.policies.scripted import ScriptedPolicy
 from graphs import catalogue
+from graphs.__main__ import main
 from graphs.adapters import adapter_of
 from graphs.application import Application, Settings
 from tools.images.image import MedicalImage
 
-CHECKPOINT = Path(__file__).parents[2] / "rl" / "base" / "checkpoint"
+ROOT = Path(__file__).parents[2]
+CHECKPOINT = ROOT / "rl" / "base" / "checkpoint"
 
 
 @pytest.fixture
@@ -68,3 +70,11 @@ def test_a_graph_of_messages_that_ends_without_one_has_no_answer() -> None:
     wrong: Any = {"images": []}
     with pytest.raises(ValueError, match=r"^Got no `question`, expected a text"):
         adapter.to_input(wrong)
+
+
+def test_a_place_for_images_that_is_none_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    picture = str(ROOT / "docs" / "pictures" / "phantom.png")
+    assert main(["ask", picture, "--question", "What is it?", "--out", str(tmp_path / "file" / "images")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: Got Not a directory when writing ") and told.count("\n") == 1
