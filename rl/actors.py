@@ -2,20 +2,22 @@
 
 `Actors.ask` is what rl/schedule.py asks by, so one machine and many differ in this object alone. An actor that dies is
 started again by Ray, and the episodes that it had begin anew there; nothing that was finished is repeated. Without an
-address a Ray of our own runs on loopback, with files of its own, and ends with us.
+address a Ray of our own runs (rl/own_ray.py), which nobody else reaches, and ends with us.
 """
 
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 from agent.policies.policy import Policy, PolicyError, Sampling
+from agent.serving import leftovers
 from rl.config import ROOT
+from rl.own_ray import own_ray
 from rl.rollout import RunParts
 from rl.schedule import Job
 from rl.trajectories.record import Trajectory
@@ -62,21 +64,19 @@ class Actors:
         concurrency: int = 64,
     ) -> None:
         """`open_parts` and `make_policy` are called in each of the `count` actors, so their modules must be importable
-        there. `address`: a Ray cluster to join ("auto", "ray://..."); None: one of our own on this machine.
-        `concurrency`: episodes of one actor at once, at most.
+        there. `address`: a Ray cluster to join ("auto", "ray://..."), whose ports are open to whomever it was started
+        for; None: one of our own on this machine. `concurrency`: episodes of one actor at once, at most.
         """
         self._made_by = (open_parts, make_policy, stage, sampling)
         self._count, self._address, self._concurrency = count, address, concurrency
         self._actors: list[Any] = []
         self._busy: Counter[int] = Counter()
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._ray = ExitStack()
+        self._folder: Path | None = None
 
     def __enter__(self) -> Self:
-        import ray
-
-        library: Any = ray
         try:
-            self._start(library)
+            library = self._joined() if self._address is not None else self._started()
             made = library.remote(
                 num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1, max_concurrency=self._concurrency
             )(Player)
@@ -87,33 +87,34 @@ class Actors:
             raise
         return self
 
-    def _start(self, library: Any) -> None:
-        if self._address is not None:
-            library.init(address=self._address, log_to_driver=False, runtime_env=_environment())
-            return
-        _stay_on_loopback()
-        self._temporary = tempfile.TemporaryDirectory(prefix="mv-")  # short: Ray's sockets live under it
-        library.init(
-            address="local",
-            num_cpus=self._count,
-            num_gpus=0,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            runtime_env=_environment(),
-            _node_ip_address="127.0.0.1",
-            _temp_dir=self._temporary.name,
+    def _joined(self) -> Any:
+        import ray
+
+        library: Any = ray
+        self._ray.callback(library.shutdown)
+        library.init(address=self._address, log_to_driver=False, runtime_env=_environment())
+        return library
+
+    def _started(self) -> Any:
+        self._folder = Path(tempfile.mkdtemp(prefix="mv-"))  # short: Ray's sockets live under it
+        leftovers.sweep(self._folder.parent)
+        self._ray.callback(os.close, leftovers.own(self._folder))
+        self._ray.callback(leftovers.clear, self._folder)
+        return self._ray.enter_context(
+            own_ray(
+                self._folder,
+                num_cpus=self._count,
+                num_gpus=0,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                runtime_env=_environment(),
+            )
         )
 
     def close(self) -> None:
         """Ends the actors, and a Ray of our own."""
-        import ray
-
         self._actors = []
-        cast(Any, ray).shutdown()
-        if self._temporary is not None:
-            with suppress(OSError):  # Ray's last process may still write there
-                self._temporary.cleanup()
+        self._ray.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,7 +124,7 @@ class Actors:
     @property
     def folder(self) -> Path | None:
         """Where a Ray of our own keeps its files; None where we joined another."""
-        return None if self._temporary is None else Path(self._temporary.name)
+        return self._folder
 
     async def ask(self, job: Job) -> Trajectory:
         """One episode, by the actor that has the fewest. Raises PolicyError where its policy is lost or its actor dies
@@ -144,18 +145,6 @@ class Actors:
             self._busy[place] -= 1
 
 
-def _stay_on_loopback() -> None:
-    """Makes a Ray that is started next listen on loopback alone.
-
-    Ray 2.55 takes `_node_ip_address="127.0.0.1"` for the machine's outer address, unless it believes that it cannot
-    make clusters, as on a Mac; all its processes then bind to loopback.
-    """
-    from ray._private import ray_constants
-
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # for the processes that Ray starts
-    cast(Any, ray_constants).ENABLE_RAY_CLUSTER = False
-
-
 def _environment() -> dict[str, Any]:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"env_vars": {"PYTHONPATH": os.pathsep.join(paths), "RAY_USAGE_STATS_ENABLED": "0"}}
+    return {"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}}

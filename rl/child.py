@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from agent.serving import watchdog
+from agent.serving import leftovers, watchdog
 
 
 class TrainingError(RuntimeError):
@@ -60,6 +60,7 @@ async def run_child(
         if child.returncode is None:
             child.terminate()
             await child.wait()
+        leftovers.clear(temporary)  # nothing, unless somebody killed the watchdog itself
     if child.returncode:
         end = log.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
         raise TrainingError(

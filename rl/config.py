@@ -125,6 +125,12 @@ class Rl(Section):
     trained_calls: TrainedCalls = TrainedCalls()
     refusals: int = 3
     """Times an episode that fails the trajectory check is sampled again before the run stops."""
+    ray_address: str | None = None
+    """A Ray cluster of several machines to train on ("auto", "10.0.0.1:6379"), which you have started; None for a Ray
+    of our own on this machine, which nobody else reaches. What it opens: whoever reaches the cluster's ports, or those
+    that its processes open for gradients and weights, can run code as you. Keep it behind a firewall, and start it
+    with RAY_AUTH_MODE=token.
+    """
     openrlhf: dict[str, Any] = {}
     """Flags of openrlhf.cli.train_ppo_ray by name without dashes; true for a switch, a list for several values."""
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from agent.serving import confined
 from rl import warmup
 from rl.child import run_child
 from rl.config import REASONING, ROOT
@@ -36,18 +37,18 @@ DEEPSPEED: dict[str, Any] = {
 def command(run: Path) -> list[str]:
     """The command line that trains on every GPU of this machine."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "gpu"]
-    return [*launcher, "-m", "rl.warmup_gpu", str(run)]
+    return [*launcher, "--local-addr", "127.0.0.1", "-m", "rl.warmup_gpu", str(run)]
 
 
 def environment(temporary: Path) -> dict[str, str]:
     """The environment of the processes: loopback for their rendezvous, compiled ops where the set-up left them."""
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(confined.FOLDER), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # DeepSpeed calls ninja
     values = {"TMPDIR": str(temporary), "TOKENIZERS_PARALLELISM": "false", "PATH": programs, "PYTHONPATH": paths}
     extensions = Path(sys.prefix) / "torch_extensions"
     if extensions.is_dir():
         values["TORCH_EXTENSIONS_DIR"] = str(extensions)
-    return {**os.environ, **values}
+    return {**os.environ, **confined.LOOPBACK, **values}
 
 
 async def train_apart(run: Path) -> None:

@@ -124,7 +124,7 @@ def test_every_module_says_how_it_is_used(name: str) -> None:
 def test_every_training_command_has_a_plan(words: list[str]) -> None:
     done = module(*words, "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "train_ppo_ray" in done.stdout or "start.py" in done.stdout
+    assert "train_ppo_ray" in done.stdout
 
 
 def test_asking_has_the_options_that_are_named() -> None:

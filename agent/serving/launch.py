@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from agent.serving import confined
+
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 WORKER_EXTENSION = Path(__file__).parent / "worker"
 Build = Literal["gpu", "cpu"]
@@ -110,7 +112,9 @@ def server_environment(options: ServerOptions, build: Build, temporary: Path, ke
         "TMPDIR": str(temporary),
         "VLLM_RPC_BASE_PATH": str(temporary),
     }
-    paths = [str(WORKER_EXTENSION), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if options.host == "127.0.0.1":
+        environment |= confined.LOOPBACK
+    paths = [str(WORKER_EXTENSION), str(confined.FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     if build == "cpu":
         paths.insert(0, str(CPU_ADAPTATION))
         environment["VLLM_CPU_KVCACHE_SPACE"] = str(options.kv_cache_gb)

@@ -11,7 +11,6 @@ import asyncio
 import atexit
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +25,7 @@ from typing import Protocol, Self
 
 import psutil
 
-from agent.serving import watchdog
+from agent.serving import leftovers, watchdog
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.key import keep_new_key, private
 from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
@@ -136,7 +135,7 @@ class VLLMServer:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            leftovers.clear(self._temporary)
 
     def is_healthy(self) -> bool:
         """Whether the server runs and says that it is well."""

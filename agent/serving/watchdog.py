@@ -1,10 +1,13 @@
-"""Stands between us and the server, so that no way of dying leaves a server behind. Standard library only.
+"""Stands between us and the server, so that no way of dying leaves anything behind. Standard library only.
 
 It is run by its path as the leader of a new session; the server and all that it starts are in its process group. It
 ends the group when it is told to (SIGTERM), when the server ends, when its parent is gone (seen by the parent's process
 id: also after kill -9, and unlike PR_SET_PDEATHSIG it does not fire when only the thread that started it ends), or, for
-a server that outlives its parent on purpose, when it has served nothing for a while. Then it removes the server's
-temporary folder and, if it is still its own, the record file.
+a server that outlives its parent on purpose, when it has served nothing for a while. Then it clears the server's
+temporary folder, with whatever else bears its mark (leftovers.py), and removes the record file if it is still its own.
+
+A successor in a session of its own does the same if the watchdog is killed with -9. Where both are, the server is sent
+SIGTERM by the kernel, and what then is left is cleared by the next watchdog that starts.
 
     watchdog.py '{"command": ["python", ...], "parent": 123 or null, "idle_s": 1800 or null,
                   "metrics": "http://...", "key": "/tmp/..." or absent, "temporary": "/tmp/...",
@@ -17,14 +20,19 @@ import ctypes
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+if not __package__:  # run by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from agent.serving import leftovers
 
 GRACE_S = 10.0
 LOOK_S = 0.2
@@ -37,21 +45,59 @@ def main() -> int:
     told: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, lambda number, _frame: told.append(number))
+    temporary = Path(plan["temporary"])
+    lock = leftovers.own(temporary)  # held by the successor too
+    successor = leave_successor(plan)
+    leftovers.sweep(temporary.parent)
     adopt_orphans()
-    server = subprocess.Popen(plan["command"], stdin=subprocess.DEVNULL, preexec_fn=die_with_watchdog)
-    key_file = Path(plan["key"]) if plan.get("key") else None
-    idle = Idleness(plan["metrics"], key_file.read_text() if key_file else "") if plan["idle_s"] else None
+    environment = {**os.environ, **leftovers.marks(temporary)}
+    server = subprocess.Popen(plan["command"], env=environment, stdin=subprocess.DEVNULL, preexec_fn=die_with_watchdog)
+    key = Path(plan["key"]).read_text() if plan.get("key") else ""
+    idle = Idleness(plan["metrics"], key) if plan["idle_s"] else None
     while not told and server.poll() is None and plan["parent"] in (None, os.getppid()):
         if idle is not None and idle.seconds() > plan["idle_s"]:
             break
         time.sleep(LOOK_S)
     status = server.poll()
-    if key_file is not None:
-        key_file.unlink(missing_ok=True)  # while the address is still ours: the next server there has a key of its own
+    remove_key(plan)
     end_group()
-    shutil.rmtree(plan["temporary"], ignore_errors=True)
-    remove_own_record(plan["record"])
+    leftovers.clear(temporary)
+    remove_own_record(plan["record"], os.getpid())
+    os.close(lock)
+    successor.dismiss()
     return 0 if status is None else abs(status)
+
+
+class Successor(NamedTuple):
+    """A process that takes the watchdog's place if that is killed, which it learns from the end of a pipe."""
+
+    pid: int
+    pipe: int
+
+    def dismiss(self) -> None:
+        """End it: all is done."""
+        os.close(self.pipe)
+        os.waitpid(self.pid, 0)
+
+
+def leave_successor(plan: dict[str, Any]) -> Successor:
+    """Fork the process that ends and clears everything if this one no longer can."""
+    watchdog = os.getpid()
+    end, ours = os.pipe()
+    if pid := os.fork():
+        os.close(end)
+        return Successor(pid, ours)
+    os.setsid()  # who kills the watchdog's group does not kill this one
+    os.close(ours)
+    os.read(end, 1)  # returns when the watchdog is gone
+    if Path(plan["temporary"]).exists():
+        remove_key(plan)
+        for pid in group_members(watchdog):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        leftovers.clear(Path(plan["temporary"]))
+        remove_own_record(plan["record"], watchdog)
+    os._exit(0)
 
 
 def adopt_orphans() -> None:
@@ -102,11 +148,9 @@ def end_group() -> None:
         signal.signal(name, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     wait_for_group(GRACE_S)
-    for pid in group_members():
-        try:
+    for pid in group_members(os.getpgrp()):
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
     wait_for_group(GRACE_S)
 
 
@@ -114,35 +158,39 @@ def wait_for_group(seconds: float) -> None:
     """Wait until nothing is left of the group but us, for so long at most; reap what ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        members = group_members()
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            if not members:
-                return
+        members = group_members(os.getpgrp())
+        while os.waitpid(-1, os.WNOHANG)[0]:  # the successor, at least, is there
+            pass
+        if not members:
+            return
         time.sleep(0.05)
 
 
-def group_members() -> list[int]:
-    """Living processes of our group, without ourselves; none are seen on systems without /proc."""
+def group_members(group: int) -> list[int]:
+    """Living processes of a group, without ourselves; none are seen on systems without /proc."""
     members: list[int] = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _parent, group = entry.read_text().rpartition(")")[2].split()[:3]
+            state, _parent, its_group = entry.read_text().rpartition(")")[2].split()[:3]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(group) == os.getpgrp() and state != "Z" and int(entry.parent.name) != os.getpid():
+        if int(its_group) == group and state != "Z" and int(entry.parent.name) != os.getpid():
             members.append(int(entry.parent.name))
     return members
 
 
-def remove_own_record(record: str | None) -> None:
-    """Remove the record file unless another server has written its own there."""
+def remove_key(plan: dict[str, Any]) -> None:
+    """Remove the key's file, while the address is still ours: the next server there has a key of its own."""
+    if plan.get("key"):
+        Path(plan["key"]).unlink(missing_ok=True)
+
+
+def remove_own_record(record: str | None, watchdog: int) -> None:
+    """Remove the record file unless it is that of a server with another watchdog."""
     if record is None:
         return
     try:
-        if json.loads(Path(record).read_text())["pid"] == os.getpid():
+        if json.loads(Path(record).read_text())["pid"] == watchdog:
             Path(record).unlink()
     except (FileNotFoundError, ValueError, KeyError):
         return

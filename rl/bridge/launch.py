@@ -1,7 +1,7 @@
 """OpenRLHF's command line and environment for a run. Starts nothing itself.
 
-Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins.
-Without a GPU the same module runs behind `rl/bridge/cpu`.
+Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins. It
+runs in a Ray that `rl/bridge/start.py` starts or joins; without a GPU behind `rl/bridge/cpu`.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from agent.serving import confined
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.config import REASONING, ROOT, Config
 
@@ -68,7 +69,8 @@ def arguments(named: Mapping[str, Any]) -> list[str]:
 def command(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool = False) -> list[str]:
     """The command line that trains."""
     module = TRAIN if config.graph == REASONING else TRAIN_ROWS
-    start = [sys.executable, *([str(CPU_ADAPTATION / "start.py")] if config.device == "cpu" else ["-m"]), module]
+    ray = arguments({"cpu": config.device == "cpu", "ray-address": config.rl.ray_address})
+    start = [sys.executable, "-m", "rl.bridge.start", *ray, module]
     return start + arguments(flags(config, run, policy, prompts, resume))
 
 
@@ -84,7 +86,6 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
             [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         ),  # DeepSpeed calls ninja
         "TOKENIZERS_PARALLELISM": "false",
-        "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(temporary),
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -93,6 +94,9 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
     extensions = Path(sys.prefix) / "torch_extensions"
     if extensions.is_dir():  # compiled by the set-up; otherwise DeepSpeed compiles on first use
         values["TORCH_EXTENSIONS_DIR"] = str(extensions)
+    if config.rl.ray_address is None:
+        paths.insert(0, str(confined.FOLDER))
+        values |= confined.LOOPBACK
     if config.device == "cpu":
         paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), *paths]
         values |= {
@@ -101,12 +105,15 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
             "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins takes the core from the engine, or from the trainer
             "GOMP_SPINCOUNT": "0",
             "RAY_worker_niceness": "0",
-            "VLLM_HOST_IP": "127.0.0.1",
-            "GLOO_SOCKET_IFNAME": "lo",
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "TORCHDYNAMO_DISABLE": "1",
             "HF_HUB_OFFLINE": "1",
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        }
+    else:  # what OpenRLHF sets where it starts Ray itself
+        values |= {
+            "NCCL_DEBUG": os.environ.get("NCCL_DEBUG", "WARN"),
+            "RAY_ENABLE_ZERO_COPY_TORCH_TENSORS": os.environ.get("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "1"),
         }
     return {**values, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,7 +1,9 @@
 """Ray actors play episodes as this process would; one that dies costs nobody's work, and nothing is left behind."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -19,9 +21,35 @@ from rl.rollout import RunParts, open_run
 from rl.schedule import Job, Lost, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
+from tests.sockets import beyond_loopback, listening, with_descendants
 from tools.images.store import ImageStore
 
-LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+ANOTHER_USER = """
+import http.client, json, os, sys, urllib.request
+import ray
+
+cluster, *ports = sys.argv[1:]
+try:
+    ray.init(address=cluster, log_to_driver=False)
+    got = ["joined"]
+except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+    got = []
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+job = json.dumps({"entrypoint": "id"}).encode()
+for port in ports:
+    for api in ("job_agent/jobs", "jobs"):
+        url = f"http://127.0.0.1:{port}/api/{api}/"
+        request = urllib.request.Request(url, job, {"content-type": "application/json"})
+        try:
+            got.append(f"{url} {urllib.request.urlopen(request, timeout=20).status}")
+        except (OSError, http.client.HTTPException):  # refused, or no HTTP
+            continue
+print(json.dumps(got))
+"""
+"""Of a process that has our address and not our token: what it gets."""
 
 
 def scripted(marks: Path, parts: RunParts) -> Policy:
@@ -51,13 +79,6 @@ def by_value() -> None:
     library.register_pickle_by_value(sys.modules[__name__])
 
 
-def listening_beyond_loopback() -> list[Any]:
-    """Sockets of our children that the world could reach."""
-    children = psutil.Process().children(recursive=True)
-    sockets = [socket for child in children for socket in child.net_connections("inet")]
-    return [each for each in sockets if each.status == "LISTEN" and each.laddr.ip not in LOOPBACK]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("by_value")
@@ -72,14 +93,15 @@ async def test_episodes_by_actors(tmp_path: Path, processor: Any, gallery: tuple
     with Actors(partial(open_run, run), partial(scripted, marks), count=2, stage="rl") as actors:
         folder = actors.folder
         found = [each async for each in played(jobs, actors.ask, 4)]
-        reachable = listening_beyond_loopback()
+        ours = with_descendants(os.getpid())
+        sockets, reachable = listening(ours), beyond_loopback(ours)
     finished = {each.id: each for each in found if isinstance(each, Trajectory)}
     lost = [(each.job.task.kind, each.reason) for each in found if isinstance(each, Lost)]
     assert [kind for kind, _ in lost] == ["measure", "measure"] and "gone" in lost[0][1], lost
     assert len(finished) == 8 and all(each.answer == "solid" and each.stage == "rl" for each in finished.values())
     assert finished["phantoms/test/0/0"].rewards["answer"] == float(gallery[1][0].answer == "solid")
     assert list(marks.iterdir()) and os.getpid() not in {int(each.versions[0]) for each in finished.values()}
-    assert reachable == []
+    assert len(sockets) > 5 and reachable == []
     assert folder is not None and not folder.exists()
     assert not [each for each in psutil.Process().children(recursive=True) if each.name() in ("raylet", "gcs_server")]
 
@@ -92,3 +114,34 @@ def test_an_actor_that_cannot_open_its_run_says_why(tmp_path: Path) -> None:
         Actors(partial(open_run, tmp_path), partial(scripted, tmp_path), count=1, stage="rl"),
     ):
         pass
+
+
+def nothing(*_: Any) -> Any:
+    """In the place of a graph or a policy."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("by_value")
+def test_another_user_of_this_machine_gets_nothing_from_our_ray() -> None:
+    with Actors(nothing, nothing, count=1, stage="rl") as actors:
+        import ray
+
+        library: Any = ray
+        cluster = library.get_runtime_context().gcs_address
+        ports = [str(port) for _, _, port in listening(with_descendants(os.getpid()))]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        done = subprocess.run(
+            [sys.executable, "-c", ANOTHER_USER, cluster, *ports],
+            env={**environment, "HOME": "/nowhere"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert actors.folder is not None
+        files = [actors.folder, *actors.folder.glob("token")]
+        modes = [oct(each.stat().st_mode & 0o777) for each in files]
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert modes == ["0o700", "0o600"]
+    assert not {"RAY_AUTH_MODE", "MEDVISTA_TEMPORARY"} & os.environ.keys()

@@ -13,7 +13,7 @@ from rl.warmup_gpu import DEEPSPEED, command, environment
 def test_one_process_for_each_gpu_on_this_machine_alone() -> None:
     line = command(Path("/runs/x"))
     assert line[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "gpu"]
-    assert line[6:] == ["-m", "rl.warmup_gpu", "/runs/x"]
+    assert line[6:] == ["--local-addr", "127.0.0.1", "-m", "rl.warmup_gpu", "/runs/x"]
 
 
 def test_temporary_files_go_where_they_are_removed(tmp_path: Path) -> None:

@@ -2,5 +2,5 @@
 
 import importlib
 
-for change in ("torchvision_operators", "whole_pictures"):
+for change in ("torchvision_operators", "whole_pictures", "confinement"):
     importlib.import_module(change).prepare()

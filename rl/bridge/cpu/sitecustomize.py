@@ -2,5 +2,6 @@
 
 import importlib
 
-importlib.import_module("torchvision_operators").prepare()
+for change in ("torchvision_operators", "confinement"):
+    importlib.import_module(change).prepare()
 importlib.import_module("after_import").watch(importlib.import_module("changes").CHANGES)

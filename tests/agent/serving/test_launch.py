@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.serving import confined
 from agent.serving.launch import (
     CPU_ADAPTATION,
     WORKER_EXTENSION,
@@ -35,8 +36,9 @@ def test_the_adaptation_is_for_the_cpu_build_only(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", "/mine")
     key = tmp_path / "key"
     cpu = server_environment(ServerOptions(), "cpu", tmp_path, key)
-    assert cpu["PYTHONPATH"] == f"{CPU_ADAPTATION}:{WORKER_EXTENSION}:/mine"
-    assert server_environment(ServerOptions(), "gpu", tmp_path, key)["PYTHONPATH"] == f"{WORKER_EXTENSION}:/mine"
+    gpu = server_environment(ServerOptions(), "gpu", tmp_path, key)
+    assert cpu["PYTHONPATH"] == f"{CPU_ADAPTATION}:{WORKER_EXTENSION}:{confined.FOLDER}:/mine"
+    assert gpu["PYTHONPATH"] == f"{WORKER_EXTENSION}:{confined.FOLDER}:/mine"
     assert cpu["TMPDIR"] == str(tmp_path)
     mine = ServerOptions(environment={"TMPDIR": "/t"})
     assert server_environment(mine, "cpu", tmp_path, key)["TMPDIR"] == "/t"

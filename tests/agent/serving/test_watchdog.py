@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -58,7 +60,7 @@ def _group_of(pid: int) -> int | None:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -173,3 +175,123 @@ def test_the_key_is_gone_when_the_server_is(tmp_path: Path) -> None:
     dog = _start(_plan(tmp_path, command=[sys.executable, "-c", "pass"], key=str(tmp_path / "key")))
     dog.communicate(timeout=30)
     assert not (tmp_path / "key").exists()
+
+
+FAR = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+child.stdout.readline()
+open(sys.argv[1], "w").write(f"{os.getpid()} {child.pid}")
+time.sleep(600)
+"""
+"""Neither it nor its child, which is in a session of its own, ends when told to."""
+OWNER = """
+import json, os, subprocess, sys, time
+plan = json.loads(sys.argv[1])
+plan["parent"] = os.getpid()
+dog = subprocess.Popen([sys.executable, "-c", sys.argv[2], json.dumps(plan)], start_new_session=True)
+print(dog.pid, flush=True)
+time.sleep(600)
+"""
+
+
+class Owned:
+    """A program that does not end, its watchdog, and the owner of both, which can all be killed."""
+
+    def __init__(self, where: Path, command: str = FAR) -> None:
+        self.temporary = Path(tempfile.mkdtemp(prefix="mv-", dir=where))
+        pids = where / f"{self.temporary.name}.pids"
+        plan = {
+            "command": [sys.executable, "-c", command, str(pids)],
+            "idle_s": None,
+            "metrics": "",
+            "temporary": str(self.temporary),
+            "record": None,
+        }
+        self.owner = subprocess.Popen([sys.executable, "-c", OWNER, json.dumps(plan), FAST], stdout=subprocess.PIPE)
+        assert self.owner.stdout is not None
+        self.dog = psutil.Process(int(self.owner.stdout.readline()))
+        self.owner.stdout.close()
+        _wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        self.programs = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+        self.successors = [each for each in self.dog.children() if each not in self.programs]
+
+    def kill(self, *more: psutil.Process) -> None:
+        """Kill -9 the owner and its watchdog at once, and `more`."""
+        for pid in (self.owner.pid, self.dog.pid, *(each.pid for each in more)):
+            os.kill(pid, signal.SIGKILL)
+        self.owner.wait()
+
+    def is_gone(self) -> bool:
+        """Nothing of it is left."""
+        return not _living(self.programs) and not self.temporary.exists()
+
+    def end(self) -> None:
+        """Ends what a failed test left."""
+        for each in (*self.programs, self.dog, *self.successors):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        self.owner.kill()
+        self.owner.wait()
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Iterator[Callable[[], Owned]]:
+    """Starts programs that are owned, with temporary folders side by side."""
+    started: list[Owned] = []
+
+    def start() -> Owned:
+        started.append(Owned(tmp_path))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+def test_an_owner_and_a_watchdog_killed_with_9_leave_nothing(owned: Callable[[], Owned]) -> None:
+    killed = owned()
+    killed.kill()
+    _wait_for(killed.is_gone)
+
+
+def test_what_is_left_when_all_is_killed_is_cleared_by_the_next_and_what_lives_is_not(
+    owned: Callable[[], Owned],
+) -> None:
+    living, killed = owned(), owned()
+    killed.kill(*killed.successors)
+    assert len(_living(killed.programs)) == 2
+    following = owned()
+    _wait_for(killed.is_gone)
+    for each in (living, following):
+        assert len(_living(each.programs)) == 2 and each.temporary.exists()
+
+
+def test_the_shared_memory_of_a_killed_program_does_not_stay(tmp_path: Path) -> None:
+    code = """
+import os, sys, time
+from multiprocessing.shared_memory import SharedMemory
+memory = SharedMemory(create=True, size=4096)
+print(memory.name, flush=True)
+time.sleep(600)
+"""
+    plan = _plan(tmp_path, command=[sys.executable, "-c", code], record=None)
+    folder = Path(watchdog.__file__).parent / "confined"
+    dog = subprocess.Popen(
+        [sys.executable, "-c", FAST, json.dumps(plan)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert dog.stdout is not None
+    name = dog.stdout.readline().decode().strip()
+    segment = Path("/dev/shm", name)
+    try:
+        assert segment.exists()
+        os.killpg(dog.pid, signal.SIGKILL)  # Python's own resource tracker, which would remove it, among them
+        dog.communicate()
+        _wait_for(lambda: not segment.exists())
+    finally:
+        segment.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.serving import confined
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.bridge.launch import CPU_ADAPTATION, EXECUTOR, RUN_FOLDER, arguments, command, environment, flags
 from rl.config import EIGHT_GPUS, LAPTOP, ROOT, Config, load_config
@@ -24,7 +25,7 @@ def flags_of(path: Path, *overrides: str) -> list[str]:
 def openrlhf_understands() -> list[dict[str, Any]]:
     """What OpenRLHF's own command line makes of the laptop's flags, of the 8B's, and of an unknown one."""
     lines = [flags_of(LAPTOP), flags_of(EIGHT_GPUS), flags_of(LAPTOP, "rl.openrlhf.actor.adam.speed=3")]
-    paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(ROOT)]
+    paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(confined.FOLDER), str(ROOT)]
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("openrlhf_arguments.py"))],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"},
@@ -101,12 +102,14 @@ def test_flags_become_a_command_line() -> None:
 
 def test_a_cpu_trains_behind_the_adaptation_and_a_gpu_does_not(config: Config) -> None:
     there = config.model_copy(update={"device": "gpu"})
-    assert command(config, RUN, POLICY, PROMPTS)[:2] == [sys.executable, str(CPU_ADAPTATION / "start.py")]
-    assert command(there, RUN, POLICY, PROMPTS)[:3] == [sys.executable, "-m", "openrlhf.cli.train_ppo_ray"]
-    assert command(config, RUN, POLICY, PROMPTS)[2] == "openrlhf.cli.train_ppo_ray"
+    started = [sys.executable, "-m", "rl.bridge.start"]
+    assert command(config, RUN, POLICY, PROMPTS)[:5] == [*started, "--cpu", "openrlhf.cli.train_ppo_ray"]
+    assert command(there, RUN, POLICY, PROMPTS)[:4] == [*started, "openrlhf.cli.train_ppo_ray"]
     graph = {"graph": "verify"}
-    assert command(config.model_copy(update=graph), RUN, POLICY, PROMPTS)[2] == "rl.bridge.train_rows"
-    assert command(there.model_copy(update=graph), RUN, POLICY, PROMPTS)[1:3] == ["-m", "rl.bridge.train_rows"]
+    assert command(config.model_copy(update=graph), RUN, POLICY, PROMPTS)[4] == "rl.bridge.train_rows"
+    assert command(there.model_copy(update=graph), RUN, POLICY, PROMPTS)[3] == "rl.bridge.train_rows"
+    cluster = there.model_copy(update={"rl": config.rl.model_copy(update={"ray_address": "10.0.0.1:6379"})})
+    assert command(cluster, RUN, POLICY, PROMPTS)[3:5] == ["--ray-address", "10.0.0.1:6379"]
     assert "--ckpt.load_enable" in command(config, RUN, POLICY, PROMPTS, resume=True)
     assert "--ckpt.load_enable" not in command(config, RUN, POLICY, PROMPTS)
 
@@ -115,8 +118,13 @@ def test_the_environment_of_training(config: Config, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PYTHONPATH", "/mine")
     here = environment(config, RUN, tmp_path)
     there = environment(config.model_copy(update={"device": "gpu"}), RUN, tmp_path)
-    assert here["PYTHONPATH"].split(os.pathsep) == [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(ROOT), "/mine"]
-    assert there["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "/mine"]
+    adaptation, ours = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION)], str(confined.FOLDER)
+    assert here["PYTHONPATH"].split(os.pathsep) == [*adaptation, ours, str(ROOT), "/mine"]
+    assert there["PYTHONPATH"].split(os.pathsep) == [ours, str(ROOT), "/mine"]
+    assert confined.LOOPBACK.items() <= here.items() and confined.LOOPBACK.items() <= there.items()
+    cluster = config.rl.model_copy(update={"ray_address": "auto"})
+    far = environment(config.model_copy(update={"device": "gpu", "rl": cluster}), RUN, tmp_path)
+    assert ours not in far["PYTHONPATH"] and not confined.LOOPBACK.keys() & far.keys()
     graph = environment(config.model_copy(update={"graph": "mine:factory"}), RUN, tmp_path)
     assert graph["PYTHONPATH"] == f"{here['PYTHONPATH']}{os.pathsep}{Path.cwd()}"  # where `mine` may lie
     assert here[RUN_FOLDER] == there[RUN_FOLDER] == "/r"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.serving import confined
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.bridge.launch import CPU_ADAPTATION
 from rl.config import ROOT
@@ -35,7 +36,7 @@ CASES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     """What OpenRLHF trains of each case."""
-    paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(ROOT)]
+    paths = [str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(confined.FOLDER), str(ROOT)]
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("openrlhf_rows.py"))],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"},

@@ -15,6 +15,7 @@ import pytest
 import torch
 import torch.distributed.device_mesh as meshes
 
+from agent.serving import confined
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.bridge.cpu import changes
 from rl.bridge.launch import CPU_ADAPTATION
@@ -150,7 +151,10 @@ def test_the_rollout_engine_keeps_its_weights_where_they_can_be_updated() -> Non
 
 
 def run_behind_the_adaptation(code: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CPU_ADAPTATION), str(SERVING_ADAPTATION)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(CPU_ADAPTATION), str(SERVING_ADAPTATION), str(confined.FOLDER)]),
+    }
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 

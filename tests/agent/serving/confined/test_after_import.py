@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from rl.bridge.cpu.after_import import watch
+from agent.serving.confined.after_import import watch
 
 Write = Callable[[str, str], None]
 
