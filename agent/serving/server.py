@@ -31,6 +31,7 @@ from agent.serving.key import keep_new_key, private
 from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
 from agent.serving.record import ServerRecord, health, is_alive, started, write_record
 from agent.serving.startup import StartupProgress
+from agent.serving.validation import check_contents
 from agent.serving.versions import LiveVersions
 
 POLL_S = 0.2
@@ -80,9 +81,13 @@ class VLLMServer:
         self._started = ""
 
     def start(self) -> Self:
-        """Start the server and wait until it is healthy. Raises ServerError, with the log's reason, if it is not."""
+        """Start the server and wait until it is healthy. Raises ServerError, with the log's reason, if it is not.
+
+        Raises CheckpointError, before anything is started, for a checkpoint that is not whole or holds code or pickles.
+        """
         if self._process is not None:
             raise ServerError(f"got start() of a server that already runs at {self.base_url}, expected one start")
+        check_contents(self.checkpoint)
         build = installed_build()
         port = self.options.port or free_port(self.options.host)
         temporary = Path(tempfile.mkdtemp(prefix="medvista-vllm-"))

@@ -83,6 +83,12 @@ def test_weights_that_do_not_fit(
         ("processor_config.json", {}, "got no image processor"),
         ("chat_template.json", {"chat_template": "{{ other }}"}, "a chat template of new that differs"),
         ("tokenizer_config.json", {"chat_template": "{{ other }}"}, "a chat template of new that differs"),
+        (
+            "processor_config.json",
+            {"image_processor": {"patch_size": 14}, "chat_template": "x"},
+            "a chat template of new",
+        ),
+        ("tokenizer_config.json", {"add_bos_token": True}, "differs from the served base in add_bos_token"),
         ("generation_config.json", {"eos_token_id": [1, 2]}, "answers end with"),
         ("generation_config.json", {"eos_token_id": [[]]}, "answers end with"),
         ("tokenizer_config.json", {"eos_token": {"content": "<other>"}}, "answers end with"),
