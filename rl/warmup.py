@@ -8,6 +8,7 @@ arguments.
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -30,10 +31,12 @@ from rl.tasks.task import Task
 from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
+from rl.whole_files import whole_folder
 
 Demonstrator = Callable[[Task, bool, np.random.Generator], Script]
 """(task, whether it looks, random stream) -> the turns of an episode."""
 IGNORED = -100
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 STREAM = 31
 
 
@@ -157,6 +160,16 @@ def folders(run: Path) -> tuple[Path, Path]:
     return run / "warmup" / "final", run / "warmup" / "work"
 
 
+def last_whole(work: Path) -> Path | None:
+    """The newest checkpoint that transformers' Trainer had finished: it writes the trainer's state last.
+
+    What a kill left of a later one is passed over, and overwritten when training comes to its step again.
+    """
+    steps = {int(match[1]): path for path in work.glob("*") if (match := _CHECKPOINT.fullmatch(path.name))}
+    whole = (path for _, path in sorted(steps.items(), reverse=True) if whole_folder(path, "trainer_state.json"))
+    return next(whole, None)
+
+
 def train(
     parts: RunParts,
     trajectories: Sequence[Trajectory],
@@ -170,7 +183,7 @@ def train(
     `deepspeed`: its configuration, where this is one of several processes (rl/warmup_gpu.py).
     """
     import torch
-    from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed, trainer_utils
+    from transformers import AutoModelForImageTextToText, Trainer, TrainingArguments, set_seed
 
     config = parts.config.warmup
     on_gpu = parts.config.device == "gpu"
@@ -214,9 +227,9 @@ def train(
     taught = rows(tqdm(trajectories, desc="rows", leave=False), parts)
     extra = round(len(taught) / config.batch_size * config.replayed)
     taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
-    last = cast(Any, trainer_utils).get_last_checkpoint(str(work)) if work.is_dir() else None
+    last = last_whole(work)
     trainer = cast(Any, Trainer)(model=model, args=options, train_dataset=taught, data_collator=batch)
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if trainer.is_world_process_zero():
         model.save_pretrained(out)
         parts.encoder.processor.save_pretrained(out)

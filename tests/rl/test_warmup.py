@@ -13,7 +13,7 @@ from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.check import TrainingRow
 from rl.trajectories.store import TrajectoryStore
-from rl.warmup import IGNORED, collate, demonstrate, freeze_vision, replayed_rows, rows, train
+from rl.warmup import IGNORED, collate, demonstrate, freeze_vision, last_whole, replayed_rows, rows, train
 from tests.rl.scripts import looks
 from tools.images.store import ImageStore
 
@@ -151,3 +151,49 @@ async def test_training_teaches_the_language_model_and_resumes(
     train(parts, shown, random_checkpoint, tmp_path / "again", tmp_path / "work")  # finds its last checkpoint
     again = load_file(tmp_path / "again" / "model.safetensors")
     assert all(torch.equal(after[name], again[name]) for name in after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", [0.0, 0.5])
+async def test_a_kill_during_its_save_costs_the_save_not_the_run(
+    gallery: tuple[ImageStore, list[Task]],
+    parts_of: Callable[..., RunParts],
+    play: Callable[..., Any],
+    random_checkpoint: Path,
+    tmp_path: Path,
+    left: float,
+) -> None:
+    from safetensors.torch import load_file
+
+    parts = parts_of(gallery[0], warmup={**SMALL, "epochs": 2})
+    shown = [await play(parts, task, looks(task)) for task in gallery[1][:5]]
+    train(parts, shown, random_checkpoint, tmp_path / "out", tmp_path / "work")
+    (newest,) = (tmp_path / "work").glob("checkpoint-*")
+    number = int(newest.name.rpartition("-")[2])
+    half = newest.with_name(f"checkpoint-{number // 2}")  # of the first epoch, the only one so far
+    newest.rename(half)
+    state = half / "trainer_state.json"
+    state.write_bytes(state.read_bytes()[: int(left * state.stat().st_size)])
+    if not left:
+        state.unlink()  # it is written last
+    train(parts, shown, random_checkpoint, tmp_path / "again", tmp_path / "work")
+    after, again = (load_file(tmp_path / name / "model.safetensors") for name in ("out", "again"))
+    assert all(torch.equal(after[name], again[name]) for name in after)
+
+
+def test_the_newest_checkpoint_that_is_whole_is_gone_on_from(tmp_path: Path) -> None:
+    assert last_whole(tmp_path / "none") is None
+    for step in (9, 10, 100):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        torch.save({"step": torch.full((2000,), float(step))}, folder / "optimizer.pt")
+        (folder / "trainer_state.json").write_text(f'{{"global_step": {step}}}')
+    (tmp_path / "checkpoint-of-mine").mkdir()
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-100"
+    optimizer = tmp_path / "checkpoint-100" / "optimizer.pt"
+    optimizer.write_bytes(optimizer.read_bytes()[:1000])
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-10"
+    (tmp_path / "checkpoint-10" / "trainer_state.json").write_text('{"global_step": ')
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-9"
+    (tmp_path / "checkpoint-9" / "trainer_state.json").unlink()
+    assert last_whole(tmp_path) is None
