@@ -35,9 +35,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def chosen_config(asked: argparse.Namespace) -> Config:
     """The configuration with the graph in it. Raises ConfigError."""
     from graphs.loading import absolute
+    from rl.preflight.names import tools
     from rl.trainable import check_trainable
 
     config = load_config(asked.config, asked.overrides).model_copy(update={"graph": absolute(asked.graph)})
+    if unknown := [each.said for each in tools(config)]:
+        raise ConfigError(" ".join(unknown))
     check_trainable(config)
     return config
 

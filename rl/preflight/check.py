@@ -47,7 +47,7 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     if keep and not stop(found) and not is_drawn(config):
         for split, looked_at in splits.items():
             run_tasks.keep(run, split, looked_at[: run_tasks.wanted(config, split)])
-    return found
+    return list(dict.fromkeys(found))
 
 
 def told(found: Sequence[Finding]) -> str:
