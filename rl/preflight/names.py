@@ -1,7 +1,8 @@
-"""Whether every name in the configuration is one that there is: tools, rewards, the task set and its options."""
+"""Whether every name in the configuration is one that there is: tools, rewards, the task set, OpenRLHF's flags."""
 
 from collections.abc import Iterator
 
+from rl.bridge.openrlhf_parser import faults_of
 from rl.config import Config
 from rl.preflight.finding import Finding
 from rl.rewards.registry import components, group_components
@@ -17,6 +18,7 @@ def names(config: Config) -> Iterator[Finding]:
     yield from tools(config)
     yield from rewards(config)
     yield from task_set(config)
+    yield from openrlhf(config)
 
 
 def tools(config: Config) -> Iterator[Finding]:
@@ -51,3 +53,9 @@ def task_set(config: Config) -> Iterator[Finding]:
     if config.base.lessons == "cells" and "root" not in config.tasks.options:
         said = "Got none, but base.lessons=cells: give the folder with the images, 'tasks.options={root: FOLDER}'."
         yield Finding("tasks.options.root", said)
+
+
+def openrlhf(config: Config) -> Iterator[Finding]:
+    """OpenRLHF's own flags, which nobody else looks at before it starts."""
+    for flag, said in faults_of(config.rl.openrlhf):
+        yield Finding(f"rl.openrlhf.{flag}", said)

@@ -39,6 +39,13 @@ def faults(shown: str) -> list[str]:
         ("base.checkpoint=nowhere", "error: base.checkpoint: Got no checkpoint in .*nowhere"),
         ("tasks.test=0", "error: tasks.test: Got no question to measure on"),
         ("graph=second_opinon", "error: graph: Got the graph 'second_opinon'.* Did you mean second_opinion"),
+        (
+            "rl.openrlhf.actor.adam.speed=3",
+            "error: rl.openrlhf.actor.adam.speed: Got a flag that OpenRLHF does not know",
+        ),
+        ("rl.openrlhf.vllm.num_engine=1", "error: rl.openrlhf.vllm.num_engine: .* Did you mean vllm.num_engines"),
+        ("rl.openrlhf.train.batch_size=many", "error: rl.openrlhf.train.batch_size: Got 'many', .* invalid int value"),
+        ("rl.openrlhf.algo.advantage.estimator=grpo", "estimator: Got 'grpo', .* invalid choice"),
         ("episode.context=48", "error: episode.context: Got 48, but .* questions with their images fill it"),
     ],
 )
