@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from rl.report.drawing import INK, LINES, MUTED, RULE, STYLES, Style, new_figure, tidy
+from rl.report.drawing import INK, LINES, MUTED, RULE, STYLES, Style, literal, new_figure, tidy
 
 MARKERS = "oD^sPvX*"
 _STEP = 0.14
@@ -87,7 +87,7 @@ def draw_coverage(policies: Mapping[str, Any]) -> Figure:
         curve = each["abstention"]["curve"]
         if curve["coverage"]:
             looks = style(name, place)
-            label = f"{looks.label}, AURC {each['abstention']['aurc']:.3f}"
+            label = f"{literal(looks.label)}, AURC {each['abstention']['aurc']:.3f}"
             axes.plot(curve["coverage"], curve["risk"], color=looks.colour, linewidth=1.8, label=label)
             axes.plot(curve["coverage"][-1], curve["risk"][-1], looks.marker, color=looks.colour, markersize=6)
             drawn = True
@@ -122,7 +122,7 @@ def _dots(title: str, rows: Sequence[Row], policies: Mapping[str, Any]) -> Figur
     axes.set_xlim(-0.015, 1.015)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
+    axes.set_yticks(range(len(rows)), [literal(row.label) for row in rows])
     axes.tick_params(axis="y", labelsize=9.5, labelcolor=INK)
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if row.strong else "normal")
@@ -142,7 +142,7 @@ def _dots(title: str, rows: Sequence[Row], policies: Mapping[str, Any]) -> Figur
 
 
 def _draw(axes: Axes, rows: Sequence[Row], name: str, looks: Style, shift: float) -> None:
-    label: str | None = looks.label
+    label: str | None = literal(looks.label)
     for height, row in enumerate(rows):
         value = row.values.get(name)
         if value is None or not _known(value):

@@ -9,13 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from rl.report.drawing import INK, MUTED, RULE, new_figure, style_of, tidy
+from rl.report.drawing import INK, MUTED, RULE, literal, new_figure, style_of, tidy
 from rl.report.schema import Condition, Figures
 
 _STEP = 0.19
 """Height between two conditions of a row; rows are 1 apart."""
 _FIRST_STEP = 0.29
 """The same in the first row, whose dots carry names."""
+
+_LETTERS = 5
+"""Of a kind's name for each inch of the picture's width: names then take less than a half of it."""
 
 
 def draw_accuracy(conditions: Mapping[str, Condition | None], width: float = 9.6) -> Figure:
@@ -32,7 +35,7 @@ def draw_accuracy(conditions: Mapping[str, Condition | None], width: float = 9.6
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(len(rows) - 0.5, -0.72)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), ["all", *(literal(kind, round(_LETTERS * width)) for kind in kinds)])
     axes.tick_params(axis="y", labelsize=10, labelcolor=INK)
     axes.get_yticklabels()[0].set_fontweight("bold")
     axes.set_title("Right answers on held-out tasks", loc="left", fontsize=10.5, fontweight="bold", color=INK)
@@ -60,7 +63,7 @@ def _dot(axes: Axes, figures: Figures, height: float, condition: str, named: boo
     if named:
         right = high < 0.62
         axes.annotate(
-            f"{style.label} {figures.accuracy:.0%}",
+            f"{literal(style.label)} {figures.accuracy:.0%}",
             (high if right else low, height),
             xytext=(7 if right else -7, 0),
             textcoords="offset points",

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from rl.report.drawing import INK, LINES, MUTED, new_figure, spread, tidy
+from rl.report.drawing import INK, LINES, MUTED, literal, new_figure, spread, tidy
 
 Row = Mapping[str, float | None]
 """One training step: "step" and what it measured. Missing, None and NaN are gaps, not zeros."""
@@ -136,7 +136,7 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], last: float,
     for (value, name, colour), height in zip(ends, heights, strict=True):
         shown = _percent(value) if share else f"{value:.2g}" if abs(value) < 1 else f"{value:.2f}"
         axes.annotate(
-            f"{_short(name)} {shown}".strip(),
+            f"{literal(name, LONGEST_NAME) if name else ''} {shown}".strip(),
             (last, height),
             xytext=(5, 0),
             textcoords="offset points",
@@ -145,10 +145,6 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], last: float,
             color=colour,
             annotation_clip=False,
         )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _percent(value: float) -> str:

@@ -9,8 +9,9 @@ sharp at any size; folders get PNG. Conditions differ by marker as well as by co
 
 import io
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -38,6 +39,32 @@ STYLES = {
     "warmup": Style("warm-up", "#1f8a7d", "D"),
     "trained": Style("trained", "#0b4f8a", "o"),
 }
+
+
+LONGEST = 48
+"""Characters of a name in a picture; the rest is cut off, so that the picture keeps room for what it shows."""
+UNKNOWN = "\N{WHITE SQUARE}"
+"""Stands for what the font does not have, emoji among it."""
+
+
+def literal(name: str, longest: int = LONGEST) -> str:
+    """A name from outside (a kind of question, a policy) as matplotlib draws it: as it is, and never as a formula.
+
+    In one line; an empty one is said to be so, and a long one is cut.
+    """
+    words = " ".join("".join(char if char.isprintable() else " " for char in name).split()) or "(no name)"
+    short = words if len(words) <= longest else words[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    drawn = "".join(char if ord(char) in _characters() else UNKNOWN for char in short)
+    return drawn.replace("$", r"\$")
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """The characters of the font that pictures are drawn with."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font: Any = get_font(findfont(FontProperties()))
+    return frozenset(font.get_charmap())
 
 
 def style_of(condition: str) -> Style:
