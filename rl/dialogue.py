@@ -1,7 +1,7 @@
 """An episode of a compiled graph whose turns come from outside, one call at a time.
 
 The graph itself runs, unchanged: its policy waits until somebody says the next turn. So whatever steps through an
-episode (the Gymnasium environment) shares every line of an agent's turn with serving and training, for any graph.
+episode (the Gymnasium environment) shares every line of an agent's turn with serving and training.
 The graph runs in an event loop of its own thread, so that a caller needs none and may have one.
 """
 

@@ -1,9 +1,11 @@
 """The gym as a Gymnasium environment: `gymnasium.make("MedVista/VQA-v0", tasks=..., tools=..., max_turns=...)`.
 
 An action is one turn of the policy, an observation what the policy reads next. Each episode runs the compiled graph
-itself (rl/dialogue.py), so serving and training cannot drift from what is stepped through here, and any graph serves.
-The reward comes with the last step, as the weighted sum of rl/rewards; its components are in `info`. An answer or an
-abstention terminates an episode; too many turns or a full context truncate it.
+itself (rl/dialogue.py), so serving and training cannot drift from what is stepped through here. The graph is one that
+is made of the nodes of a turn and holds one conversation, as `reasoning` does: a graph of messages may hold several at
+once, of which no single observation could tell, and is refused. The reward comes with the last step, as the weighted
+sum of rl/rewards; its components are in `info`. An answer or an abstention terminates an episode; too many turns or a
+full context truncate it.
 
 Importing this module registers the environment; `gymnasium.make("rl.environment:MedVista/VQA-v0")` imports it itself.
 """
@@ -26,6 +28,7 @@ from agent.encoder import Encoder
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
 from agent.turn import EpisodeState, Limits, Question
+from graphs.loading import GraphError, find_graph
 from graphs.reasoning import recursion_limit
 from rl.config import ROOT, Base, Episode, Rl
 from rl.dialogue import Asked, Dialogue
@@ -93,9 +96,18 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         render_mode: str | None = None,
     ) -> None:
         """`tasks`: names of task sets, `count` of each (drawn by `seed` where they are drawn), or tasks whose pictures
-        lie in `images` already. `images`: folder of the image store (default: a temporary one). `checkpoint`: whose
+        lie in `images` already. `graph`: `reasoning`, or one of your own with `build(policy, tools, *, encoder, store)`
+        and an EpisodeState. `images`: folder of the image store (default: a temporary one). `checkpoint`: whose
         tokenizer and image processor speak (default: the embedded base). `rewards`: weights by component.
+
+        Raises GraphError for a graph that is not there or that cannot be stepped through, ValueError for no tasks.
         """
+        if not find_graph(graph).of_turns:
+            raise GraphError(
+                f"Got the graph {graph!r}, which speaks to a chat model and may hold several conversations; expected "
+                "one that is made of the nodes of a turn: 'reasoning', or a file of yours with build(policy, tools, *, "
+                "encoder, store). Episodes of any other graph are played by rl.rollout (docs/gym.md, Rollouts)."
+            )
         self.render_mode = render_mode
         self.rewards = Rl().rewards if rewards is None else dict(rewards)
         self._temporary = None if images else tempfile.TemporaryDirectory(prefix="medvista-gym-")

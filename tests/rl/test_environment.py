@@ -195,6 +195,19 @@ def test_a_graph_that_never_asks_is_told(gallery: Gallery, tmp_path: Path) -> No
     made.close()
 
 
+@pytest.mark.parametrize("graph", ["second_opinion", "verify", "compare_prior", "review", "no_tools"])
+def test_a_graph_of_several_conversations_is_refused_with_what_is_supported(gallery: Gallery, graph: str) -> None:
+    with pytest.raises(LookupError, match=rf"Got the graph '{graph}', .*several conversations; expected .*'reasoning'"):
+        made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=graph, context=2048)
+        try:
+            made.reset(seed=0)
+            while not any(made.step(answers("solid")[0])[2:4]):
+                pass
+            made.trajectory()
+        finally:
+            made.close()
+
+
 @pytest.mark.parametrize("mode", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_many_environments_at_once(gallery: Gallery, mode: str) -> None:
     options = {"shared_memory": False} if mode == "async" else {}
