@@ -61,10 +61,10 @@ def literal(name: str, longest: int = LONGEST) -> str:
 @cache
 def _characters() -> frozenset[int]:
     """The characters of the font that pictures are drawn with."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib import font_manager
 
-    font: Any = get_font(findfont(FontProperties()))
-    return frozenset(font.get_charmap())
+    fonts: Any = font_manager
+    return frozenset(fonts.get_font(fonts.findfont(fonts.FontProperties())).get_charmap())
 
 
 def style_of(condition: str) -> Style:
