@@ -48,26 +48,30 @@ def upload_limits(variables: Mapping[str, str] = os.environ) -> Limits:
 
 async def upload(request: Request) -> Response:
     """Puts an image into the store."""
-    limits = upload_limits()
-    data = bytearray()
     try:
         spacing = _spacing(request.query_params.get("spacing"))
         async with _arriving:
-            async with asyncio.timeout(SECONDS):
-                async for part in request.stream():
-                    data += part
-                    if len(data) > limits.file_bytes:
-                        return _refused(413, f"Got more than {limits.file_bytes} bytes. Raise MEDVISTA_UPLOAD_MB.")
+            content = await _received(request)
             async with _decoding:
-                return JSONResponse(await asyncio.to_thread(_put, bytes(data), spacing, limits), status_code=201)
+                return JSONResponse(await asyncio.to_thread(_put, content, spacing), status_code=201)
     except (ImageError, ValueError) as error:
         return _refused(400, str(error))
     except WriteError as error:
         return _refused(507, str(error))
     except TimeoutError:
-        return _refused(408, f"Got {len(data)} bytes in {SECONDS:.0f} s, expected a whole file by then. Send it again.")
+        return _refused(408, f"Got no whole file in {SECONDS:.0f} s. Send it again.")
     except ClientDisconnect:
         return Response(status_code=499)
+
+
+async def _received(request: Request) -> bytes:
+    """A request's body. Raises ImageError where it is larger than an upload may be, TimeoutError where it is late."""
+    content, limits = bytearray(), upload_limits()
+    async with asyncio.timeout(SECONDS):
+        async for part in request.stream():
+            content += part
+            limits.check_bytes(len(content))
+    return bytes(content)
 
 
 async def show(request: Request) -> Response:
@@ -80,8 +84,8 @@ async def show(request: Request) -> Response:
     return Response(shown, media_type="image/png", headers={"X-Notice": NOTICE})
 
 
-def _put(data: bytes, spacing: tuple[float, float] | None, limits: Limits) -> dict[str, object]:
-    image = load_image(data, spacing, limits=limits)
+def _put(content: bytes, spacing: tuple[float, float] | None) -> dict[str, object]:
+    image = load_image(content, spacing, limits=upload_limits())
     return {"id": application().store.put(image), "width": image.width, "height": image.height, "notice": NOTICE}
 
 

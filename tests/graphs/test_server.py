@@ -155,6 +155,15 @@ def test_an_empty_volume_is_small_on_disk(server: Running, http: httpx.Client) -
     assert http.get(f"/images/{image}").content.startswith(b"\x89PNG")
 
 
+def test_a_ct_of_usual_size_is_taken(http: httpx.Client) -> None:
+    """157 MB, as a scanner gives them."""
+    voxels = np.random.default_rng(0).integers(-1024, 3000, (512, 512, 300), np.int16)
+    answer = http.post("/images", content=nibabel.Nifti1Image(voxels, np.eye(4)).to_bytes(), headers=FILE)
+    assert (answer.status_code, answer.json()["width"]) == (201, 512)
+    much = http.post("/images", content=bytes(257 * MB), headers=FILE)
+    assert much.status_code == 400 and "expected at most 268435456" in much.text
+
+
 def test_what_it_writes_is_its_owners_alone(server: Running, http: httpx.Client) -> None:
     """Under the usual umask, by which all may read."""
     image = http.post("/images", content=png(9, 9), headers=FILE).json()["id"]
