@@ -16,6 +16,7 @@ from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, Py
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from agent.protocol import DEEPEST, deeper_than
@@ -28,7 +29,11 @@ class _Json(JsonOutputParser):
     """JSON that a checkpoint and a trajectory can hold."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        return _usable(lambda: _storable(super(_Json, self).parse_result(result, partial=partial)), result, partial)
+        if partial:
+            return _usable(lambda: super(_Json, self).parse_result(result, partial=True), result, partial)
+        return _usable(
+            lambda: _storable(parse_json_markdown(result[0].text.strip(), parser=json.loads)), result, partial
+        )
 
 
 class _JsonOfModel(PydanticOutputParser[Any], _Json):

@@ -71,8 +71,9 @@ def bytes_written(config: Config, weights: int) -> int:
 def disk(config: Config, run: Path, weights: int) -> Iterator[Finding]:
     """Free bytes where the run's folder lies, or will."""
     there = nearest(run)
-    need, free = bytes_written(config, weights), shutil.disk_usage(there).free
-    said = f"Got {_gib(free)} GiB free in {there}, and a run writes about {_gib(need)}"
+    written = sum(file.stat().st_size for file in run.rglob("*") if file.is_file()) if run.is_dir() else 0
+    need, free = max(0, bytes_written(config, weights) - written), shutil.disk_usage(there).free
+    said = f"Got {_gib(free)} GiB free in {there}, and the run has about {_gib(need)} to write"
     mend = "free some, choose another --run, or save less often (rl.save_steps)."
     if free < need:
         yield Finding("--run", f"{said}: {mend}")

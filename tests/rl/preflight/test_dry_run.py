@@ -210,7 +210,24 @@ def test_a_disk_that_is_too_small_is_refused(
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**9, 10**9, 10**6))
     assert dry_run(tmp_path / "run") == 2
     (fault,) = faults(capsys.readouterr().err)
-    assert "Got 0.0 GiB free" in fault and "a run writes about" in fault
+    assert "Got 0.0 GiB free" in fault and "the run has about" in fault
+
+
+@pytest.mark.parametrize(("whole", "free", "status"), [(2, 2, 2), (64, 1, 0), (64, 64, 0)])
+def test_too_little_memory_is_refused_and_tight_memory_told(
+    whole: int,
+    free: int,
+    status: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {"MemTotal": whole * 2**30, "SwapTotal": 0, "MemAvailable": free * 2**30}
+    monkeypatch.setattr("rl.preflight.room._meminfo", lambda: known)
+    assert dry_run(tmp_path / "run") == status
+    told = capsys.readouterr().err
+    assert ("error: device: Got a machine with 2.0 GiB" in told) == (status == 2)
+    assert ("warning: device: Got 1.0 GiB of free memory" in told) == (free == 1)
 
 
 @pytest.mark.parametrize("config", ["laptop", "microscopy", "medvista-8b"])
