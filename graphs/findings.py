@@ -39,7 +39,8 @@ def found(reader: str, messages: Sequence[AnyMessage], calls: Sequence[Mapping[s
 
 
 def _answer(last: AnyMessage) -> str:
-    return last.text.strip() if isinstance(last, AIMessage) and not last.tool_calls else ""
+    answers = isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
+    return last.text.strip() if answers else ""
 
 
 def blocks(finding: Finding) -> list[dict[str, Any]]:

@@ -158,6 +158,7 @@ def test_both_readers_of_the_protocol_agree_on_any_turn(families: dict[str, Fami
 
 
 async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, store: Any) -> None:
+    from graphs.findings import found
     from graphs.reader import reader
     from graphs.state import ended, shown
 
@@ -167,6 +168,7 @@ async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, s
     output = ended({"images": [], "question": "What type?"}, done["messages"], [], [], store)
     assert (output["answer"], output["turns"], output["faults"], episode.faults) == ("solid", 2, 1, 1)
     assert "Your turn could not be read. Got 'nonelobulated</answer>'." in heard.texts[1]
+    assert [found("first", done["messages"][:end], [])["answer"] for end in (2, 4)] == ["", "solid"]
     cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], [], [], store)
     assert (cut["answer"], cut["outcome"]) == (None, "too_many_turns")
 
