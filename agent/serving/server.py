@@ -94,7 +94,7 @@ class VLLMServer:
         self._temporary = temporary
         self.base_url = f"http://{self.options.host}:{port}"
         self.log = log = self.log or temporary / "server.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._key_file = key_file = keep_new_key(self.base_url)
         plan = {
             "command": server_command(self.checkpoint.folder.resolve(), port, self.options, build),

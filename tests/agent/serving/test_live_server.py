@@ -69,7 +69,7 @@ def checkpoints(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def server(checkpoints: dict[str, Checkpoint], tmp_path_factory: pytest.TempPathFactory) -> Iterator[VLLMServer]:
     """The server, with checkpoint `a` at first."""
-    folder = tmp_path_factory.mktemp("server")
+    folder = tmp_path_factory.mktemp("server") / "state"
     options = ServerOptions(environment={"OMP_NUM_THREADS": "1"})
     with VLLMServer(checkpoints["a"], options, log=folder / "server.log", record=folder / "server.json") as server:
         yield server
@@ -622,7 +622,8 @@ def test_the_key_is_in_a_file_that_others_cannot_read_and_nowhere_else(server: V
     file = key_file(server.base_url)
     key = file.read_text()
     record = server.log.parent / "server.json"
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent, record)] == [0o600, 0o700, 0o600]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, record, server.log, file.parent, record.parent)]
+    assert modes == [0o600, 0o600, 0o600, 0o700, 0o700]
     assert len(_processes(server)) >= 3
     for process in _processes(server):
         assert key not in " ".join(process.cmdline())
