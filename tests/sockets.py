@@ -32,3 +32,10 @@ def listening(pids: Iterable[int]) -> list[tuple[str, str, int]]:
 def beyond_loopback(pids: Iterable[int]) -> list[tuple[str, str, int]]:
     """Those that more than this machine reaches."""
     return [each for each in listening(pids) if each[1] not in LOOPBACK]
+
+
+def holder(address: str) -> int:
+    """The process that listens at a URL of this machine."""
+    port = int(address.rpartition(":")[2])
+    waiting = [each for each in psutil.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+    return next(each.pid for each in waiting if each.laddr.port == port and each.pid)

@@ -29,6 +29,7 @@ from graphs import catalogue, connection
 from graphs.application import Application, Settings, open_application
 from graphs.telling import NOTICE
 from tests.graphs.langgraph_dev import langgraph_dev
+from tests.sockets import beyond_loopback, holder, listening, with_descendants
 from tools.images.image import MedicalImage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -209,6 +210,10 @@ def address(served: Served) -> Iterator[str]:
 async def test_langgraphs_own_server(address: str, served: Served, tmp_path: Path) -> None:
     from langgraph_sdk import get_client
 
+    record = read_record(connection.RECORD)
+    assert record is not None
+    ours = [*with_descendants(holder(address)), *with_descendants(record.pid)]
+    assert len(listening(ours)) >= 2 and beyond_loopback(ours) == []
     client = get_client(url=address)
     found = await client.assistants.search()
     assert sorted(each["graph_id"] for each in found) == list(catalogue.graphs())
