@@ -1,7 +1,7 @@
 """The whole loop, real in every part and very small: LangGraph, vLLM, OpenRLHF with DeepSpeed, publish, swap, report.
 
 It is killed with -9 in the middle of reinforcement learning and resumed. Nothing may be lost, counted twice, or left
-running.
+behind, and while it runs nobody else may reach it.
 """
 
 import json
@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +19,7 @@ import pytest
 
 from agent.serving.checkpoint import published
 from rl.trajectories.store import TrajectoryStore
+from tests.sockets import beyond_loopback, listening, with_descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS, PROMPTS, SAMPLES, TESTED = 3, 4, 4, 10
@@ -37,11 +40,14 @@ SMALL = (
 )
 
 
-def start(run: Path, *more: str) -> subprocess.Popen[bytes]:
-    """The training command on `run`, as a user starts it."""
+def start(run: Path, temporary: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The training command on `run`, as a user starts it, with its temporary files in `temporary`."""
+    environment = {**os.environ, "TMPDIR": str(temporary)}
     with (run.parent / "out.txt").open("ab") as output:
         command = [sys.executable, "-m", "rl.train", "--run", str(run), *more, *SMALL]
-        return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+        )
 
 
 def at_work(run: Path) -> list[psutil.Process]:
@@ -57,29 +63,41 @@ def at_work(run: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_until_quiet(run: Path, seconds: float = 60) -> list[psutil.Process]:
-    """What is still running after at most `seconds`."""
+def wait_until_quiet(run: Path, temporary: Path, seconds: float = 240) -> list[psutil.Process | Path]:
+    """What is still running or lies in `temporary` after at most `seconds`."""
     until = time.monotonic() + seconds
-    while (left := at_work(run)) and time.monotonic() < until:
+    while (left := [*at_work(run), *temporary.iterdir()]) and time.monotonic() < until:
         time.sleep(0.5)
     return left
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short path: Ray's sockets lie under it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_run_that_is_killed_resumes_and_ends_with_a_report(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_resumes_and_ends_with_a_report(tmp_path: Path, temporary: Path) -> None:
     run = tmp_path / "run"
-    first = start(run)
+    first = start(run, temporary)
     while first.poll() is None and not list((run / "trajectories" / "rl").glob("*.jsonl")):
         time.sleep(0.2)
     assert first.poll() is None, (tmp_path / "out.txt").read_text()[-3000:]
+    ours = with_descendants(first.pid)
+    sockets, reachable = listening(ours), beyond_loopback(ours)
+    assert {"raylet", "gcs_server"} <= {program for program, _, _ in sockets} and reachable == []
+    for watchdog in psutil.Process(first.pid).children():  # of OpenRLHF and of the server
+        os.kill(watchdog.pid, signal.SIGKILL)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    assert wait_until_quiet(run) == []
+    assert wait_until_quiet(run, temporary) == []
     before = {trajectory.id for trajectory in TrajectoryStore(run / "trajectories" / "rl")}
 
-    assert start(run, "--resume").wait() == 0, (tmp_path / "out.txt").read_text()[-3000:]
-    assert wait_until_quiet(run) == []
+    assert start(run, temporary, "--resume").wait() == 0, (tmp_path / "out.txt").read_text()[-3000:]
+    assert wait_until_quiet(run, temporary) == []
 
     sampled = [trajectory.id for trajectory in TrajectoryStore(run / "trajectories" / "rl")]
     assert len(sampled) == len(set(sampled)) >= STEPS * PROMPTS * SAMPLES

@@ -130,3 +130,20 @@ def test_the_environment_of_training(config: Config, monkeypatch: pytest.MonkeyP
     assert here[RUN_FOLDER] == there[RUN_FOLDER] == "/r"
     assert here["RAY_TMPDIR"] == here["TMPDIR"] == str(tmp_path)
     assert here["DS_ACCELERATOR"] == "cpu" and there.get("DS_ACCELERATOR") == os.environ.get("DS_ACCELERATOR")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_what_meets_by_torch_in_training_meets_on_loopback(config: Config, device: str, tmp_path: Path) -> None:
+    code = (
+        "import psutil, torch.distributed as d; from datetime import timedelta;"
+        "store = d.TCPStore('127.0.0.1', 0, 1, is_master=True, timeout=timedelta(seconds=60));"
+        "again = d.TCPStore('127.0.0.1', store.port, 1, is_master=False, timeout=timedelta(seconds=60));"
+        "again.set('a', 'b');"
+        "group = d.ProcessGroupGloo(store, 0, 1, timedelta(seconds=60));"
+        "sockets = psutil.Process().net_connections('inet');"
+        "print(store.get('a'), {each.laddr.ip for each in sockets if each.status == 'LISTEN'})"
+    )
+    here = environment(config.model_copy(update={"device": device}), RUN, tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=here, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["b'b'", "{'127.0.0.1'}"], done.stderr

@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 
 PROGRAM = """
 import asyncio, logging, os, sys
+from pathlib import Path
 import numpy as np
 import unruly
 from tools import ImageStore, MedicalImage, Toolbox, ToolCall
@@ -35,20 +36,14 @@ def run(*names):
 logging.disable()
 assert "ray" not in sys.modules
 run("corner")
-import ray
-for again in (True, True, False):
-    try:
-        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=sys.argv[2])
-        break
-    except Exception as error:  # a busy machine: Ray allows itself 30 s to start, whatever one says
-        if not (again and "timed out during startup" in str(error)):
-            raise
-run("corner", "huge", "ask_again", "buggy")
-for name in ("leave", "loop"):
-    run(name)
-    run("corner")
-run("warm")
-print(">", os.getpid())
+from rl.own_ray import own_ray
+with own_ray(Path(sys.argv[2]), num_cpus=1, log_to_driver=False):
+    run("corner", "huge", "ask_again", "buggy")
+    for name in ("leave", "loop"):
+        run(name)
+        run("corner")
+    run("warm")
+    print(">", os.getpid())
 """
 
 
