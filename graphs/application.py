@@ -2,7 +2,7 @@
 
 | variable | names | default |
 |---|---|---|
-| `MEDVISTA_CHECKPOINT` | the folder of the policy's checkpoint | the version published last, else the embedded base |
+| `MEDVISTA_CHECKPOINT` | the folder of the policy's checkpoint | what runs, else the last version, else the base |
 | `MEDVISTA_SERVER` | the address of a vLLM server that holds it | one of our own is found or started |
 | `MEDVISTA_SERVER_KEY` | the key of that server, where others started it | found by the address |
 | `MEDVISTA_TOOLS` | tools or families, with commas | what the embedded policy was taught to call |
@@ -30,8 +30,8 @@ from agent.encoder import Encoder
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.turn import Limits
 from graphs import catalogue
-from graphs.checkpoint import RUNS, default_folder
-from graphs.connection import Connection, connect
+from graphs.checkpoint import RUNS
+from graphs.connection import Connection, checkpoint_for, connect
 from graphs.reasoning import Checkpointer
 from graphs.threads import open_threads
 from tools.images.store import ImageStore
@@ -123,7 +123,7 @@ class Application:
     @cached_property
     def encoder(self) -> Encoder:
         """What speaks to the policy."""
-        return Encoder.from_checkpoint(self.settings.checkpoint or default_folder())
+        return Encoder.from_checkpoint(checkpoint_for(self.settings.checkpoint).folder)
 
     @cached_property
     def tools(self) -> list[BaseTool]:

@@ -1,11 +1,13 @@
 """One question about one or several images, put to a graph: `python -m graphs ask`.
 
 Everything that a person may have got wrong (a file, a folder, a tool's name) is found before a server is started.
+Without --checkpoint, what runs is asked. What is waited for is told on stderr, so that --json prints JSON alone.
 """
 
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="PNG, JPEG, TIFF, BMP, WebP, DICOM (or a folder of slices), NIfTI",
     )
     parser.add_argument("--question", help="what to ask about the images")
-    parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="default: the version published last")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FOLDER", help="default: what runs, else the version published last"
+    )
     parser.add_argument("--graph", choices=list(catalogue.graphs()), default="reasoning", help="default: %(default)s")
     parser.add_argument("--tools", default=DEFAULT_TOOLS, help="names or families (default: %(default)s)")
     parser.add_argument("--no-tools", dest="tools", action="store_const", const="", help="let the policy only look")
@@ -71,7 +75,7 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
     say = _silent if arguments.json else _print
     say(NOTICE)
     try:
-        connection = connect(arguments.checkpoint, arguments.server, arguments.context)
+        connection = connect(arguments.checkpoint, arguments.server, arguments.context, _say_waiting)
         say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
         encoder = Encoder.from_checkpoint(connection.folder)
         limits = Limits(turns=arguments.turns, context=arguments.context)
@@ -112,6 +116,10 @@ async def follow(graph: Any, question: Question, store: ImageStore, say: Callabl
             if isinstance(change, dict) and (told := tell(node, cast("dict[str, Any]", change), store)) is not None:
                 say(told)
     return cast(EpisodeState, {**question, **state})
+
+
+def _say_waiting(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print(text: str) -> None:
