@@ -17,11 +17,12 @@ from typing import Any
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, publish, published
+from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from agent.turn import Overrides
 from rl.bridge.saved import as_transformers_saves, is_whole
+from rl.config import Config
 from rl.exactness import compare
 from rl.rewards.compose import UnscoredError, score
 from rl.rollout import RunParts
@@ -137,6 +138,17 @@ class Publisher:
 def version_of(step: int) -> str:
     """The name of the version saved at an RL step."""
     return f"rl-{step:05d}"
+
+
+def trained(versions: Path, config: Config) -> Checkpoint:
+    """The version of a run's last step. Raises CheckpointError where it was never published."""
+    version = version_of(config.rl.steps)
+    if version not in {checkpoint.version for checkpoint in published(versions)}:
+        raise CheckpointError(
+            f"Got no {version} in {versions}, expected the weights at the end of training. Go on with --resume; where "
+            "the run's stages.json tells that `rl` is done, take it out there first: they are published then."
+        )
+    return load(versions / version)
 
 
 def swaps(run: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from typing import IO
 from tqdm import tqdm
 
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
+from agent.serving.checkpoint import CheckpointError, latest, load, publish, published
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
@@ -28,7 +28,7 @@ from rl.base import embedded
 from rl.bridge.train_policy import train_policy, write_prompts
 from rl.config import REASONING, Config, dump
 from rl.evaluate import evaluate
-from rl.publish import Publisher, version_of
+from rl.publish import Publisher, trained, version_of
 from rl.report.write import write_whole
 from rl.rollout import CONFIG, RunParts, open_run
 from rl.summary import write_summary
@@ -160,7 +160,7 @@ class Stages:
         """A server with the version that the run had live last."""
         live = load(self.versions / "base")
         if "rl" in self.seconds():
-            live = self.trained()
+            live = trained(self.versions, self.config)
         elif "evaluate_before" in self.seconds():
             live = latest(self.versions) or live
         options = ServerOptions(
@@ -226,16 +226,6 @@ class Stages:
         steps = self.config.rl.steps
         if version_of(steps) not in {checkpoint.version for checkpoint in published(self.versions)}:
             await publisher.go_live(publisher.seal(steps, self.run / "rl" / "final"))
-
-    def trained(self) -> Checkpoint:
-        """The version of the last step. Raises OtherVersion where it was never published."""
-        version = version_of(self.config.rl.steps)
-        if version not in {checkpoint.version for checkpoint in published(self.versions)}:
-            raise OtherVersion(
-                f"Got no {version} in {self.versions}, expected the weights at the end of training. Take `rl` out of "
-                f"{self.run / 'stages.json'} and go on with --resume: they are published then."
-            )
-        return load(self.versions / version)
 
 
 class _Progress:

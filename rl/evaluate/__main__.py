@@ -18,7 +18,7 @@ from pathlib import Path
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
-from agent.serving.checkpoint import CheckpointError, latest
+from agent.serving.checkpoint import CheckpointError
 from agent.serving.launch import ServerError
 from agent.turn import ContextTooSmall
 from graphs.loading import GraphError, absolute, find_graph
@@ -27,10 +27,12 @@ from rl.evaluate.evaluation import Evaluation
 from rl.evaluate.plan import PlanError, Settings, agree
 from rl.evaluate.policies import PolicyNameError, Subject, check
 from rl.evaluate.report import NAME
+from rl.publish import trained
 from rl.rewards.compose import UnscoredError
 from rl.rollout import CONFIG
 from rl.tasks.folder import TaskFileError
 from rl.trajectories.origin import origin_of
+from tools.private_files import WriteError, private_folder
 from tools.registry import load_tools
 
 NOTICE = "MedVista: research use only, not a medical device."
@@ -106,12 +108,10 @@ def subjects_of(asked: argparse.Namespace) -> list[Subject]:
     found = [_subject(each, True) for each in asked.policy] + [_subject(each, False) for each in asked.bare_policy]
     if asked.run:
         versions = asked.run / "checkpoints"
-        trained = latest(versions)
-        if trained is None:
-            raise PolicyNameError(f"Got --run {asked.run}, in which no checkpoint lies; expected a run that has begun.")
+        last = trained(versions, load_config(asked.run / CONFIG))
         base = str(versions / "base")
         found += [Subject("no_tools", base, tools=False), Subject("tools_untrained", base)]
-        found += [Subject("warmup", str(versions / "warmup")), Subject("trained", str(trained.folder))]
+        found += [Subject("warmup", str(versions / "warmup")), Subject("trained", str(last.folder))]
     if not found:
         raise PolicyNameError("Got no policy, expected --policy, --bare-policy or --run.")
     if len({each.name for each in found}) < len(found):
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings, subjects = settings_of(asked), subjects_of(asked)
         folder = asked.out or RESULTS / settings.name
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with (folder / ".at_work").open("w") as at_work:
             fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
             everybody = agree(folder, settings, subjects)
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED
-    except (PolicyError, ServerError, LedgerError, UnscoredError, ContextTooSmall) as error:
+    except (WriteError, PolicyError, ServerError, LedgerError, UnscoredError, ContextTooSmall) as error:
         print(f"error: {error}\nWhat was finished is kept: run the same command again to go on.", file=sys.stderr)
         return STOPPED
     print((folder / f"{NAME}.md").read_text(encoding="utf-8"))

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from agent.policies.scripted import ScriptedPolicy
-from agent.serving.checkpoint import publish, published
+from agent.serving.checkpoint import CheckpointError, publish, published
 from agent.serving.versions import LiveVersions
 from rl import publish as publishing
+from rl.config import Config, dump
+from rl.evaluate.__main__ import parse, subjects_of
 from rl.publish import Publisher, swaps, version_of
+from rl.report.write import write_whole
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from tests.rl.bridge.test_saved import saved
@@ -149,3 +152,17 @@ async def test_without_probes_nobody_is_asked(
 
 def test_a_run_without_swaps_has_none(tmp_path: Path) -> None:
     assert swaps(tmp_path) == []
+
+
+def test_the_trained_policy_is_the_version_of_the_last_step(tmp_path: Path, random_checkpoint: Path) -> None:
+    run, rl = tmp_path / "run", {"steps": 10, "save_steps": 5}
+    write_whole(run / "config.yaml", dump(Config.model_validate({"name": "test", "rl": rl})).encode())
+    for version in ("base", "warmup", "rl-00005"):
+        publish(random_checkpoint, run / "checkpoints", version, None, {}, random_checkpoint)
+    asked = parse(["--run", str(run), "--tasks", "phantoms"])
+    with pytest.raises(CheckpointError, match=r"Got no rl-00010 in .*, expected the weights at the end of training"):
+        subjects_of(asked)
+    publish(random_checkpoint, run / "checkpoints", "rl-00010", "rl-00005", {}, random_checkpoint)
+    publish(random_checkpoint, run / "checkpoints", "distilled", "rl-00010", {}, random_checkpoint)
+    assert [each.name for each in subjects_of(asked)] == ["no_tools", "tools_untrained", "warmup", "trained"]
+    assert subjects_of(asked)[-1].spec == str(run / "checkpoints" / "rl-00010")
