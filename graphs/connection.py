@@ -27,7 +27,7 @@ from agent.serving.server import VLLMServer, stop_recorded
 from agent.serving.swap import SwapResult, hot_swap
 from agent.serving.versions import AskedVersions, RecordedVersions
 from graphs.checkpoint import RUNS, default_folder, named_folder, open_checkpoint
-from graphs.sharing import forget, has_other_users, one_at_a_time, use
+from graphs.sharing import has_other_users, one_at_a_time, use
 
 RECORD = RUNS / "ask" / "server.json"
 LOG = RUNS / "ask" / "server.log"
@@ -137,7 +137,6 @@ def _end_unused(running: ServerRecord, named: Checkpoint, say: Callable[[str], N
         )
     say(f"Stopping the server at {running.base_url}, which holds {running.versions[-1]}; no other process uses it.")
     stop_recorded(running)
-    forget(RECORD.parent, running)
 
 
 def _start(checkpoint: Checkpoint, context: int, say: Callable[[str], None]) -> ServerRecord:

@@ -30,8 +30,12 @@ def one_at_a_time(folder: Path, waits: Callable[[], None]) -> Generator[None]:
 
 
 def use(folder: Path, server: ServerRecord) -> None:
-    """Make this process a user of `server` until it ends; while `one_at_a_time`."""
+    """Make this process a user of `server` until it ends; while `one_at_a_time`. Servers before it are forgotten."""
     path = _users(folder, server)
+    for stale in set(path.parent.glob("server-*.users")) - {path}:
+        stale.unlink()
+        if stale in _held:
+            os.close(_held.pop(stale))
     if path not in _held:
         _held[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(_held[path], fcntl.LOCK_SH)
@@ -52,14 +56,6 @@ def has_other_users(folder: Path, server: ServerRecord) -> bool:
         else:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
     return False
-
-
-def forget(folder: Path, server: ServerRecord) -> None:
-    """After `server` has ended: nobody is its user any more; while `one_at_a_time`."""
-    path = _users(folder, server)
-    if path in _held:
-        os.close(_held.pop(path))
-    path.unlink(missing_ok=True)
 
 
 def _users(folder: Path, server: ServerRecord) -> Path:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from agent.serving.record import ServerRecord
-from graphs.sharing import forget, has_other_users, one_at_a_time, use
+from graphs.sharing import has_other_users, one_at_a_time, use
 
 ROOT = Path(__file__).parents[2]
 SERVER = ServerRecord.model_construct(pid=12345)
@@ -43,10 +43,16 @@ def test_a_user_is_one_until_it_ends(tmp_path: Path) -> None:
     other.kill()
     other.communicate()
     assert not has_other_users(tmp_path, SERVER)
+
+
+def test_the_users_of_an_earlier_server_are_forgotten(tmp_path: Path) -> None:
+    use(tmp_path, SERVER)
+    use(tmp_path, SERVER.model_copy(update={"pid": 54321}))
+    assert [path.name for path in tmp_path.glob("*.users")] == ["server-54321.users"]
     other = another_user(tmp_path)
-    forget(tmp_path, SERVER)
-    assert not has_other_users(tmp_path, SERVER)
+    assert has_other_users(tmp_path, SERVER)
     other.communicate("")
+    assert not has_other_users(tmp_path, SERVER)
 
 
 def test_who_comes_second_is_told_and_waits(tmp_path: Path) -> None:
