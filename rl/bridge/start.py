@@ -13,7 +13,6 @@ import runpy
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,8 +33,11 @@ def main() -> None:
     asked = parser.parse_args()
     module: str = asked.module
     sys.argv = [module.rpartition(".")[2], *asked.flags]
-    ours = partial(own_ray, Path(os.environ["RAY_TMPDIR"]), **(CPU if asked.cpu else {}))
-    with joined(asked.ray_address) if asked.ray_address else ours():
+    if asked.ray_address:
+        ray = joined(asked.ray_address)
+    else:
+        ray = own_ray(Path(os.environ["RAY_TMPDIR"]), **(CPU if asked.cpu else {}))
+    with ray:
         runpy.run_module(module, run_name="__main__")
 
 
