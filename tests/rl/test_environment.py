@@ -185,11 +185,11 @@ def test_what_cannot_be_stepped_is_told(gallery: Gallery) -> None:
 def test_a_graph_that_never_asks_is_told(gallery: Gallery, tmp_path: Path) -> None:
     (tmp_path / "mute.py").write_text(
         "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered\n"
-        "def factory(model, tools):\n    graph = StateGraph(Answered)\n"
+        "def build(policy, tools, *, encoder, store):\n    graph = StateGraph(Answered)\n"
         "    graph.add_node('guess', lambda state: {'answer': 'cystic'})\n    graph.add_edge(START, 'guess')\n"
         "    return graph.compile()\n"
     )
-    made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=f"{tmp_path}/mute.py")
+    made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=f"{tmp_path}/mute.py:build")
     with pytest.raises(LookupError, match="ended without asking its policy"):
         made.reset()
     made.close()
