@@ -1,7 +1,8 @@
 """A training program as a child of ours, which leaves nothing behind.
 
 The child runs behind agent/serving/watchdog.py, in a session and a temporary folder of its own, so that it ends with us
-however we end. What it prints goes to a log, whose end is told where it fails.
+however we end. What it prints goes to a log, whose end is told where it fails. What would stop it without a word, the
+lock of a compilation that was killed, is removed before it starts.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent.serving import leftovers, watchdog
+from rl.compiler_locks import extensions_folder, remove_stale_locks
 
 
 class TrainingError(RuntimeError):
@@ -31,6 +33,7 @@ async def run_child(
     `temporary` is the child's own folder, removed at its end. Raises TrainingError where it fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale_locks(extensions_folder(environment))
     plan = {
         "command": list(command),
         "parent": os.getpid(),

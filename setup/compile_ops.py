@@ -4,9 +4,12 @@ The ops: Adam (FusedAdam is DeepSpeed's name for it on a CPU too) and the reduct
 TORCH_EXTENSIONS_DIR, where the runs look for them; a second call finds them compiled.
 """
 
+import os
 from typing import Protocol, cast
 
 from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder
+
+from rl.compiler_locks import extensions_folder, remove_stale_locks
 
 
 class OpBuilder(Protocol):
@@ -19,6 +22,7 @@ class OpBuilder(Protocol):
 
 def main() -> None:
     """Compile or load each op; a compiler's error propagates."""
+    remove_stale_locks(extensions_folder(os.environ))  # of a set-up that was killed
     for builder in (FusedAdamBuilder(), ShareMemCommBuilder()):
         cast(OpBuilder, builder).load(verbose=False)
 
