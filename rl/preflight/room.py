@@ -4,7 +4,7 @@ What cannot work stops the run; what may be tight is told. A checkpoint whose we
 is not judged.
 """
 
-import os
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,15 +19,17 @@ FLOAT32, BFLOAT16, ADAM = 4, 2, 12
 """Bytes of a parameter: kept without a GPU, kept with one, and of a saved optimizer (master weights and moments)."""
 OPTIMIZERS_KEPT = 2
 """Of OpenRLHF's own checkpoints (`ckpt.max_num`)."""
-BESIDES = GIB // 4
-"""Bytes of what is not weights: images, trajectories, logs, the temporary folders of Ray."""
-EPISODE = 30_000
-"""Bytes of an episode with its pictures."""
-PROCESSES = 5 * GIB
-"""Memory of the programs of a run on CPU (vLLM twice, Ray, the trainer) with the smallest model, and their caches."""
+BESIDES = GIB // 16
+"""Bytes of what is neither weights nor episodes: logs, report, tokenizers."""
+EPISODE = 55_000
+"""Bytes of an episode with its pictures: 35 MB of 640 episodes on phantoms."""
+PROCESSES = 9 * GIB
+"""Memory of all programs of a run on CPU (vLLM twice, with 1 GiB for its cache, Ray, the trainer) with the embedded
+policy: 9.4 GB at most, shared pages counted once."""
 TRAINED = 30
 """Bytes of memory for each parameter on CPU: two engines, the reference, the trainer with gradients and moments."""
-TIGHT = 1.5
+LEAST, TIGHT = 0.8, 1.5
+"""Shares of an estimate: with less a run cannot work; with less than this on the disk its owner should know."""
 
 
 def room(config: Config, run: Path, starts: bool) -> Iterator[Finding]:
@@ -43,8 +45,6 @@ def room(config: Config, run: Path, starts: bool) -> Iterator[Finding]:
 
 def parameters(config: Config) -> int | None:
     """How many parameters the checkpoint has; None where its weights are not here."""
-    import math
-
     from agent.serving.checkpoint import CheckpointError
     from agent.serving.weights import read_headers
 
@@ -75,7 +75,7 @@ def disk(config: Config, run: Path, weights: int) -> Iterator[Finding]:
     need, free = max(0, bytes_written(config, weights) - written), shutil.disk_usage(there).free
     said = f"Got {_gib(free)} GiB free in {there}, and the run has about {_gib(need)} to write"
     mend = "free some, choose another --run, or save less often (rl.save_steps)."
-    if free < need:
+    if free < LEAST * need:
         yield Finding("--run", f"{said}: {mend}")
     elif free < TIGHT * need:
         yield Finding("--run", f"{said}, which is tight: {mend}", stops=False)
@@ -83,9 +83,9 @@ def disk(config: Config, run: Path, weights: int) -> Iterator[Finding]:
 
 def memory(weights: int) -> Iterator[Finding]:
     """Memory that this process may use."""
-    need, most, free = PROCESSES + TRAINED * weights, _memory_of_machine(), _memory_available()
+    need, most, free = PROCESSES + TRAINED * weights, _memory_of_machine(), _meminfo()["MemAvailable"]
     said = f"expected about {_gib(need)} GiB for vLLM, the rollout engine and the trainer"
-    if most < need:
+    if most < LEAST * need:
         yield Finding("device", f"Got a machine with {_gib(most)} GiB of memory, {said}; take a smaller base.")
     elif free < need:
         more = "end other programs, or the run may be killed."
@@ -107,16 +107,18 @@ def gpus(config: Config, starts: bool) -> Iterator[Finding]:
 
 
 def _memory_of_machine() -> int:
-    """Bytes; less where a container is given less."""
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes, swap included; less where a container is given less."""
+    known = _meminfo()
+    whole = known["MemTotal"] + known["SwapTotal"]
     limit = Path("/sys/fs/cgroup/memory.max")
     given = limit.read_text().strip() if limit.is_file() else "max"
     return whole if given == "max" else min(whole, int(given))
 
 
-def _memory_available() -> int:
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024
+def _meminfo() -> dict[str, int]:
+    """What Linux says of its memory, in bytes."""
+    lines = (line.partition(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return {name: int(said.split()[0]) * 1024 for name, _, said in lines}
 
 
 def _gib(count: float) -> str:

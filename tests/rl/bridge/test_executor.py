@@ -198,6 +198,26 @@ def test_a_bug_in_a_tool_is_refused_too(
     assert "zoom_in had a bug" in (run / "trajectories" / "refused.jsonl").read_text()
 
 
+def test_a_bug_in_a_graph_is_refused_and_stops_the_run_with_its_line(
+    run: Path, encoder: Encoder, gallery: Gallery, request: Any
+) -> None:
+    (run / "odd.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
+        "def factory(model, tools):\n"
+        "    async def read(state):\n"
+        "        said = await model.ainvoke([shown(state['images'], state['question'])])\n"
+        "        return {'answer': {}[said.text]}\n"
+        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
+        "    return graph.compile()\n"
+    )
+    rl = {"prompts_per_step": 2, "samples_per_prompt": 1}
+    (run / "config.yaml").write_text(dump(Config.model_validate({"name": "t", "rl": rl, "graph": f"{run}/odd.py"})))
+    with pytest.raises(RefusedError, match=r"3 trajectories .* KeyError: 'solid' \(line 6 of odd.py, in read"):
+        request.getfixturevalue("execute")(of_kind(gallery, "name"), Engine(answers("solid"), encoder))
+    assert len((run / "trajectories" / "refused.jsonl").read_text().splitlines()) == 3
+    assert kept(run) == []
+
+
 def test_a_resumed_executor_counts_on(run: Path, encoder: Encoder, gallery: Gallery, request: Any) -> None:
     latest = run / "rl" / "checkpoints" / "_actor" / "latest"
     latest.parent.mkdir(parents=True)
