@@ -51,6 +51,8 @@ def factory(
         images, question = asked(state)["images"], asked(state)["question"]
         if len(images) != len(STUDIES):
             raise ImageError(f"Got {len(images)} images, expected two: the current study, then the earlier one.")
+        for image in images:
+            model.store.path(image)  # both are there before either is read
         return [
             Send("study", Study(images=[image], question=question, study=name))
             for name, image in zip(STUDIES, images, strict=True)

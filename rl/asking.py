@@ -127,7 +127,7 @@ class Asked:
             "transcript": told.get("transcript") or self._transcript(question, output, text),
             "calls": calls,
             "turns": told.get("turns") or len(episode),
-            "faults": (told.get("faults") or episode.faults) + (end.outcome == UNREADABLE),
+            "faults": told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
         }
         return cast(EpisodeState, state | rows_of(episode, self.pick))
 

@@ -76,7 +76,7 @@ def test_a_run_folder_that_cannot_be_written_is_said_in_a_line(
 ) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert main(["--config", str(LAPTOP), "--run", str(small_disk / name)]) == 2
-    assert re.search(r"error: Got a place that may not be written, .*disk.* \(Read-only", capsys.readouterr().err)
+    assert re.search(r"error: --run: Got .*disk.* cannot be written, expected a folder", capsys.readouterr().err)
 
 
 @pytest.mark.usefixtures("undrawn")

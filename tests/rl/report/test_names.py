@@ -34,7 +34,6 @@ NAMES = {
     "\U0001f9e0 brain": "\u25a1 brain",
     "_hidden": "_hidden",
     "x" * 5000: "x" * 47 + "\u2026",
-    "half \ud83d": "half",
 }
 """What a kind is called, and what a picture shows of it where there is room."""
 
