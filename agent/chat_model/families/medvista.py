@@ -31,6 +31,8 @@ SHORTEST = {"type": "any_text", "max_chars": 200}
 """A thought in guided turns: long enough for what the policy was taught."""
 LONGEST_TEXT = 60
 """Characters of a text in guided JSON whose schema sets no limit."""
+PLAIN_TEXT = r'^[^<"\\\x00-\x1f]{0,%d}$'
+"""A pattern for texts in guided JSON: without tags, escapes and control characters, of so many characters at most."""
 GREATEST = 999_999
 """Integer in guided JSON whose schema sets no limits."""
 
@@ -111,14 +113,14 @@ class MedVista(Family):
 
 
 def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with a longest text and a greatest integer where it gives none.
+    """The schema with plain, short texts and a greatest integer where it says nothing of them.
 
     A policy of two million parameters was never taught to end a text in JSON: held by a grammar that lets it go on, it
-    goes on.
+    goes on. And what a grammar holds must be readable: a tag inside a text would end the answer.
     """
     limits: dict[str, Any] = {}
-    if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "pattern", "format", "maxLength"}:
-        limits = {"maxLength": LONGEST_TEXT}
+    if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "pattern", "format", "minLength"}:
+        limits = {"pattern": PLAIN_TEXT % schema.get("maxLength", LONGEST_TEXT)}
     if schema.get("type") == "integer" and not schema.keys() & {"enum", "const", "minimum", "maximum"}:
         limits = {"minimum": -GREATEST, "maximum": GREATEST}
     return {**{name: _bounded(value) for name, value in schema.items()}, **limits}

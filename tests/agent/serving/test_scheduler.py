@@ -93,7 +93,7 @@ def test_while_it_is_paused_a_probe_is_scheduled_and_nothing_else(
     random_checkpoint: Path, tmp_path: Path, mode: str, kind: str
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, str(random_checkpoint), mode]
-    environment = server_environment(ServerOptions(), installed_build(), tmp_path)
+    environment = server_environment(ServerOptions(), installed_build(), tmp_path, tmp_path / "key")
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if not line.startswith(("INFO", "WARNING"))]
