@@ -4,8 +4,8 @@ Whoever reaches a Ray runs code as its owner, so ours is closed three times. Its
 answer nobody who does not show the token (Ray's own token authentication): other users of this machine reach loopback
 too. And its files lie in a folder that is ours alone. Neither dashboard nor job API is started.
 
-Its processes may take ten minutes to start: Ray gives up after thirty seconds by default, and a busy machine may need
-more. All of them carry the mark of the folder's owner (agent/serving/leftovers.py).
+Its processes may take ten minutes to start (rl/ray_changes.py): a busy machine needs more than Ray allows. All of them
+carry the mark of the folder's owner (agent/serving/leftovers.py).
 """
 
 import os
@@ -13,12 +13,11 @@ import secrets
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from agent.serving import leftovers
+from rl.ray_changes import LOOPBACK, PATIENCE_S, changed
 
-PATIENCE_S = 600
-LOOPBACK = "127.0.0.1"
 _FOLDER = "ray"  # Ray opens it, and what is in it, to everybody: it lies in a folder that is not
 
 
@@ -27,6 +26,7 @@ def own_ray(folder: Path, **options: Any) -> Generator[Any]:
     """Starts a Ray, gives the module `ray` connected to it, and ends it.
 
     `folder`: its owner's, open to nobody else, with a short path (Ray's sockets lie under it). `options`: ray.init's.
+    Raises RayStartError where it does not start.
     """
     import ray
 
@@ -35,7 +35,7 @@ def own_ray(folder: Path, **options: Any) -> Generator[Any]:
     with open(os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
     try:
-        with _environment(_settings(folder, token)), _one_machine_without_dashboard():
+        with _environment(_settings(folder, token)), changed():
             _read_environment()
             library.init(
                 address="local",
@@ -56,9 +56,8 @@ def _settings(folder: Path, token: Path) -> dict[str, str | None]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_TOKEN": None,  # it would win
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see _one_machine_without_dashboard
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as in rl/ray_changes.py, for what Ray starts
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_raylet_start_wait_time_s": str(PATIENCE_S),
         "RAY_agent_register_timeout_ms": str(PATIENCE_S * 1000),
         "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
         "RAY_gcs_server_request_timeout_seconds": str(PATIENCE_S),
@@ -92,22 +91,3 @@ def _read_environment() -> None:
     library: Any = _raylet
     library.AuthenticationTokenLoader.instance().reset_cache()
     library.Config.initialize("")
-
-
-@contextmanager
-def _one_machine_without_dashboard() -> Generator[None]:
-    """What Ray 2.55 has no setting for, in this process, while it starts.
-
-    It takes `_node_ip_address="127.0.0.1"` for the machine's outer address unless it believes that it cannot make
-    clusters, as on a Mac. And the agent on each node opens the job API unless the packages of ray[default] are missing.
-    """
-    from ray._private import ray_constants, utils
-
-    constants, library = cast(Any, ray_constants), cast(Any, utils)
-    clusters, missing = constants.ENABLE_RAY_CLUSTER, library.get_dashboard_dependency_error
-    constants.ENABLE_RAY_CLUSTER = False
-    library.get_dashboard_dependency_error = lambda: ImportError("the job API is not wanted")
-    try:
-        yield
-    finally:
-        constants.ENABLE_RAY_CLUSTER, library.get_dashboard_dependency_error = clusters, missing

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,19 +152,42 @@ def test_another_user_of_this_machine_gets_nothing_from_our_ray() -> None:
 
 
 def held_up(program: str, seconds: float) -> None:
-    """Stops the first descendant of that name for so long: what a machine without time for it does."""
-    while not (found := [each for each in psutil.Process().children(recursive=True) if each.name() == program]):
+    """Stops the first descendant that runs `program` for so long: what a machine without time for it does."""
+    while True:
+        for each in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if any(word.endswith(program) for word in each.cmdline()[:3]):
+                    each.suspend()
+                    time.sleep(seconds)
+                    each.resume()
+                    return
         time.sleep(0.01)
-    found[0].suspend()
-    time.sleep(seconds)
-    found[0].resume()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("by_value")
 def test_a_ray_that_is_slow_to_start_is_waited_for() -> None:
-    thread = threading.Thread(target=held_up, args=("raylet", 70.0), daemon=True)
-    thread.start()
+    programs = ("raylet/raylet", "dashboard/agent.py", "runtime_env/agent/main.py")
+    threads = [threading.Thread(target=held_up, args=(each, 45.0), daemon=True) for each in programs]
+    for each in threads:
+        each.start()
     with Actors(nothing, nothing, count=1, stage="rl"):
-        assert not thread.is_alive()
+        assert not threads[0].is_alive()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("by_value")
+def test_a_ray_that_ends_as_it_starts_is_not_waited_for() -> None:
+    def end() -> None:
+        while not (found := [each for each in psutil.Process().children() if each.name() == "raylet"]):
+            time.sleep(0.01)
+        found[0].kill()
+
+    threading.Thread(target=end, daemon=True).start()
+    with (
+        pytest.raises(RuntimeError, match="Got a raylet that ended with status -9 as it started"),
+        Actors(nothing, nothing, count=1, stage="rl"),
+    ):
+        pass
