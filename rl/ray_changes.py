@@ -21,8 +21,8 @@ PATIENCE_S = 600
 """Seconds in which a raylet must have started."""
 
 
-class RayStartError(RuntimeError):
-    """A Ray of our own did not start; the message holds what it said."""
+class RayStartError(Exception):
+    """A Ray of our own did not start; the message holds what it said. Ray takes a RuntimeError for a node that comes yet."""
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
 from rl.actors import Actors
 from rl.config import Config, dump
+from rl.ray_changes import RayStartError
 from rl.rollout import RunParts, open_run
 from rl.schedule import Job, Lost, played
 from rl.tasks.task import Task
@@ -187,7 +188,7 @@ def test_a_ray_that_ends_as_it_starts_is_not_waited_for() -> None:
 
     threading.Thread(target=end, daemon=True).start()
     with (
-        pytest.raises(RuntimeError, match="Got a raylet that ended with status -9 as it started"),
+        pytest.raises(RayStartError, match="Got a raylet that ended with status -9 as it started"),
         Actors(nothing, nothing, count=1, stage="rl"),
     ):
         pass
