@@ -475,32 +475,34 @@ async def test_weights_that_explode_harm_no_request_in_flight_or_later(
     shutil.copytree(tiny_folders["b"], tmp_path / "source")
     _spoil_weights(_explode)(tmp_path / "source")
     exploding = publish(tmp_path / "source", tmp_path / "versions", "exploding", "a", {})
-    sampling = dataclasses.replace(GREEDY, max_tokens=200)
-    begun = [asyncio.Event() for _ in range(24)]
+    sampling = dataclasses.replace(GREEDY, max_tokens=400)
+    begun = asyncio.Event()
 
     async def ask(number: int) -> Completion:
         """The answer to one of 48 prompts, none of which begins like another."""
+        prompt, pictures = [50 + number, *PROMPT], [PICTURES[number % len(PICTURES)]]
         async with ServedPolicy(server.base_url, server.versions) as policy:
-            async for part in policy.stream([50 + number, *PROMPT], [PICTURES[number % len(PICTURES)]], sampling):
+            if number % STREAMED_OF:
+                return await policy.generate(prompt, pictures, sampling)
+            async for part in policy.stream(prompt, pictures, sampling):
                 if isinstance(part, Completion):
                     return part
-                begun[number % 24].set()
+                begun.set()
         raise AssertionError("a stream ended without a completion")
 
     expected = await asyncio.gather(*(ask(number) for number in range(48)))
     in_flight: list[asyncio.Task[Completion]] = []
-    for event in begun:
-        event.clear()
+    begun.clear()
 
-    async def half_of_them_sample() -> None:
+    async def are_under_way() -> None:
         in_flight.extend(asyncio.create_task(ask(number)) for number in range(24))
-        await asyncio.gather(*(event.wait() for event in begun[:12]))
+        await begun.wait()
 
     loop = asyncio.get_running_loop()
 
     def validated_then_busy(new: Checkpoint, old: Checkpoint) -> None:
         validate(new, old)
-        asyncio.run_coroutine_threadsafe(half_of_them_sample(), loop).result()
+        asyncio.run_coroutine_threadsafe(are_under_way(), loop).result()
 
     pause, at_the_pause = engine_control.pause, list[int]()
 
