@@ -22,7 +22,10 @@ PATIENCE_S = 600
 
 
 class RayStartError(Exception):
-    """A Ray of our own did not start; the message holds what it said. Ray takes a RuntimeError for a node that comes yet."""
+    """A Ray of our own did not start; the message holds what it said.
+
+    No RuntimeError: Ray takes one for a node that comes yet.
+    """
 
 
 @contextmanager
