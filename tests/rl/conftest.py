@@ -1,6 +1,7 @@
 """Phantom tasks, and the parts of a run in which scripts stand for policies."""
 
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageStore, list[
     """Ten drawn test tasks, two of each kind, and the store that holds their pictures."""
     store = ImageStore(tmp_path_factory.mktemp("gallery"))
     return store, [make(store, "test", index) for index in range(10)]
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short path: Ray's sockets lie under it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,9 +15,8 @@ import pytest
 
 from agent.serving.checkpoint import load, published
 from rl.trajectories.store import TrajectoryStore
-from tests.rl.test_pipeline import wait_until_quiet
+from tests.rl.test_pipeline import start, wait_until_quiet
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS, SAVED, EPISODES = 4, 2, 16
 SMALL = (
     f"rl.steps={STEPS}",
@@ -37,34 +34,30 @@ SMALL = (
 LAST = f"rl-{STEPS:05d}"
 
 
-def start(run: Path, *more: str) -> subprocess.Popen[bytes]:
-    with (run.parent / "out.txt").open("ab") as output:
-        command = [sys.executable, "-m", "rl.train", "--run", str(run), *more, *SMALL]
-        return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-
-
 def said(run: Path) -> str:
     return (run.parent / "out.txt").read_text()[-3000:]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_step(tmp_path: Path) -> None:
+def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_step(
+    tmp_path: Path, temporary: Path
+) -> None:
     run = tmp_path / "run"
     sampled = TrajectoryStore(run / "trajectories" / "rl")
     checkpoint = run / "rl" / "checkpoints" / "_actor" / "latest"
-    first = start(run)
+    first = start(run, temporary, settings=SMALL)
     while first.poll() is None and not (checkpoint.exists() and sampled.count() > SAVED * EPISODES):
         time.sleep(0.05)
     assert first.poll() is None, said(run)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    assert wait_until_quiet(run) == []
+    assert wait_until_quiet(run, temporary) == []
     before = {each.id: each.ledger for each in sampled}
     assert len(before) > SAVED * EPISODES
 
-    assert start(run, "--resume").wait() == 0, said(run)
-    assert wait_until_quiet(run) == []
+    assert start(run, temporary, "--resume", settings=SMALL).wait() == 0, said(run)
+    assert wait_until_quiet(run, temporary) == []
     kept = list(sampled)
     assert len(kept) == sampled.count() == STEPS * EPISODES
     trained = {each.id for each in kept if each.step is not None and each.step < SAVED}
@@ -80,8 +73,8 @@ def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_st
         shutil.rmtree(folder)
     saved = run / "rl" / "checkpoints" / f"global_step{STEPS}_hf"
     (saved / "tokenizer.json").write_bytes((saved / "tokenizer.json").read_bytes()[:1000])
-    assert start(run, "--resume").wait() == 0, said(run)
-    assert wait_until_quiet(run) == []
+    assert start(run, temporary, "--resume", settings=SMALL).wait() == 0, said(run)
+    assert wait_until_quiet(run, temporary) == []
     assert [each.version for each in published(run / "checkpoints")][-1] == LAST
     assert load(version.folder).files["model.safetensors"] == version.files["model.safetensors"]
     answers = list(TrajectoryStore(run / "trajectories" / "trained"))

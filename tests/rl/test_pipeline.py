@@ -9,9 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,11 +40,11 @@ SMALL = (
 )
 
 
-def start(run: Path, temporary: Path, *more: str) -> subprocess.Popen[bytes]:
+def start(run: Path, temporary: Path, *more: str, settings: Sequence[str] = SMALL) -> subprocess.Popen[bytes]:
     """The training command on `run`, as a user starts it, with its temporary files in `temporary`."""
     environment = {**os.environ, "TMPDIR": str(temporary)}
     with (run.parent / "out.txt").open("ab") as output:
-        command = [sys.executable, "-m", "rl.train", "--run", str(run), *more, *SMALL]
+        command = [sys.executable, "-m", "rl.train", "--run", str(run), *more, *settings]
         return subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
         )
@@ -73,8 +72,10 @@ def wait_until_quiet(run: Path, temporary: Path, seconds: float = 240) -> list[p
 
 
 def ours(temporary: Path) -> list[Path]:
-    """What lies in the folder, but for torch's cache of what it compiled."""
-    return [each for each in temporary.iterdir() if not each.name.startswith("torchinductor")]
+    """What lies in the folder, but for torch's cache of what it compiled, and the folder of keys if it is empty."""
+    keys = temporary / f"medvista-{os.getuid()}"
+    found = [each for each in temporary.iterdir() if not each.name.startswith("torchinductor") and each != keys]
+    return [*found, *(keys.iterdir() if keys.is_dir() else ())]
 
 
 def stop_all_but_watchdogs(pids: list[int]) -> None:
@@ -83,13 +84,6 @@ def stop_all_but_watchdogs(pids: list[int]) -> None:
         with suppress(psutil.NoSuchProcess):
             if not any("watchdog.py" in word for word in psutil.Process(pid).cmdline()):
                 psutil.Process(pid).suspend()
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """A folder with a short path: Ray's sockets lie under it."""
-    with tempfile.TemporaryDirectory(prefix="t-") as folder:
-        yield Path(folder)
 
 
 @pytest.mark.slow
