@@ -1,8 +1,8 @@
 """What OpenRLHF saves: whether it is whole, and made what transformers would have saved.
 
-Where a model ties its output layer to its embedding, OpenRLHF
-0.11.2 writes the same weights under both names; transformers writes one, and a server that was started from such a
-checkpoint knows no other. The second name is left out here.
+Where a model ties its output layer to its embedding, OpenRLHF 0.11.2 writes the same weights under both names;
+transformers writes one, and a server that was started from such a checkpoint knows no other. The second name is left
+out here.
 """
 
 import json
