@@ -28,6 +28,16 @@ class QuestionError(ValueError):
     """A graph was not asked as it must be; the message names the field, what was got and what was expected."""
 
 
+class ContextTooSmall(ValueError):
+    """The question and its images alone fill the context."""
+
+    def __init__(self, got: int, context: int) -> None:
+        super().__init__(
+            f"Got a prompt of {got} tokens, expected fewer than the context's {context}: "
+            "ask a shorter question, give fewer images, or raise limits.context."
+        )
+
+
 @dataclass(frozen=True)
 class Overrides:
     """LangGraph run context: another policy or sampling for one run of a compiled graph. Raises QuestionError."""

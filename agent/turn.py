@@ -8,30 +8,20 @@ resume.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from typing_extensions import TypedDict
-
+from agent.answer import Message, Outcome, cited
 from agent.encoder import Encoder, EncodingError, Grid
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from agent.prompt import ABSTAIN, END_OF_TURN, correction, observation, opening, plain, system_prompt, user_turn
 from agent.protocol import MalformedTurn, parse_turn
-from agent.question import Overrides, Question
+from agent.question import ContextTooSmall, Overrides, Question
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox, ToolCall, ToolResult
-
-Outcome = Literal["answered", "abstained", "too_many_turns", "context_full"]
-
-
-class Message(TypedDict):
-    """One entry of a transcript."""
-
-    role: Literal["user", "policy", "tools"]
-    text: str
-    images: list[str]
 
 
 class EpisodeState(Question):
@@ -61,15 +51,6 @@ class EpisodeState(Question):
 
 Update = dict[str, Any]
 """The part of an EpisodeState that a node changes."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long an episode may grow."""
-
-    turns: int = 6
-    turn_tokens: int = 256
-    context: int = 2048
 
 
 @dataclass(frozen=True)
@@ -187,20 +168,6 @@ def showable(result: ToolResult, encoder: Encoder, store: ImageStore) -> ToolRes
     return result
 
 
-def cited(images: Sequence[str], calls: Sequence[Mapping[str, Any]], store: ImageStore) -> list[dict[str, Any]]:
-    """What an answer rests on: the images that tool calls made, and what each shows of its source."""
-    made_by = {image: call["call"]["name"] for call in calls for image in call["images"]}
-    found: list[dict[str, Any]] = []
-    for number, image in enumerate(images, start=1):
-        provenance = store.get(image).provenance
-        if image in made_by and provenance is not None:
-            made = {"image": image, "number": number, "tool": made_by[image]}
-            for panel in provenance.panels:
-                section = panel.section and asdict(panel.section)
-                found.append({**made, "source": panel.source, "box": list(panel.box), "section": section})
-    return found
-
-
 def _goes_on(state: EpisodeState) -> bool:
     """Whether the state is that of an episode in progress.
 
@@ -211,13 +178,3 @@ def _goes_on(state: EpisodeState) -> bool:
     same_question = state["transcript"][0]["text"] == state["question"]
     same_images = [placed[0] for placed in state["ledger"]["images"]] == state["images"]
     return same_question and same_images and state["transcript"][-1]["role"] == "tools"
-
-
-class ContextTooSmall(ValueError):
-    """The question and its images alone fill the context."""
-
-    def __init__(self, got: int, context: int) -> None:
-        super().__init__(
-            f"Got a prompt of {got} tokens, expected fewer than the context's {context}: "
-            "ask a shorter question, give fewer images, or raise limits.context."
-        )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Sampling
 from agent.serving.launch import ServerOptions
-from agent.turn import Agent, Limits
+from agent.turn import Agent
 from benchmarks import finding
 from graphs.reasoning import compile_reasoning
 from rl.config import LAPTOP, Config

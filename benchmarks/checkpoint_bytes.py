@@ -22,9 +22,9 @@ from PIL.Image import Image
 from agent.chat_model import PolicyChatModel, family_of
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Completion, Sampling
 from agent.protocol import Turn, render_turn
-from agent.turn import Limits
 from benchmarks import finding
 from graphs import catalogue
 from graphs.checkpoint import default_folder

@@ -30,11 +30,11 @@ from PIL.Image import Image
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import user_turn
 from agent.protocol import Turn, render_turn
-from agent.turn import Limits
 from benchmarks import finding
 from graphs.checkpoint import default_folder
 from graphs.reasoning import build, recursion_limit

@@ -29,10 +29,12 @@ from tqdm import tqdm
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
-from agent.turn import Agent, Limits, Overrides, Question
+from agent.question import Overrides, Question
+from agent.turn import Agent
 from benchmarks import agent_parts, finding
 from graphs.reasoning import compile_reasoning
 from rl.config import LAPTOP, ROOT, Base, load_config

@@ -25,12 +25,12 @@ from agent.encoder import Encoder
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
+from agent.question import Overrides
 from agent.serving.checkpoint import MANIFEST, Checkpoint, publish
 from agent.serving.checkpoint import load as load_version
 from agent.serving.engine_control import PauseMode
 from agent.serving.server import VLLMServer
 from agent.serving.swap import SwapResult, hot_swap
-from agent.turn import Overrides
 from benchmarks import agent_parts, finding
 from graphs.checkpoint import default_folder
 from rl.config import load_config

@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model import PolicyChatModel
-from agent.turn import Question
+from agent.question import Question
 from graphs.state import Graph, shown
 
 ROUNDS = 2

@@ -13,7 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.chat_model import PolicyChatModel
-from agent.turn import Question
+from agent.question import Question
 from graphs.state import Graph, shown
 
 QUARTERS = ("upper left", "upper right", "lower left", "lower right")

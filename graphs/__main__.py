@@ -13,10 +13,10 @@ from pathlib import Path
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
+from agent.question import ContextTooSmall
 from agent.serving.files import CheckpointError
 from agent.serving.launch import ServerError
 from agent.serving.swap import SwapError
-from agent.turn import ContextTooSmall
 from graphs import ask, catalogue, connection, picture
 from tools.errors import ImageError
 from tools.private_files import WriteError

@@ -27,8 +27,8 @@ from langchain_core.tools import BaseTool
 from PIL.Image import Image
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
-from agent.turn import Limits
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import Connection, checkpoint_for, connect

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.encoder import Encoder
-from agent.turn import EpisodeState, Limits, Question
+from agent.limits import Limits
+from agent.question import Question
+from agent.turn import EpisodeState
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import connect, disconnect

@@ -15,8 +15,8 @@ from typing import Any, cast
 from langchain_core.tools import BaseTool
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits
 from graphs.model import chat_model
 from graphs.reasoning import Checkpointer
 from tools.images.store import ImageStore

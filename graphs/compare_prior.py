@@ -13,6 +13,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
+from agent.answer import Answered
 from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.pictures import image_block
 from agent.question import Question, asked
@@ -20,7 +21,7 @@ from graphs.asking import ask
 from graphs.findings import Finding, blocks, found
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, Update, ended, shown, with_readings
+from graphs.state import Graph, Update, ended, shown, with_readings
 from tools.errors import ImageError
 
 STUDIES = {"current": "This is the current study.", "earlier": "This is an earlier study of the same patient."}

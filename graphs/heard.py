@@ -21,7 +21,8 @@ from agent.chat_model.reply import Reply, whole
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.streaming import streamed
-from agent.turn import Agent, Overrides
+from agent.question import Overrides
+from agent.turn import Agent
 
 NAME = "policy"
 

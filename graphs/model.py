@@ -3,8 +3,8 @@
 from agent.chat_model.families.find import family_of
 from agent.chat_model.model import PolicyChatModel
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits
 from tools.images.store import ImageStore
 
 

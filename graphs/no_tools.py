@@ -6,11 +6,12 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
+from agent.answer import Answered
 from agent.chat_model.model import PolicyChatModel
 from agent.question import Question, asked
 from graphs.asking import ask
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, ended, shown
+from graphs.state import Graph, ended, shown
 
 
 def factory(model: PolicyChatModel, tools: Sequence[BaseTool] = (), *, checkpointer: Checkpointer = None) -> Graph:

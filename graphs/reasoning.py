@@ -16,9 +16,10 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from agent.question import Overrides, Question, asked
-from agent.turn import Agent, EpisodeState, Limits, Update
+from agent.turn import Agent, EpisodeState, Update
 from graphs import progress
 from graphs.heard import heard
 from tools.images.store import ImageStore

@@ -13,11 +13,12 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
+from agent.answer import Answered
 from agent.chat_model.model import PolicyChatModel
 from agent.question import Question, asked
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, Update, ended, shown
+from graphs.state import Graph, Update, ended, shown
 
 NOTES = 5
 """Most notes of a person; the answer after the last of them stands unseen."""

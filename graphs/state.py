@@ -11,34 +11,16 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.graph.state import CompiledStateGraph
 
+from agent.answer import Answered, Message, Outcome, cited
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
 from agent.chat_model.said import THOUGHT, arguments_text, said
 from agent.prompt import ABSTAIN
 from agent.question import Question
-from agent.turn import Message, Outcome, cited
 from graphs.findings import Finding
 from tools.images.store import ImageStore
 
 Update = dict[str, Any]
-
-
-class Answered(Question):
-    """What every graph of messages ends with."""
-
-    answer: str | None
-    evidence: list[dict[str, Any]]
-    """Sub-images the answer rests on: image id, source id, box in source pixels, tool."""
-    outcome: Outcome | None
-    transcript: list[Message]
-    calls: list[dict[str, Any]]
-    """Every tool call of the episode with its result."""
-    turns: int
-    """How often the policy spoke."""
-    faults: int
-    """Turns that could not be read."""
-    versions: list[str]
-    """The policy's versions that sampled, each once, in order."""
 
 
 Graph = CompiledStateGraph[Any, None, Question, Any]

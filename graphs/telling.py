@@ -6,8 +6,9 @@ Everything that a policy or a tool wrote is shown as it is, save characters that
 from collections.abc import Mapping
 from typing import Any
 
+from agent.answer import Message
 from agent.prompt import ABSTAIN, IMAGE
-from agent.turn import EpisodeState, Message
+from agent.turn import EpisodeState
 from graphs.state import written
 from tools.images.panel import Section
 from tools.images.store import ImageStore

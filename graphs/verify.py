@@ -13,12 +13,12 @@ from langchain_core.messages import AnyMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
+from agent.answer import Answered, cited
 from agent.chat_model.model import PolicyChatModel
 from agent.question import Question, asked
-from agent.turn import cited
 from graphs.reader import TURNS, reader
 from graphs.reasoning import Checkpointer
-from graphs.state import Answered, Graph, Update, ended, shown
+from graphs.state import Graph, Update, ended, shown
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 

@@ -14,13 +14,16 @@ from uuid import uuid4
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from agent.answer import Message, Outcome, cited
 from agent.chat_model.calls import Pick
 from agent.chat_model.episode import Episode
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.rows import Row
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.prompt import ABSTAIN
-from agent.turn import EpisodeState, Limits, Message, Outcome, Overrides, Question, cited
+from agent.question import Overrides, Question
+from agent.turn import EpisodeState
 from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
 from graphs.state import entry

@@ -19,7 +19,8 @@ from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import plain
-from agent.turn import EpisodeState, Question
+from agent.question import Question
+from agent.turn import EpisodeState
 from graphs.loading import GraphError
 
 Said = str | Completion

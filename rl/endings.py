@@ -19,7 +19,7 @@ from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ContextFull
-from agent.turn import ContextTooSmall
+from agent.question import ContextTooSmall
 from graphs import bugs
 
 OUT_OF_TIME = "out_of_time"

@@ -25,9 +25,11 @@ import numpy as np
 from gymnasium import spaces
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
-from agent.turn import EpisodeState, Limits, Question
+from agent.question import Question
+from agent.turn import EpisodeState
 from graphs.loading import GraphError, find_graph
 from graphs.reasoning import recursion_limit
 from rl.config import ROOT, Base, Episode, Rl

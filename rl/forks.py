@@ -12,7 +12,8 @@ from langgraph.types import StateSnapshot
 from PIL.Image import Image
 
 from agent.policies.policy import Completion, Policy, Sampling
-from agent.turn import EpisodeState, Overrides, Question
+from agent.question import Overrides, Question
+from agent.turn import EpisodeState
 from graphs.reasoning import ReasoningGraph
 
 Invoke = Callable[..., Awaitable[EpisodeState]]

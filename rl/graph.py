@@ -10,8 +10,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from agent.chat_model.calls import Pick, at_nodes, unguided, with_tags
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
-from agent.turn import Limits
 from graphs.adapters import Adapter, adapter_of
 from graphs.loading import find_graph
 from graphs.model import chat_model

@@ -7,7 +7,7 @@ from dataclasses import replace
 from PIL.Image import Image
 
 from agent.policies.policy import Completion, PolicyError, Sampling
-from agent.turn import Overrides
+from agent.question import Overrides
 
 NOTHING = Overrides()
 ASKED_WITH: ContextVar[Overrides] = ContextVar("asked_with", default=NOTHING)

@@ -17,10 +17,10 @@ from typing import Any
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
+from agent.question import Overrides
 from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
-from agent.turn import Overrides
 from rl.bridge.saved import as_transformers_saves, is_whole
 from rl.config import Config
 from rl.exactness import compare

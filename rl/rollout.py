@@ -16,8 +16,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
-from agent.turn import EpisodeState, Limits, Overrides, Question
+from agent.question import Overrides, Question
+from agent.turn import EpisodeState
 from graphs.reasoning import recursion_limit
 from rl.asking import Asked, Stream
 from rl.config import Config, Episode, load_config

@@ -49,7 +49,7 @@ def check_trainable(config: Config, encoder: Encoder | None = None) -> None:
 
 def _try_to_open(config: Config, encoder: Encoder) -> None:
     """Compiles the graph. Raises GraphError."""
-    from agent.turn import Limits
+    from agent.limits import Limits
     from rl.graph import open_graph
     from rl.no_policy import NoPolicy
     from tools.images.store import ImageStore

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.scripted import Script, ScriptedPolicy
-from agent.turn import Overrides
+from agent.question import Overrides
 from rl.base.lessons import Lesson, Lessons, Teacher
 from rl.rewards.compose import score
 from rl.rollout import RunParts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -25,6 +25,7 @@ from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from agent.chat_model import waiting
+from agent.chat_model.base import ImageChatModel
 from agent.chat_model.calls import PolicyCall
 from agent.chat_model.episode import Episode, current_episode, new_sample
 from agent.chat_model.families.family import Family
@@ -35,6 +36,7 @@ from agent.chat_model.positions import Position
 from agent.chat_model.reply import FAULT, Reply, whole
 from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.structured import answer_parser, call_parser, parsed
+from agent.encoder import EncodingError
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
@@ -65,7 +67,7 @@ class Request:
     call: PolicyCall
 
 
-class PolicyChatModel(BaseChatModel):
+class PolicyChatModel(ImageChatModel):
     """A policy as a chat model.
 
     From parts: `PolicyChatModel(policy=..., family=family_of(processor), store=ImageStore(...))`. From names:
@@ -136,6 +138,19 @@ class PolicyChatModel(BaseChatModel):
     def version(self) -> str | None:
         """The policy's version that samples now; None where the policy cannot say."""
         return getattr(self.policy, "version", None)
+
+    @property
+    def image_store(self) -> ImageStore:
+        """Where the images of its messages lie."""
+        return cast(ImageStore, self.store)
+
+    def why_not_shown(self, image: str) -> str | None:
+        """Why the policy's image processor refuses an image of the store; None if it does not."""
+        try:
+            cast(Family, self.family).encoder.grid(self.image_store.get(image))
+        except EncodingError as error:
+            return str(error)
+        return None
 
     # what a caller asks for
 

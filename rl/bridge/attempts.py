@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
-from agent.turn import Overrides, Question
+from agent.question import Overrides, Question
 from graphs.reasoning import recursion_limit
 from rl.evr import Branching, Call
 from rl.forks import Episode, fork, fresh

@@ -19,7 +19,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from openrlhf.utils.agent import AgentExecutorBase
 
 from agent.policies.engine import EnginePolicy
-from agent.turn import Overrides
+from agent.question import Overrides
 from rl.bridge.attempts import Attempts
 from rl.bridge.executor_version import episodes_per_step, pass_of, resumed_step, step_version
 from rl.bridge.launch import FURTHER, RUN_FOLDER

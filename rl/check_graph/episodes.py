@@ -9,10 +9,10 @@ from pathlib import Path
 from agent.encoder import Encoder
 from agent.policies.policy import Policy, Sampling
 from agent.policies.served import ServedPolicy
+from agent.question import Overrides
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.versions import LiveVersions
-from agent.turn import Overrides
 from graphs.checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config

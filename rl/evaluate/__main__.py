@@ -18,9 +18,9 @@ from pathlib import Path
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
+from agent.question import ContextTooSmall
 from agent.serving.checkpoint import CheckpointError
 from agent.serving.launch import ServerError
-from agent.turn import ContextTooSmall
 from graphs.loading import GraphError, absolute, find_graph
 from rl.config import ROOT, Base, ConfigError, Episode, Evaluate, load_config
 from rl.evaluate.evaluation import Evaluation

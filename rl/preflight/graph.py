@@ -16,7 +16,7 @@ from agent.encoder import Encoder, EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import ContextTooSmall, Overrides
+from agent.question import ContextTooSmall, Overrides
 from graphs.loading import GraphError
 from rl.config import REASONING, Config, ConfigError
 from rl.endings import BUG, OUT_OF_TIME

@@ -12,9 +12,11 @@ from PIL.Image import Image
 
 from agent.encoder import Encoder, EncodingError
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Agent, ContextTooSmall, EpisodeState, Limits, Overrides
+from agent.question import ContextTooSmall, Overrides
+from agent.turn import Agent, EpisodeState
 from tools.errors import ImageError
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage

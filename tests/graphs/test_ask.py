@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.scripted import ScriptedPolicy
+from agent.question import Question
 from agent.serving.checkpoint import CheckpointError, publish
-from agent.turn import Limits, Question
 from graphs import catalogue, checkpoint, connection
 from graphs.__main__ import main
 from graphs.ask import follow, load

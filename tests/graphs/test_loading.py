@@ -7,11 +7,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
-from agent.turn import Question
+from agent.answer import Answered
+from agent.question import Question
 from graphs import catalogue
 from graphs.adapters import adapter_of, agree
 from graphs.loading import GraphError, absolute, find_graph
-from graphs.state import Answered
 
 ROOT = Path(__file__).parents[2]
 

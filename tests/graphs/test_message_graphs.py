@@ -8,7 +8,7 @@ import pytest
 
 from agent.chat_model import Episode, at_nodes
 from agent.encoder import Encoder
-from agent.turn import Limits
+from agent.limits import Limits
 from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
 from graphs.catalogue import compiled
 from tests.graphs.conftest import Answering, Answers

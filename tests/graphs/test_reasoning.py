@@ -18,10 +18,10 @@ from PIL.Image import Image
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
-from agent.turn import Limits
 from graphs.reasoning import ReasoningGraph, build, recursion_limit
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore

@@ -11,9 +11,11 @@ import pytest
 from langchain_core.tools import BaseTool
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.policy import Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Agent, Limits, Overrides
+from agent.question import Overrides
+from agent.turn import Agent
 from graphs.reasoning import compile_reasoning
 from rl.config import Config
 from rl.rewards.compose import score

@@ -15,8 +15,9 @@ from langgraph.graph import END, START, StateGraph
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Sampling
-from agent.turn import Limits, Overrides
+from agent.question import Overrides
 from graphs.adapters import adapter_of
 from graphs.loading import find_graph
 from rl.asking import Asked

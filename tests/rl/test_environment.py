@@ -13,9 +13,10 @@ from gymnasium.utils.env_checker import check_env
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger, LedgerError, Sampled
+from agent.limits import Limits
 from agent.policies.policy import Completion
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Limits, Overrides
+from agent.question import Overrides
 from rl.config import ROOT, Base, Config
 from rl.environment import ID, VQAEnvironment
 from rl.graph import open_graph

@@ -12,7 +12,7 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
-from agent.turn import Overrides
+from agent.question import Overrides
 from rl.exactness import compare, shaped
 from rl.rollout import RunParts
 from rl.tasks.task import Task

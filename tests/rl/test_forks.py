@@ -10,9 +10,11 @@ from PIL.Image import Image
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
+from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Agent, Limits, Overrides, Question
+from agent.question import Overrides, Question
+from agent.turn import Agent
 from graphs.reasoning import compile_reasoning, recursion_limit
 from rl.evr import Branching, Call
 from rl.forks import Episode, fork, fresh

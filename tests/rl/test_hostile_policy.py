@@ -16,9 +16,10 @@ from typing import Any, get_args
 import pytest
 from PIL.Image import Image
 
+from agent.answer import Outcome
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
-from agent.turn import Outcome, Overrides
+from agent.question import Overrides
 from graphs import catalogue
 from rl.config import Config
 from rl.endings import OUT_OF_TIME, UNREADABLE

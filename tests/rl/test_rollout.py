@@ -9,7 +9,7 @@ import pytest
 
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Overrides
+from agent.question import Overrides
 from rl.config import Config, dump
 from rl.rollout import RunParts, episodes, open_run
 from rl.tasks.task import Task

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
+from agent.limits import Limits
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
-from agent.turn import Agent, EpisodeState, Limits, Overrides, Question
+from agent.question import Overrides, Question
+from agent.turn import Agent, EpisodeState
 from graphs.reasoning import after_integration, after_selection
 from rl.config import Config
 from rl.endings import OUT_OF_TIME

@@ -9,8 +9,8 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
 from agent.encoder import Encoder
+from agent.limits import Limits
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Limits
 from graphs.model import chat_model
 from tools.images.store import ImageStore
 

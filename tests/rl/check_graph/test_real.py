@@ -8,10 +8,10 @@ import pytest
 from agent.encoder import Encoder
 from agent.policies.policy import Sampling
 from agent.policies.served import ServedPolicy
+from agent.question import Overrides
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.versions import LiveVersions
-from agent.turn import Overrides
 from graphs.checkpoint import open_checkpoint
 from rl.check_graph.__main__ import main
 from rl.check_graph.alignment import check_episode

@@ -136,7 +136,8 @@ def test_a_call_that_a_turn_cannot_hold_is_refused(tmp_path: Path, capsys: pytes
 
 
 GRAPH = """from langgraph.graph import START, StateGraph
-from graphs.state import Answered, shown
+from agent.answer import Answered
+from graphs.state import shown
 
 def factory(model, tools):
     {made}

@@ -10,7 +10,7 @@ import pytest
 
 from agent.encoder import Encoder
 from agent.policies.policy import Sampling
-from agent.turn import Overrides
+from agent.question import Overrides
 from rl.config import Config
 from rl.report.metrics import summarise
 from rl.report.page import render_page

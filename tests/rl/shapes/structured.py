@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
-from agent.turn import Question
+from agent.question import Question
 from graphs.state import shown
 
 
