@@ -23,7 +23,7 @@ from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.prompt import ABSTAIN
 from agent.question import Overrides, Question
-from agent.turn import EpisodeState
+from rl.played import Played
 from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
 from graphs.state import entry
@@ -54,7 +54,7 @@ class Asked:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
             self._with_threads()
 
-    async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
+    async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> Played:
         """The final state of an episode, with its rows; how it ended is its `outcome` (rl/endings.py).
 
         Raises PolicyError where the policy is lost.
@@ -111,7 +111,7 @@ class Asked:
 
     def _state(
         self, question: Question, output: Mapping[str, Any], told: Mapping[str, Any], end: Ending, episode: Episode
-    ) -> EpisodeState:
+    ) -> Played:
         calls = [call for call in told.get("calls") or () if _is_result(call)] or episode.results
         made = [image for call in calls for image in call["images"]]
         images: list[str] = list(dict.fromkeys([*told.get("images", question["images"]), *made]))
@@ -132,7 +132,7 @@ class Asked:
             "turns": told.get("turns") or len(episode),
             "faults": told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
         }
-        return cast(EpisodeState, state | rows_of(episode, self.pick))
+        return cast(Played, state | rows_of(episode, self.pick))
 
     def _transcript(self, question: Question, output: Mapping[str, Any], answer: str | None) -> list[Message]:
         """The graph's messages where it has some, else the question and the answer."""

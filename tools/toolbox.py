@@ -74,6 +74,11 @@ class Toolbox:
         """The tools' names, in the order they were given."""
         return tuple(self._tools)
 
+    @property
+    def tools(self) -> tuple[BaseTool, ...]:
+        """The tools, in the order they were given."""
+        return tuple(self._tools.values())
+
     def prompt_section(self) -> str:
         """One line a tool: name, arguments, what it does."""
         return self._prompt_section

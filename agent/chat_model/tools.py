@@ -5,6 +5,7 @@ what it returns is put into the store and comes back as ids: messages and checkp
 toolbox's deadlines, and what goes wrong comes back as text that says how to mend the call.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 
@@ -14,6 +15,7 @@ from langgraph.prebuilt import InjectedState
 from pydantic import BaseModel, ConfigDict
 
 from agent.chat_model import waiting
+from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import recording_episode
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.said import said
@@ -45,6 +47,34 @@ def for_messages(
     return [_wrapped(tool, store, key, deadline_s) if isinstance(tool, MedicalTool) else tool for tool in plain]
 
 
+def toolbox_of(tools: Sequence[BaseTool] | Toolbox) -> Toolbox:
+    """A Toolbox as it is, one of these tools else."""
+    return tools if isinstance(tools, Toolbox) else Toolbox(tools)
+
+
+async def run_calls(
+    toolbox: Toolbox,
+    calls: Sequence[ToolCall],
+    images: Sequence[str],
+    model: ImageChatModel,
+    spent: Mapping[str, int],
+) -> list[ToolResult]:
+    """Runs the calls of a turn."""
+    found: list[ToolResult] = []
+    for result in await toolbox.run(calls, images, model.image_store, spent):
+        why = next(filter(None, map(model.why_not_shown, result.images)), None)
+        found.append(result.model_copy(update={"status": "failed", "text": why, "images": ()}) if why else result)
+    if (episode := recording_episode()) is not None:
+        episode.results += [result.model_dump(mode="json") for result in found]
+    return found
+
+
+def spent_in(messages: Sequence[BaseMessage]) -> Mapping[str, int]:
+    """How often each tool ran in a conversation."""
+    told: list[Any] = [message.artifact for message in messages if isinstance(message, ToolMessage)]
+    return Counter(str(call["call"]["name"]) for call in told if call and call["status"] != "retry")
+
+
 def images_shown(messages: Sequence[BaseMessage], pictures: Pictures) -> list[str]:
     """Ids of a conversation's images; number n is entry n - 1."""
     return [image for message in messages for image in said(message, pictures).images]
@@ -52,7 +82,8 @@ def images_shown(messages: Sequence[BaseMessage], pictures: Pictures) -> list[st
 
 def tool_message(result: ToolResult, call_id: str) -> ToolMessage:
     """A tool's result as a message: text and ids of images; regions and measurements as its artifact."""
-    blocks = [{"type": "text", "text": result.text}, *map(image_block, result.images)]
+    text = result.text if result.status == "ok" else f"{result.call.name} did not run. {result.text}"
+    blocks = [{"type": "text", "text": text}, *map(image_block, result.images)]
     return ToolMessage(
         cast("list[str | dict[str, Any]]", blocks),
         name=result.call.name,
