@@ -130,7 +130,7 @@ class Asked:
             calls=calls,
             turns=told.get("turns") or len(episode.turns),
             faults=told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
-            versions=list(dict.fromkeys(version for each in rows for turn in each.sampled for version in turn.versions)),
+            versions=list(dict.fromkeys(each for turn in episode.turns for each in turn.completion.versions)),
             rows=[each.to_plain() for each in rows],
             made=made_in(episode, self.pick),
         )
@@ -150,13 +150,13 @@ def rows_of(episode: Episode, pick: Pick) -> list[Ledger]:
 
 
 def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
-    """The calls of the policy in an episode, which of them are to be trained, and the ids that were sampled."""
+    """What the policy was asked for in an episode, which of it is to be trained, and the ids that were sampled."""
     return [
         {
             "sample": each.call.sample,
             "node": each.call.node,
-            "picked": pick(each.call),
+            "picked": each not in episode.given_up and pick(each.call),
             "ids": each.completion.token_ids,
         }
-        for each in episode.turns
+        for each in (*episode.given_up, *episode.own)
     ]
