@@ -10,13 +10,14 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
 
-from agent.encoder import Encoder
+from agent.encoder import Encoder, joined
 from agent.ledger import Ledger
 from agent.policies.scripted import Script, ScriptedPolicy
 from agent.question import Overrides
@@ -94,26 +95,24 @@ def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRo
     return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
 
 
-def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
+def collate(batch: Sequence[TrainingRow], encoder: Encoder) -> dict[str, Any]:
     """A right-padded batch for a vision-language model; labels only where the policy speaks."""
     import torch
 
     longest = max(len(row.ids) for row in batch)
+    mm = joined([row.mm for row in batch])
 
     def padded(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
         return torch.tensor([[*each, *[filler] * (longest - len(each))] for each in values])
 
     labels = [[token if said else IGNORED for token, said in zip(row.ids, row.mask, strict=True)] for row in batch]
-    pictures = [row for row in batch if row.pixel_values is not None]
-    made = {
-        "input_ids": padded((row.ids for row in batch), pad),
+    ids = padded((row.ids for row in batch), encoder.tokenizer.pad_token_id)
+    return {
+        "input_ids": ids,
         "attention_mask": padded(([1] * len(row.ids) for row in batch), 0),
         "labels": padded(labels, IGNORED),
+        **encoder.forward_inputs(ids, mm),
     }
-    if pictures:
-        made["pixel_values"] = torch.cat([row.pixel_values for row in pictures])
-        made["image_grid_thw"] = torch.cat([row.image_grid_thw for row in pictures])
-    return made
 
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
@@ -134,10 +133,8 @@ def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
 
 
 def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
-    import torch
-
-    seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
-    grids = iter([pixels.grid for pixels in seen])
+    seen = [view.image for exchange in lesson for view in exchange.views]
+    grids = iter([encoder.grid(image) for image in seen])
     ids: list[int] = []
     mask: list[int] = []
     for exchange in lesson:
@@ -150,8 +147,7 @@ def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
         ids=ids,
         mask=mask,
         logprobs=[0.0] * len(ids),
-        pixel_values=torch.cat([pixels.values for pixels in seen]),
-        image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
+        mm=encoder.mm_inputs(seen),
     )
 
 
@@ -190,12 +186,6 @@ def train(
     rows_a_step = config.batch_size + config.replayed
     micro_batch = config.micro_batch_size or rows_a_step
     at_once = micro_batch * int(os.environ.get("WORLD_SIZE", "1"))
-    pad, image_pad = parts.encoder.tokenizer.pad_token_id, parts.encoder.image_pad
-
-    def batch(chosen: list[TrainingRow]) -> dict[str, Any]:
-        made = collate(chosen, pad)
-        return {**made, "mm_token_type_ids": (made["input_ids"] == image_pad).int()}
-
     options = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=config.epochs,
@@ -228,7 +218,9 @@ def train(
     extra = round(len(taught) / config.batch_size * config.replayed)
     taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
     last = last_whole(work)
-    trainer = cast(Any, Trainer)(model=model, args=options, train_dataset=taught, data_collator=batch)
+    trainer = cast(Any, Trainer)(
+        model=model, args=options, train_dataset=taught, data_collator=partial(collate, encoder=parts.encoder)
+    )
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if trainer.is_world_process_zero():
         model.save_pretrained(out)

@@ -156,11 +156,8 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
 
 
 def _row(row: TrainingRow, sampled: Sequence[Sequence[Any]], own_from: int, with_logprobs: bool) -> dict[str, Any]:
-    pixels = (
-        None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
-    )
     return {
-        "mm_train_inputs": pixels,
+        "mm_train_inputs": row.mm or None,
         "observation_tokens": row.ids,
         "action_ranges": [(max(turn[0], own_from), turn[1]) for turn in sampled if turn[1] > own_from],
         "rollout_log_probs": row.logprobs if with_logprobs else None,

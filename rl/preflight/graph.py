@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from agent.chat_model.families.family import TemplateError
+from agent.chat_model.families.template import TemplateError
 from agent.encoder import Encoder, EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError, Sampling
