@@ -20,8 +20,8 @@ from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import plain
 from agent.question import Question
-from rl.played import Played
 from graphs.loading import GraphError
+from rl.played import Played
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""

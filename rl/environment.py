@@ -29,12 +29,12 @@ from agent.limits import Limits
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
 from agent.question import Question
-from rl.played import Played
 from graphs.loading import GraphError, find_graph
 from graphs.reasoning import recursion_limit
 from rl.config import ROOT, Base, Episode, Rl
 from rl.dialogue import Asked, Dialogue
 from rl.graph import open_graph
+from rl.played import Played
 from rl.rewards.compose import score
 from rl.spaces import AnyText, Picture, Pictures
 from rl.tasks.sets import load

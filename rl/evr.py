@@ -48,9 +48,7 @@ class Call:
     """dH."""
 
 
-def calls_of(
-    turn: Turn, decode: Callable[[Sequence[int]], str], vocabulary: int, branching: Branching
-) -> list[Call]:
+def calls_of(turn: Turn, decode: Callable[[Sequence[int]], str], vocabulary: int, branching: Branching) -> list[Call]:
     """The calls of one turn that was sampled with entropies, in order; one that has no token of arguments of its own,
     or lies in what the turn was forked behind, is left out. `decode` gives the text of a beginning of its ids.
     """

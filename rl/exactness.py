@@ -52,12 +52,7 @@ class Replay:
 
         ids = torch.tensor([row.ids])
         with torch.no_grad():
-            logits = self.model(
-                input_ids=ids,
-                pixel_values=row.pixel_values,
-                image_grid_thw=row.image_grid_thw,
-                mm_token_type_ids=(ids == self.encoder.image_pad).int(),
-            ).logits[0, :-1]
+            logits = self.model(input_ids=ids, **self.encoder.forward_inputs(ids, row.mm)).logits[0, :-1]
         logits[:, list(self.encoder.banned)] = -torch.inf
         scores: Any = torch.log_softmax(logits.float(), dim=-1)
         said = torch.tensor(row.mask[1:], dtype=torch.bool)
@@ -72,14 +67,14 @@ def compare(
     checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
 ) -> Agreement:
     """Replays every row of the trajectories through transformers under `checkpoint`; `sampling` as of `Replay`."""
-    replay = Replay(checkpoint, parts.family.encoder, sampling)
+    replay = Replay(checkpoint, parts.family, sampling)
     differences: list[float] = []
     not_greedy = 0
     for trajectory in trajectories:
         greedy = True
         for ledger in trajectory.rows:
             found, best = replay.differences(
-                training_row(Ledger.from_plain(ledger), parts.family.encoder, parts.store, idle=True)
+                training_row(Ledger.from_plain(ledger), parts.family, parts.store, idle=True)
             )
             differences += found
             greedy = greedy and best

@@ -70,7 +70,7 @@ class RunParts:
                 "does the graph use the model that it is given?"
             )
         idle = len(ledgers) == 1 and bool(ledgers[0].ids) and not ledgers[0].sampled
-        return [training_row(each, self.family.encoder, self.store, idle=idle) for each in ledgers]
+        return [training_row(each, self.family, self.store, idle=idle) for each in ledgers]
 
     async def play(self, job: Job, policy: Policy, stage: str, sampling: Sampling | None = None) -> Trajectory:
         """One scored episode. Raises PolicyError where the policy is lost, UnscoredError where a tool or graph had a

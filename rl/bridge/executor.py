@@ -135,8 +135,7 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
         "forked": float(trajectory.forked),
     }
     first, *further = [
-        _row(row, ledger["sampled"], with_logprobs)
-        for row, ledger in zip(sample.rows, trajectory.rows, strict=True)
+        _row(row, ledger["sampled"], with_logprobs) for row, ledger in zip(sample.rows, trajectory.rows, strict=True)
     ]
     return {
         "prompt": prompt,
@@ -151,11 +150,8 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
 
 
 def _row(row: TrainingRow, sampled: Sequence[Sequence[Any]], with_logprobs: bool) -> dict[str, Any]:
-    pixels = (
-        None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
-    )
     return {
-        "mm_train_inputs": pixels,
+        "mm_train_inputs": row.mm or None,
         "observation_tokens": row.ids,
         "action_ranges": [(turn[0], turn[1]) for turn in sampled],
         "rollout_log_probs": row.logprobs if with_logprobs else None,

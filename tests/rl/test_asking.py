@@ -253,7 +253,7 @@ def test_a_call_at_a_temperature_of_its_own_is_not_trained(ask: Ask, encoder: En
 def test_an_episode_that_no_call_is_trained_of_has_one_masked_row(ask: Ask) -> None:
     state, parts = ask(f"{SHAPES}/agent.py", looking, trained_calls={"tags": ["none"]})
     (row,) = parts.training_rows(state)
-    assert set(row.mask) == {0} and row.pixel_values is not None
+    assert set(row.mask) == {0} and row.mm
 
 
 def test_a_graph_that_never_calls_the_policy_is_refused(ask: Ask, tmp_path: Path) -> None:

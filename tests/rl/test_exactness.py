@@ -31,8 +31,8 @@ class TransformersPolicy:
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image.Image], sampling: Sampling) -> Completion:
         text = self.encoder.decode(token_ids)
-        seen = [self.encoder.pixels(image) for image in images]
-        prompt, _ = self.encoder.encode(text, [pixels.grid for pixels in seen])
+        seen = self.encoder.mm_inputs(images)
+        prompt, _ = self.encoder.encode(text, [self.encoder.grid(image) for image in images])
         forced = self.encoder.encode(self.first + "<|im_end|>")[0] if self.first and len(images) == 1 else []
         ids, logprobs = [*prompt], []
         while len(ids) - len(prompt) < (len(forced) or sampling.max_tokens):
@@ -46,14 +46,10 @@ class TransformersPolicy:
         finish = "stop" if said[-1] == self.encoder.end_of_turn else "length"
         return Completion(said, tuple(logprobs), finish, ("tiny",), len(prompt))
 
-    def _next(self, ids: list[int], seen: Sequence[Any], banned: Sequence[int]) -> torch.Tensor:
+    def _next(self, ids: list[int], seen: dict[str, Any], banned: Sequence[int]) -> torch.Tensor:
         with torch.no_grad():
-            logits = self.model(
-                input_ids=torch.tensor([ids]),
-                pixel_values=torch.cat([pixels.values for pixels in seen]),
-                image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
-                mm_token_type_ids=(torch.tensor([ids]) == self.encoder.image_pad).int(),
-            ).logits[0, -1]
+            row = torch.tensor([ids])
+            logits = self.model(input_ids=row, **self.encoder.forward_inputs(row, seen)).logits[0, -1]
         logits[list(banned)] = -torch.inf
         return torch.log_softmax(logits, dim=-1)
 
