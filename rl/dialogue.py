@@ -20,12 +20,12 @@ from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import plain
 from agent.question import Question
-from agent.turn import EpisodeState
+from rl.played import Played
 from graphs.loading import GraphError
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
-Invoke = Callable[..., Awaitable[EpisodeState]]
+Invoke = Callable[..., Awaitable[Played]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Dialogue:
         self._policy = _Waiting(encoder, asyncio.Queue(), asyncio.Queue())
         self._graph = build(self._policy)
         self._settings = settings
-        self._episode: asyncio.Task[EpisodeState] | None = None
+        self._episode: asyncio.Task[Played] | None = None
 
     def begin(self, question: Question) -> Asked:
         """Starts an episode (ending one that goes on) and returns its first request.
@@ -88,7 +88,7 @@ class Dialogue:
             )
         return asked
 
-    def say(self, turn: Said) -> Asked | EpisodeState:
+    def say(self, turn: Said) -> Asked | Played:
         """Gives the turn that the graph waits for; the next request, or the final state. Raises what the graph raises.
 
         RuntimeError where no episode goes on.
@@ -108,7 +108,7 @@ class Dialogue:
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _begin(self, question: Question) -> Asked | EpisodeState:
+    async def _begin(self, question: Question) -> Asked | Played:
         await self._end()
         asked: asyncio.Queue[Asked | None] = asyncio.Queue()
         self._policy.asked, self._policy.said = asked, asyncio.Queue()
@@ -117,11 +117,11 @@ class Dialogue:
         self._episode.add_done_callback(lambda _: asked.put_nowait(None))
         return await self._next()
 
-    async def _say(self, turn: Said) -> Asked | EpisodeState:
+    async def _say(self, turn: Said) -> Asked | Played:
         self._policy.said.put_nowait(turn)
         return await self._next()
 
-    async def _next(self) -> Asked | EpisodeState:
+    async def _next(self) -> Asked | Played:
         assert self._episode is not None
         return await self._policy.asked.get() or await self._episode
 

@@ -29,7 +29,7 @@ from agent.limits import Limits
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
 from agent.question import Question
-from agent.turn import EpisodeState
+from rl.played import Played
 from graphs.loading import GraphError, find_graph
 from graphs.reasoning import recursion_limit
 from rl.config import ROOT, Base, Episode, Rl
@@ -71,7 +71,7 @@ class _Episode:
     messages: int = 0
     """Messages of the prompt that were observed."""
     pictures: int = 0
-    state: EpisodeState | None = None
+    state: Played | None = None
     """The final one."""
 
 
@@ -99,7 +99,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
     ) -> None:
         """`tasks`: names of task sets, `count` of each (drawn by `seed` where they are drawn), or tasks whose pictures
         lie in `images` already. `graph`: `reasoning`, or one of your own with `build(policy, tools, *, encoder, store)`
-        and an EpisodeState. `images`: folder of the image store (default: a temporary one). `checkpoint`: whose
+        and an Played. `images`: folder of the image store (default: a temporary one). `checkpoint`: whose
         tokenizer and image processor speak (default: the embedded base). `rewards`: weights by component.
 
         Raises GraphError for a graph that is not there or that cannot be stepped through, ValueError for no tasks.
@@ -212,7 +212,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         self._episode.messages, self._episode.pictures = len(messages), len(asked.images)
         return Observation(text=_readable("\n".join(new)), images=tuple(_pixels(each) for each in pictures))
 
-    def _last_seen(self, state: EpisodeState) -> Observation:
+    def _last_seen(self, state: Played) -> Observation:
         """What the tools found in the turn that ended the episode without an answer; nothing after an answer."""
         last = state["transcript"][-1]
         if last["role"] != "tools":

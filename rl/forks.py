@@ -13,10 +13,10 @@ from PIL.Image import Image
 
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.question import Overrides, Question
-from agent.turn import EpisodeState
+from rl.played import Played
 from graphs.reasoning import ReasoningGraph
 
-Invoke = Callable[..., Awaitable[EpisodeState]]
+Invoke = Callable[..., Awaitable[Played]]
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Continued:
 class Episode:
     """A finished episode, and what a fork of it needs."""
 
-    state: EpisodeState
+    state: Played
     completions: tuple[Completion, ...]
     """One a turn."""
     checkpoints: tuple[StateSnapshot, ...]

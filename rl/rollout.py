@@ -19,7 +19,7 @@ from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from agent.question import Overrides, Question
-from agent.turn import EpisodeState
+from rl.played import Played
 from graphs.reasoning import recursion_limit
 from rl.asking import Asked, Stream
 from rl.config import Config, Episode, load_config
@@ -54,7 +54,7 @@ class RunParts:
     asked: Asked | None = None
     """In place of `graph`: one that speaks to a chat model."""
 
-    async def ask(self, task: Task, overrides: Overrides, deadline_s: float | None = None) -> EpisodeState:
+    async def ask(self, task: Task, overrides: Overrides, deadline_s: float | None = None) -> Played:
         """The final state of one episode of `task`, with how it ended (rl/endings.py): as far as it came.
 
         Raises PolicyError where the policy is lost.
@@ -71,9 +71,9 @@ class RunParts:
                 state |= reached
         if end.outcome is not None:
             state |= {"answer": None, "outcome": end.outcome, "bug": end.bug}
-        return cast(EpisodeState, state)
+        return cast(Played, state)
 
-    def training_rows(self, state: EpisodeState, own_from: int = 0) -> list[TrainingRow]:
+    def training_rows(self, state: Played, own_from: int = 0) -> list[TrainingRow]:
         """The rows of an episode, checked; `own_from` as in `training_row`. Raises RefusedError."""
         told = cast("dict[str, Any]", state)
         ledgers = [Ledger.from_plain(each) for each in (told["ledger"], *told.get("further", ()))]

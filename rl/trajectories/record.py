@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.tasks.task import Task
 from rl.trajectories.origin import Origin
 
@@ -85,7 +85,7 @@ def record(
     id: str,
     stage: str,
     task: Task,
-    state: EpisodeState,
+    state: Played,
     rewards: Mapping[str, float],
     reward: float,
     seconds: float,
