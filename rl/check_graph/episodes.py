@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
+from agent.policies.policy import Policy
 from agent.policies.served import ServedPolicy
 from agent.question import Overrides
 from agent.serving.launch import ServerOptions
@@ -18,7 +18,7 @@ from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
 from rl.exactness import Replay
 from rl.forks import Watched
-from rl.rollout import opened
+from rl.rollout import opened, sampling_of
 from rl.tasks.sets import load
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
@@ -30,8 +30,7 @@ SPLIT = "validation"
 async def check(
     config: Config, episodes: int, images: int, checkpoint: Path, server: str | None, folder: Path
 ) -> list[EpisodeReport]:
-    """The reports of `episodes` episodes of the configuration's graph, sampled at the temperature of reinforcement
-    learning, but from all tokens: under min-p most log-probabilities are 0 and prove nothing.
+    """The reports of `episodes` episodes of the configuration's graph, sampled as in reinforcement learning.
 
     `server`: the URL of one that runs already; None starts one. `folder` holds the images meanwhile. Raises what
     loading, serving and the graph raise.
@@ -39,14 +38,14 @@ async def check(
     encoder = Encoder.from_checkpoint(checkpoint)
     store = ImageStore(folder / "images")
     parts = opened(config, encoder, store, load_tools(list(config.episode.tools)))
-    sampling = Sampling(temperature=config.rl.temperature)
+    sampling = sampling_of(config)
     tasks = questions(store, episodes, images, config.seed)
     async with policy_of(config, checkpoint, server, folder) as policy:
         asked = [Watched(policy) for _ in tasks]
         states = await asyncio.gather(
             *(parts.ask(task, Overrides(each, sampling)) for task, each in zip(tasks, asked, strict=True))
         )
-    replay = Replay(checkpoint, encoder, sampling)
+    replay = Replay(checkpoint, encoder, sampling.temperature)
     return [
         check_episode(number, state, each.completions, parts, replay)
         for number, (state, each) in enumerate(zip(states, asked, strict=True), start=1)
