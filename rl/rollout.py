@@ -97,7 +97,7 @@ class RunParts:
 
 def sampling_of(config: Config) -> Sampling:
     """How reinforcement learning samples."""
-    return Sampling(temperature=config.rl.temperature, min_p=config.rl.min_p)
+    return Sampling(temperature=config.rl.temperature)
 
 
 def toolbox(config: Config) -> Toolbox:

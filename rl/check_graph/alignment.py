@@ -89,7 +89,7 @@ def _row(number: int, at: int, ledger: Ledger, parts: RunParts, replay: Replay) 
         row = training_row(ledger, parts.family, parts.store, idle=not ledger.sampled)
     except RefusedError as reason:
         return RowReport(*told, nothing, nothing, [str(reason)])
-    differences, _ = replay.differences(row)
+    differences = replay.differences(row).differences
     if not differences:
         return RowReport(*told, nothing, nothing)
     mean, most = sum(differences) / len(differences), max(differences)

@@ -18,7 +18,7 @@ from graphs.checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
 from rl.exactness import Replay
-from rl.rollout import opened
+from rl.rollout import opened, sampling_of
 from rl.tasks.sets import load
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
@@ -43,8 +43,7 @@ class Watched:
 async def check(
     config: Config, episodes: int, images: int, checkpoint: Path, server: str | None, folder: Path
 ) -> list[EpisodeReport]:
-    """The reports of `episodes` episodes of the configuration's graph, sampled at the temperature of reinforcement
-    learning, but from all tokens: under min-p most log-probabilities are 0 and prove nothing.
+    """The reports of `episodes` episodes of the configuration's graph, sampled as in reinforcement learning.
 
     `server`: the URL of one that runs already; None starts one. `folder` holds the images meanwhile. Raises what
     loading, serving and the graph raise.
@@ -52,7 +51,7 @@ async def check(
     family = family_in(checkpoint)
     store = ImageStore(folder / "images")
     parts = opened(config, family, store)
-    sampling = Sampling(temperature=config.rl.temperature)
+    sampling = sampling_of(config)
     tasks = questions(store, episodes, images, config.seed)
     async with policy_of(config, checkpoint, server, folder) as policy:
         asked = [Watched(policy) for _ in tasks]

@@ -14,6 +14,7 @@ from rl.preflight.images import LookingStore
 from rl.preflight.leaks import leaks
 from rl.preflight.names import names
 from rl.preflight.room import room
+from rl.preflight.sampling import sampling
 from rl.preflight.tasks import Splits, is_drawn, tasks
 from rl.preflight.tokens import calls, context
 from rl.rollout import IMAGES
@@ -25,7 +26,7 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     `keep`: it is to start now. The tasks that were looked at are then kept in its folder, with their images, so that
     nothing is read twice; a hub's checkpoint is asked for its tokenizer. Without, nothing is written and nobody asked.
     """
-    found = [*folder(run), *names(config)]
+    found = [*folder(run), *names(config), *sampling(config)]
     unknown = {each.setting for each in found}
     splits: Splits = {}
     store = LookingStore(run / IMAGES if keep else None)
