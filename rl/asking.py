@@ -22,7 +22,7 @@ from agent.chat_model.rows import Row
 from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.prompt import ABSTAIN
-from agent.question import Overrides, Question
+from agent.question import Question
 from agent.turn import EpisodeState
 from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
@@ -52,30 +52,29 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
-            self._with_threads()
+            self.with_threads()
 
-    async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
-        """The final state of an episode, with its rows; how it ended is its `outcome` (rl/endings.py).
+    async def ask(self, question: Question, episode: Episode, deadline_s: float | None) -> EpisodeState:
+        """The final state of `episode`, with its rows; how it ended is its `outcome` (rl/endings.py).
 
         Raises PolicyError where the policy is lost.
         """
-        sampling = overrides.sampling and replace(overrides.sampling, max_tokens=self.limits.turn_tokens)
         output: dict[str, Any] = {}
         told: Mapping[str, Any] = {}
         foreseen = True
-        with Episode(overrides.policy, sampling).recording() as episode:
+        with episode.recording():
             async with ending(deadline_s, self.name) as end:
                 foreseen = await self._run(question, output, end)
                 if foreseen and end.outcome is None:
                     told = self._told(output)
         if foreseen:
             return self._state(question, output, told, end, episode)
-        self._with_threads()  # the first pause of a graph that nobody knew to pause: the episode begins anew
-        state = await self.ask(question, overrides, deadline_s)
+        self.with_threads()  # the first pause of a graph that nobody knew to pause: the episode begins anew
+        state = await self.ask(question, Episode(episode.policy, episode.sampling), deadline_s)
         cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
         return state
 
-    def _with_threads(self) -> None:
+    def with_threads(self) -> None:
         """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
         self.graph = self.graph.copy()
         self.graph.checkpointer = InMemorySaver()

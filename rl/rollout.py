@@ -14,6 +14,7 @@ from uuid import uuid4
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from agent.chat_model.episode import Episode as Recorded
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
@@ -54,14 +55,18 @@ class RunParts:
     asked: Asked | None = None
     """In place of `graph`: one that speaks to a chat model."""
 
-    async def ask(self, task: Task, overrides: Overrides, deadline_s: float | None = None) -> EpisodeState:
+    async def ask(self, task: Task, overrides: Overrides | Recorded, deadline_s: float | None = None) -> EpisodeState:
         """The final state of one episode of `task`, with how it ended (rl/endings.py): as far as it came.
 
         Raises PolicyError where the policy is lost.
         """
         question = Question(images=list(task.images), question=task.question)
-        if self.asked is not None:
+        if isinstance(overrides, Recorded):
+            assert self.asked is not None
             return await self.asked.ask(question, overrides, deadline_s)
+        if self.asked is not None:
+            sampling = overrides.sampling and replace(overrides.sampling, max_tokens=self.limits.turn_tokens)
+            return await self.asked.ask(question, Recorded(overrides.policy, sampling), deadline_s)
         state = _unanswered(question)
         ASKED_WITH.set(overrides)  # each episode is asked in a task, and so a context, of its own
         stream = cast(Stream, self.graph.astream)
