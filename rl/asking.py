@@ -50,7 +50,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
-            self._with_threads()
+            self.with_threads()
 
     async def ask(self, question: Question, episode: Episode, deadline_s: float | None = None) -> Played:
         """What an episode leaves; how it ended is its `outcome` (rl/endings.py). `episode` records it.
@@ -67,11 +67,11 @@ class Asked:
                     told = self._told(output)
         if foreseen:
             return self._played(question, output, told, end, episode)
-        self._with_threads()  # the first pause of a graph that nobody knew to pause
+        self.with_threads()  # the first pause of a graph that nobody knew to pause
         episode.begin_anew()
         return await self.ask(question, episode, deadline_s)
 
-    def _with_threads(self) -> None:
+    def with_threads(self) -> None:
         """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
         self.graph = self.graph.copy()
         self.graph.checkpointer = InMemorySaver()

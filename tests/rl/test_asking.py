@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 import pytest
 from langgraph.graph import END, START, StateGraph
 
+from agent.chat_model.episode import Episode
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
@@ -358,7 +359,7 @@ def test_a_person_who_is_asked_for_ever_ends_the_episode(gallery: Gallery, tmp_p
         Limits(),
         picked(Config(name="t").rl.trained_calls),
     )
-    state = asyncio.run(asked.ask({"images": [], "question": "x"}, Overrides(), None))
+    state = asyncio.run(asked.ask({"images": [], "question": "x"}, Episode(), None))
     assert state["outcome"] == "too_many_turns"
 
 
