@@ -146,35 +146,6 @@ def test_a_synchronous_graph(speaking: Speaking, store: ImageStore, scan: Medica
     assert [each.status for each in results(done["messages"])] == ["ok", "ok", "ok", "retry"]
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
-async def test_a_budget_outlives_an_interrupt_and_the_process_and_a_fork_has_what_its_past_left(
-    speaking: Speaking, store: ImageStore, scan: MedicalImage, tmp_path: Path, graph: Graph
-) -> None:
-    """Three calls, then four in one turn before which the thread waits; the budget has four."""
-    turns = script([ZOOM], [ECHO, ECHO], [ECHO, ZOOM, ECHO])
-    config: Any = {"configurable": {"thread_id": "1"}}
-
-    async def opened(question: Any, at: Any, **pauses: Any) -> tuple[list[AnyMessage], list[Any]]:
-        """All anew, as in another process: model, Toolbox, graph, checkpointer."""
-        model, _ = speaking(turns, **ROOM)
-        tools = for_messages(Toolbox([*load_tools(["zoom_in"]), echo], wrappers=[Budget(4)]), ImageStore(store.folder))
-        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "threads.sqlite")) as saver:
-            agent = graph(model, tools, checkpointer=saver, **pauses)
-            done = await agent.ainvoke(question, at)
-            return done["messages"], [past async for past in agent.aget_state_history(config)]
-
-    await opened({"messages": [asked(store, scan)]}, config, interrupt_before=["tools"])
-    await opened(None, config, interrupt_before=["tools"])
-    waiting, _ = await opened(None, config, interrupt_before=["tools"])
-    assert [each.status for each in results(waiting)] == ["ok", "ok", "ok"]
-    done, history = await opened(None, config)
-    assert [each.status for each in results(done)] == ["ok", "ok", "ok", "ok", "retry", "retry"]
-    assert "4 made, 0 left" in results(done)[-1].text
-    forked = next(past for past in history if len(results(past.values["messages"])) == 1)
-    again, _ = await opened(None, forked.config)
-    assert [each.status for each in results(again)] == ["ok", "ok", "ok", "ok", "retry", "retry"]
-
-
 async def test_a_call_that_waits_for_a_person_is_let_through_as_if_it_had_not_waited(
     speaking: Speaking, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
