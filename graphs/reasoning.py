@@ -99,7 +99,7 @@ def factory(
         try:
             said = await armed.ainvoke(messages)
         except ContextFull as full:
-            if not spoken(messages):
+            if update and not state.get("opening"):  # the question's own beginning, and nothing else
                 raise ContextTooSmall(full) from full
             return {**update, "outcome": "context_full"}
         progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
