@@ -103,7 +103,7 @@ def factory(
                 raise ContextTooSmall(full) from full
             return {**update, "outcome": "context_full"}
         progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
-        return {**update, "messages": [*messages, said]}
+        return {**update, "messages": [*messages, said], "turns": spoken(messages) + 1}
 
     def select_tool(state: Reasoning) -> Update:
         """Reads the turn: whether it says what cannot be read. Its calls, or its answer, stand in the message."""

@@ -92,7 +92,7 @@ def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, fl
 def timeless(trajectory: Trajectory) -> dict[str, Any]:
     """All of an episode but what names it and its samples, and what a clock said."""
     calls = [{**call, "seconds": 0.0} for call in trajectory.calls]
-    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.ledgers]
+    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.rows]
     told = {"calls": calls, "rows": rows, "ledger": None, "further": None, "spoken": None}
     return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, **told}
 
@@ -152,7 +152,7 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     gym.unwrapped.tasks = (task,)
     again, total, _, turns = said_again(gym, episode)
     assert unordered(again) == unordered(episode)
-    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.ledgers))
+    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.rows))
 
 
 def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Encoder, make: Make) -> None:
