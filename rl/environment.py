@@ -24,14 +24,15 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
-from agent.turn import EpisodeState
 from graphs.loading import find_graph
 from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
 from rl.dialogue import Dialogue, Wanted
 from rl.endings import OUT_OF_TIME
+from rl.played import Played
 from rl.rewards.compose import score
 from rl.rollout import RunParts, opened
 from rl.spaces import AnyText, Picture, Pictures
@@ -39,7 +40,6 @@ from rl.tasks.sets import load
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 ID = "MedVista/VQA-v0"
 DEFAULTS = Episode()
@@ -69,7 +69,7 @@ class _Episode:
     """What was observed last."""
     read: set[int] = field(default_factory=set[int])
     """Positions that were observed."""
-    state: EpisodeState | None = None
+    state: Played | None = None
     """The final one."""
 
 
@@ -122,16 +122,14 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         )
 
     @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of the prompts."""
-        return Encoder.from_checkpoint(self._checkpoint)
+    def family(self) -> Family:
+        """How its checkpoint speaks."""
+        return family_in(self._checkpoint)
 
     @cached_property
     def parts(self) -> RunParts:
         """What its episodes share with a run's."""
-        parts = opened(self.config, self.encoder, self.store, load_tools(list(self.config.episode.tools)))
-        cast(Any, parts.asked).with_threads()  # an episode that began anew would ask again what was answered
-        return parts
+        return opened(self.config, self.family, self.store)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -144,7 +142,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         place = int(self.np_random.integers(len(self.tasks)))
         task = self._named(options["task"]) if options and "task" in options else self.tasks[place]
         if self._dialogue is None:
-            self._dialogue = Dialogue(self.parts.ask, self.encoder)
+            self._dialogue = Dialogue(self.parts)
         self._episode = None
         wanted = self._dialogue.begin(task)
         self._episode = _Episode(task, time.perf_counter())
@@ -185,7 +183,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         if wanted is None:
             return "" if self.render_mode == "ansi" else None
         if self.render_mode == "ansi":
-            return self.encoder.decode(wanted.token_ids)
+            return self.family.encoder.decode(wanted.token_ids)
         return self._pixels(wanted.images[-1]) if self.render_mode == "rgb_array" and wanted.images else None
 
     def close(self) -> None:
@@ -217,10 +215,10 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             "token_ids": list(wanted.token_ids),
             "images": list(wanted.images),
         }
-        text = _readable("".join(self.encoder.decode(at.tokens.prompt) for at in new))
+        text = _readable("".join(self.family.encoder.decode(at.tokens.prompt) for at in new))
         return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told
 
-    def _last_seen(self, state: EpisodeState) -> Observation:
+    def _last_seen(self, state: Played) -> Observation:
         """What the tools found in the turn that ended the episode without an answer; nothing after an answer."""
         last = state["transcript"][-1]
         if last["role"] != "tools":

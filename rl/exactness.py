@@ -72,15 +72,14 @@ def compare(
     checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
 ) -> Agreement:
     """Replays every row of the trajectories through transformers under `checkpoint`; `sampling` as of `Replay`."""
-    replay = Replay(checkpoint, parts.encoder, sampling)
+    replay = Replay(checkpoint, parts.family.encoder, sampling)
     differences: list[float] = []
     not_greedy = 0
     for trajectory in trajectories:
         greedy = True
-        for ledger in trajectory.ledgers:
-            idle = bool(trajectory.spoken)
+        for ledger in trajectory.rows:
             found, best = replay.differences(
-                training_row(Ledger.from_plain(ledger), parts.encoder, parts.store, idle=idle)
+                training_row(Ledger.from_plain(ledger), parts.family.encoder, parts.store, idle=True)
             )
             differences += found
             greedy = greedy and best

@@ -54,6 +54,8 @@ class Episode:
         """What the messages of this episode say."""
         self.results: list[dict[str, Any]] = []
         """What the medical tools gave that ran in it (agent/chat_model/tools.py), as JSON."""
+        self.given_up: list[Turn] = []
+        """What was sampled before the episode was begun anew."""
         self._results: dict[object, ToolResult] = {}
         self._results_before: dict[object, ToolResult] = {}
         self._lock = threading.RLock()
@@ -101,6 +103,13 @@ class Episode:
                 if (made := self._turns.get(each)) is not None:
                     fork._ahead.setdefault(made.context.number, []).append(made)
         return fork
+
+    def begin_anew(self) -> None:
+        """Gives up all that was sampled so far: the graph is asked again from its start, and nothing of it trains."""
+        self.given_up += self.own
+        self.results.clear()
+        self.sayings.forget()
+        self._forget()
 
     @contextmanager
     def recording(self) -> Generator["Episode"]:

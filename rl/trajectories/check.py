@@ -37,22 +37,21 @@ class TrainingRow:
 
 
 def training_row(
-    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0, idle: bool = False
+    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, idle: bool = False
 ) -> TrainingRow:
     """The row of a sound ledger. Raises RefusedError otherwise, ImageError for an image that is missing or damaged.
 
-    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
-    before it are another row's, and masked here (a fork's, see rl/forks.py). `idle`: nothing in it may be sampled (an
-    episode none of whose calls train).
+    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `idle`: nothing in it
+    may be sampled (an episode none of whose calls train).
     """
     import torch
 
     seen = [encoder.pixels(store.get(placed.image).display()) for placed in ledger.images]
     patches = [(pixels.grid, len(pixels.values)) for pixels in seen]
-    refuse_unsound(ledger, encoder, patches, scored, own_from, idle)
+    refuse_unsound(ledger, encoder, patches, scored, idle)
     return TrainingRow(
         ids=list(ledger.ids),
-        mask=[0] * own_from + ledger.loss_mask()[own_from:],
+        mask=ledger.loss_mask(),
         logprobs=ledger.logprobs(),
         pixel_values=torch.cat([pixels.values for pixels in seen]) if seen else None,
         image_grid_thw=torch.tensor([placed.grid for placed in ledger.images]) if seen else None,
@@ -64,13 +63,12 @@ def refuse_unsound(
     encoder: Encoder,
     patches: Sequence[Patches],
     scored: bool = True,
-    own_from: int = 0,
     idle: bool = False,
 ) -> None:
     """Raises RefusedError for a ledger that must not train; `patches`: of each of its images. The rest as above."""
     placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
     faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
+    if not idle and not ledger.sampled:
         faults.append("nothing in it was sampled")
     if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
         faults.append("a log-probability is not a number of at most 0")
