@@ -22,7 +22,6 @@ from agent.chat_model.families.family import Family
 from agent.chat_model.positions import Position
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.prompt import plain
 from graphs.loading import GraphError
 from rl.played import Played
 from rl.rollout import RunParts, sampling_of
@@ -55,22 +54,20 @@ class Wanted:
         turn = await asyncio.wrap_future(self.said)
         if isinstance(turn, Completion):
             return turn
-        text = plain(turn)
+        text = self.family.plain_turn(turn)
 
         def script(turns: int, last: str) -> str:
             del turns, last
             return text
 
-        return await ScriptedPolicy(script, self.family.encoder).generate(token_ids, images, sampling)
+        return await ScriptedPolicy(script, self.family).generate(token_ids, images, sampling)
 
 
 class _Spoken(Episode):
     """An episode in which every call of the policy waits to be answered."""
 
     def __init__(self, family: Family, sampling: Sampling) -> None:
-        super().__init__(
-            ScriptedPolicy([], family.encoder), sampling
-        )  # is never asked: each call has a policy of its own
+        super().__init__(ScriptedPolicy([], family), sampling)  # is never asked: each call has a policy of its own
         self.family = family
         self.queue: SimpleQueue[Wanted | None] = SimpleQueue()
         """None: it has ended."""

@@ -10,7 +10,6 @@ terminates it.
 Importing this module registers the environment; `gymnasium.make("rl.environment:MedVista/VQA-v0")` imports it itself.
 """
 
-import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,6 @@ from gymnasium import spaces
 from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
 from agent.policies.policy import Completion
-from agent.prompt import IMAGE
 from graphs.loading import find_graph
 from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
 from rl.dialogue import Dialogue, Wanted
@@ -47,7 +45,6 @@ LONGEST = 1_000_000
 """Characters of a turn or an observation."""
 CUT_OFF = ("too_many_turns", "context_full", OUT_OF_TIME)
 """Outcomes of an episode that is truncated: nothing that the policy said ended it."""
-_SPOKEN = re.compile(r"<\|im_start\|>(?:system|user)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 
 class Observation(TypedDict):
@@ -183,7 +180,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         if wanted is None:
             return "" if self.render_mode == "ansi" else None
         if self.render_mode == "ansi":
-            return self.family.encoder.decode(wanted.token_ids)
+            return self.family.decode(wanted.token_ids)
         return self._pixels(wanted.images[-1]) if self.render_mode == "rgb_array" and wanted.images else None
 
     def close(self) -> None:
@@ -215,7 +212,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             "token_ids": list(wanted.token_ids),
             "images": list(wanted.images),
         }
-        text = _readable("".join(self.family.encoder.decode(at.tokens.prompt) for at in new))
+        text = self.family.readable("".join(self.family.decode(at.tokens.prompt) for at in new))
         return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told
 
     def _last_seen(self, state: Played) -> Observation:
@@ -243,10 +240,6 @@ def _tasks(
     if not found:
         raise ValueError(f"Got no tasks in {wanted!r}, expected at least one.")
     return found
-
-
-def _readable(chat: str) -> str:
-    return "\n".join(_SPOKEN.findall(chat)).replace(IMAGE, "<image>")
 
 
 if ID not in gymnasium.registry:

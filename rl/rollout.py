@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import Episode
 from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
@@ -49,8 +50,8 @@ class RunParts:
     """The graph, as it is asked."""
     origin: Origin = UNKNOWN
 
-    def episode(self, policy: Policy, sampling: Sampling | None = None) -> Episode:
-        """An episode that `policy` samples; without `sampling`, greedily."""
+    def episode(self, policy: Policy | None, sampling: Sampling | None = None) -> Episode:
+        """An episode that `policy` samples (None: the graph's own model); without `sampling`, greedily."""
         asked = sampling or Sampling(temperature=0.0)
         return Episode(policy, replace(asked, max_tokens=self.limits.turn_tokens))
 
@@ -70,9 +71,9 @@ class RunParts:
                 "does the graph use the model that it is given?"
             )
         idle = len(ledgers) == 1 and bool(ledgers[0].ids) and not ledgers[0].sampled
-        return [training_row(each, self.family.encoder, self.store, idle=idle) for each in ledgers]
+        return [training_row(each, self.family, self.store, idle=idle) for each in ledgers]
 
-    async def play(self, job: Job, policy: Policy, stage: str, sampling: Sampling | None = None) -> Trajectory:
+    async def play(self, job: Job, policy: Policy | None, stage: str, sampling: Sampling | None = None) -> Trajectory:
         """One scored episode. Raises PolicyError where the policy is lost, UnscoredError where a tool or graph had a
         bug."""
         started = time.perf_counter()
@@ -97,7 +98,7 @@ class RunParts:
 
 def sampling_of(config: Config) -> Sampling:
     """How reinforcement learning samples."""
-    return Sampling(temperature=config.rl.temperature, min_p=config.rl.min_p)
+    return Sampling(temperature=config.rl.temperature)
 
 
 def toolbox(config: Config) -> Toolbox:
@@ -122,15 +123,20 @@ def open_run(run: Path, tools: bool = True, graph: str | None = None) -> RunPart
 
 
 def opened(
-    config: Config, family: Family, store: ImageStore, tools: Toolbox | None = None, policy: Policy | None = None
+    config: Config,
+    family: Family,
+    store: ImageStore,
+    tools: Toolbox | None = None,
+    policy: Policy | None = None,
+    model: ImageChatModel | None = None,
 ) -> RunParts:
     """The parts of a configuration, over a family, a store and tools (None: the configuration's).
 
-    `policy` answers where an episode brings none. Raises GraphError.
+    `policy` answers where an episode brings none; `model` takes the place of our own chat model. Raises GraphError.
     """
     limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
-    model = chat_model(policy, family, store, limits)
-    found = open_graph(config.graph, model, toolbox(config) if tools is None else tools, limits.turns)
+    held = toolbox(config) if tools is None else tools
+    found = open_graph(config.graph, model or chat_model(policy, family, store, limits), held, limits.turns)
     pick = picked(config.rl.trained_calls)
     asked = Asked(found.graph, found.adapter, store, limits, pick, found.origin.graph)
     return RunParts(config, family, store, limits, asked, found.origin)

@@ -21,7 +21,8 @@ from typing import Any
 from uuid import uuid4
 
 from agent.chat_model.calls import Pick, PolicyCall, unguided
-from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
+from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, after
+from agent.chat_model.families.template import Tool
 from agent.chat_model.forking import Continued, Replayed
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.rows import Row, row
@@ -286,7 +287,7 @@ class Episode:
         text = family.opening(group, tools) if at.parent is None else family.continuation(group, at.before)
         images = tuple(each for said in group for each in said.images)
         tokens = family.tokens(text, [image(each) for each in images])
-        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.encoder.end_of_turn,):
+        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.end_of_turn,):
             tokens = tokens.without_first()
         before = at.before
         for said in group:

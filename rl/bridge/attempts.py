@@ -57,7 +57,7 @@ class Attempts:
 
     def calls(self, branching: Branching | None) -> Callable[[Attempt], list[Call]]:
         """What `sample_group` asks for an attempt's calls."""
-        encoder = self.run.family.encoder
+        encoder = self.run.family
         return lambda each: calls_of_episode(each.episode, encoder, branching) if branching else []
 
     async def _sound(self, begun: Callable[[], Episode], forked: bool) -> Attempt:

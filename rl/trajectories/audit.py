@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.encoder import Encoder
+from agent.encoder import Encoder, Grid
 from agent.ledger import Ledger
-from rl.trajectories.check import Patches, RefusedError, refuse_unsound
+from rl.trajectories.check import RefusedError, refuse_unsound
 from rl.trajectories.journal import SUFFIX as UNSEALED
 from rl.trajectories.record import Trajectory
 from rl.trajectories.shards import SUFFIX as SEALED
@@ -66,17 +66,16 @@ class SeenImages:
 
     def __init__(self, images: ImageStore, encoder: Encoder) -> None:
         self._images, self._encoder = images, encoder
-        self._of_image: dict[str, Patches] = {}
-        self._of_size: dict[tuple[int, int], Patches] = {}
+        self._of_image: dict[str, Grid] = {}
+        self._of_size: dict[tuple[int, int], Grid] = {}
 
-    def patches(self, image_id: str) -> Patches:
-        """Of one image. Raises ImageError where it is missing or damaged."""
+    def grid(self, image_id: str) -> Grid:
+        """By the pixels of one image. Raises ImageError where it is missing or damaged."""
         if image_id not in self._of_image:
             image = self._images.get(image_id)
             size = image.width, image.height
             if size not in self._of_size:
-                pixels = self._encoder.pixels(image.display())
-                self._of_size[size] = pixels.grid, len(pixels.values)
+                self._of_size[size] = self._encoder.grid_of(self._encoder.mm_inputs([image.display()]))
             self._of_image[image_id] = self._of_size[size]
         return self._of_image[image_id]
 
@@ -119,7 +118,7 @@ def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     scored = not any(math.isnan(value) for each in ledgers for turn in each.sampled for value in turn.logprobs)
     idle = len(ledgers) == 1 and not ledgers[0].sampled
     for each in ledgers:
-        refuse_unsound(each, encoder, _patches(each, images), scored, idle=idle)
+        refuse_unsound(each, encoder, _grids(each, images), scored, idle=idle)
     faults = trained_twice(ledgers)
     shown = {image for call in trajectory.calls for image in call["images"]}
     if not shown <= set(trajectory.images):
@@ -129,8 +128,8 @@ def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     return scored
 
 
-def _patches(ledger: Ledger, images: SeenImages) -> list[Patches]:
-    return [images.patches(placed.image) for placed in ledger.images]
+def _grids(ledger: Ledger, images: SeenImages) -> list[Grid]:
+    return [images.grid(placed.image) for placed in ledger.images]
 
 
 def trained_twice(ledgers: Sequence[Ledger]) -> list[str]:

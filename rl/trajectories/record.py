@@ -1,7 +1,7 @@
 """One finished episode as plain data: what was asked, said, seen, called, answered, and what it earned.
 
-Its rows are kept whole (ids, sampled ranges, log-probabilities, versions, image spans), images by their id in the store,
-so an episode can be trained on, replayed and shown again exactly.
+Its rows are kept whole (ids, sampled ranges, log-probabilities, versions, image spans), images by their id in the
+store, so an episode can be trained on, replayed and shown again exactly.
 """
 
 from collections.abc import Mapping

@@ -78,7 +78,7 @@ def sampled(gallery: Gallery, task: Task, policy: Policy, family: Family, graph:
 
 def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, float, tuple[bool, bool], int]:
     """A trajectory stepped through: what it leaves, the sum of the rewards, how it ended, the number of turns."""
-    say = replayed(trajectory)
+    say = replayed(trajectory, environment.unwrapped.family)
     _, info = environment.reset(options={"task": trajectory.task["id"]})
     total, ended, turns = 0.0, (False, False), 0
     while ended == (False, False):
@@ -125,7 +125,7 @@ def test_a_graphs_episode_replayed_through_step_is_the_same(
     gallery: Gallery, base: Family, environment: Any, kind: str, script: int, exact: bool
 ) -> None:
     task = next(task for task in gallery[1] if task.kind == kind)
-    episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], base.encoder), base, "reasoning")
+    episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], base), base, "reasoning")
     if exact:
         again, total, ended, _ = said_again(environment, episode)
     else:
@@ -145,7 +145,7 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     """Sampled by a rollout, said again through the environment: the same rows, calls, answer and reward."""
     task = replace(gallery[1][0], images=(gallery[1][0].images[0], gallery[1][1].images[0]), id="two")
     task = task if graph == "compare_prior" else gallery[1][0]
-    episode = sampled(gallery, task, Answers(looking, base.encoder), base, graph, **ROOMY)
+    episode = sampled(gallery, task, Answers(looking, base), base, graph, **ROOMY)
     gym = make(graph, **ROOMY)
     gym.unwrapped.tasks = (task,)
     again, total, _, turns = said_again(gym, episode)
@@ -155,13 +155,13 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
 
 def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Family, make: Make) -> None:
     first, second = gallery[1][:2]
-    episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), base.encoder), base, "reasoning")
-    say = replayed(episode)
+    episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), base), base, "reasoning")
+    say = replayed(episode, base)
     _, other = make().reset(options={"task": second.id})
     with pytest.raises(LookupError, match="expected one behind which a turn of this trajectory is left"):
         say(other)
     _, info = make().reset(options={"task": first.id})
-    assert say(info).token_ids == tuple(base.encoder.encode(answers("solid")[0] + "<|im_end|>")[0])
+    assert say(info).token_ids == tuple(base.encode(answers("solid")[0] + "<|im_end|>")[0])
     with pytest.raises(LookupError, match="is left"):
         say(info)
 
@@ -279,7 +279,7 @@ def test_what_is_observed_is_what_the_policy_reads(gallery: Gallery, environment
     assert first["text"].endswith(f"Image 1: <image>\n{task.question}") and "zoom_in(image: int" in first["text"]
     assert [each.shape for each in first["images"]] == [(512, 512, 3)]
     assert np.array_equal(first["images"][0][:, :, 0], gallery[0].get(task.images[0]).pixels)
-    assert info["kind"] == "compare" and environment.unwrapped.family.encoder.image_pad in info["token_ids"]
+    assert info["kind"] == "compare" and environment.unwrapped.family.image_pad in info["token_ids"]
     second, reward, terminated, truncated, _ = environment.step(looks(task)[0])
     assert (reward, terminated, truncated) == (0.0, False, False)
     assert second["text"].startswith("Image 2: <image> ") and "\nImage 3: <image> " in second["text"]
