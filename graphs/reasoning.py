@@ -114,9 +114,7 @@ def factory(
         messages, asked_for = state["messages"], _last_turn(state).tool_calls
         calls = [ToolCall(name=call["name"], arguments=call["args"]) for call in asked_for]
         images, spent = images_shown(messages, pictures), spent_in(messages, toolbox.names)
-        ran = await run_calls(
-            toolbox, calls, images, model.image_store, spent, why_not_shown=model.why_not_shown
-        )
+        ran = await run_calls(toolbox, calls, images, model.image_store, spent, why_not_shown=model.why_not_shown)
         answers = [tool_message(result, str(call["id"])) for result, call in zip(ran, asked_for, strict=True)]
         progress.looked([answer.artifact for answer in answers], runtime.stream_writer)
         return {"found": answers}

@@ -50,7 +50,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
-            self._with_threads()
+            self.with_threads()
 
     async def ask(self, question: Question, episode: Episode, deadline_s: float | None = None) -> Played:
         """What an episode leaves; how it ended is its `outcome` (rl/endings.py). `episode` records it.
@@ -67,11 +67,11 @@ class Asked:
                     told = self._told(output)
         if foreseen:
             return self._played(question, output, told, end, episode)
-        self._with_threads()  # the first pause of a graph that nobody knew to pause
+        self.with_threads()  # the first pause of a graph that nobody knew to pause
         episode.begin_anew()
         return await self.ask(question, episode, deadline_s)
 
-    def _with_threads(self) -> None:
+    def with_threads(self) -> None:
         """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
         self.graph = self.graph.copy()
         self.graph.checkpointer = InMemorySaver()
@@ -117,20 +117,21 @@ class Asked:
         abstains = text is not None and text.rstrip(".").lower() == ABSTAIN
         answer = None if abstains or not text else text
         ended = "abstained" if abstains else "answered" if answer is not None else "too_many_turns"
-        outcome = end.outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended)
+        told_so = told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended
+        outcome = cast(Outcome, end.outcome or told_so)
         rows = rows_of(episode, self.pick)
         return Played(
             question=question["question"],
             images=images,
             answer=answer,
-            outcome=cast(Outcome, outcome),
+            outcome=outcome,
             bug=end.bug,
             evidence=told.get("evidence") or (cited(images, calls, self.store) if answer else []),
             transcript=told.get("transcript") or self._transcript(question, output, text),
             calls=calls,
             turns=told.get("turns") or len(episode.turns),
             faults=told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
-            versions=list(dict.fromkeys(version for each in rows for turn in each.sampled for version in turn.versions)),
+            versions=list(dict.fromkeys(each for turn in episode.turns for each in turn.completion.versions)),
             rows=[each.to_plain() for each in rows],
             made=made_in(episode, self.pick),
         )
@@ -150,13 +151,13 @@ def rows_of(episode: Episode, pick: Pick) -> list[Ledger]:
 
 
 def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
-    """The calls of the policy in an episode, which of them are to be trained, and the ids that were sampled."""
+    """What the policy was asked for in an episode, which of it is to be trained, and the ids that were sampled."""
     return [
         {
             "sample": each.call.sample,
             "node": each.call.node,
-            "picked": pick(each.call),
+            "picked": each not in episode.given_up and pick(each.call),
             "ids": each.completion.token_ids,
         }
-        for each in episode.turns
+        for each in (*episode.given_up, *episode.own)
     ]
