@@ -24,7 +24,7 @@ from tools.registry import load_tools
 
 pytest.importorskip("langchain_openai", reason="pip install 'medvista[chat]'")
 ROOT = Path(__file__).parents[2]
-ZOOM = ("zoom_in", '{"image": 1, "box": [0, 0, 999, 499]}')
+ZOOM = ("zoom_in", '{"image": 1, "box": [0, 0, 499, 499]}')
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ async def test_the_reasoning_graph_looks_is_corrected_and_answers(store: ImageSt
     assert (done["answer"], done["outcome"], done["turns"], done["faults"]) == ("A cyst.", "answered", 3, 1)
     assert done["versions"] == ["small-vision"]
     assert [(each["number"], each["tool"]) for each in done["evidence"]] == [(2, "zoom_in"), (3, "zoom_in")]
-    assert done["evidence"][0]["box"][2:] == [512, 256]  # all of its width
+    assert done["evidence"][0]["box"] == [0, 0, 256, 256]
     _, _, turn, correction = server.asked[1]["messages"]
     assert turn["content"].startswith("I look.\n[called zoom_in with")
     assert "could not be read" in correction["content"]
