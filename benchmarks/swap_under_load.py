@@ -25,7 +25,6 @@ from agent.encoder import Encoder
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.question import Overrides
 from agent.serving.checkpoint import MANIFEST, Checkpoint, publish
 from agent.serving.checkpoint import load as load_version
 from agent.serving.engine_control import PauseMode
@@ -59,7 +58,7 @@ class Load:
         while not stop.is_set():
             task, began = next(self._tasks), time.perf_counter()
             try:
-                state = await self.parts.ask(task, Overrides(self.policy))
+                state = await self.parts.ask(task, parts.episode(self.policy))
             except (PolicyError, LedgerError) as error:
                 self.failures.append(str(error))
                 continue

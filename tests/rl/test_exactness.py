@@ -14,7 +14,6 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
-from agent.question import Overrides
 from rl.exactness import Replay, compare
 from rl.rollout import RunParts
 from rl.tasks.task import Task
@@ -81,7 +80,7 @@ def sampled(
 
     def made(task: Task, first: str | None = None) -> tuple[Trajectory, RunParts]:
         parts = parts_of(gallery[0], episode=EPISODE)
-        state = asyncio.run(parts.ask(task, Overrides(TransformersPolicy(model, encoder, first))))
+        state = asyncio.run(parts.ask(task, parts.episode(TransformersPolicy(model, encoder, first))))
         return record("t", "test", task, state, {"answer": 0.0}, 0.0, 0.0), parts
 
     return made
@@ -140,8 +139,8 @@ def test_temperature_and_ids_that_are_never_sampled_by_hand() -> None:
     replay = Replay.__new__(Replay)
     scores = torch.tensor([[[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]]]).log()
     replay.model = lambda **_: SimpleNamespace(logits=scores.clone())
-    replay.encoder, replay.temperature = cast(Any, SimpleNamespace(banned=(2,), image_pad=9)), 0.5
-    sampled = TrainingRow([0, 0], [0, 1], [0.0, math.log(0.8)], None, None)  # squares 0.36, 0.09 and, banned, 0.01
+    replay.encoder, replay.temperature = cast(Any, SimpleNamespace(banned=(2,), forward_inputs=lambda ids, mm: {})), 0.5
+    sampled = TrainingRow([0, 0], [0, 1], [0.0, math.log(0.8)], {})  # squares 0.36, 0.09 and, banned, 0.01
     found = replay.differences(sampled)
     assert found.differences == pytest.approx([0], abs=1e-6)
     assert found.trainer == pytest.approx([math.log(0.46 / 0.45)], rel=1e-4)
