@@ -82,12 +82,6 @@ class _Spoken(Episode):
             raise PolicyError("The episode was ended while its graph went on; begin another one.")
         return call, wanted
 
-    def end(self) -> None:
-        """Nobody says anything any more."""
-        self.over = True
-        for each in self.wanted:
-            each.said.cancel()
-
 
 class Dialogue:
     """Episodes, one after the other. Close it, or its thread stays."""
@@ -161,10 +155,12 @@ class Dialogue:
         return wanted or self._run.result()
 
     def _end(self) -> None:
-        self._episode.end()
         self._wanted = None
+        self._episode.over = True
         if self._run is not None and not self._run.done():
             self._in_loop(self._stopped(self._run))
+        for each in self._episode.wanted:
+            each.said.cancel()  # a node in a thread still waits for it
 
     async def _stopped(self, run: "asyncio.Task[Played]") -> None:
         run.cancel()

@@ -383,8 +383,10 @@ def test_an_agent_that_looks_for_ever_is_cut_off(make: Make) -> None:
 
 @pytest.mark.parametrize("call", ["await model.ainvoke", "model.invoke"])
 @pytest.mark.parametrize("end", ["close", "reset"])
-def test_an_episode_can_be_ended_in_its_middle(make: Make, tmp_path: Path, call: str, end: str) -> None:
-    """Also one whose node waits in a thread: nothing is left of it."""
+def test_an_episode_can_be_ended_in_its_middle(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, call: str, end: str
+) -> None:
+    """Also one whose node waits in a thread: nothing is left of it, and nobody takes it for a bug."""
     before = threading.active_count()
     gym = make(graph_in(tmp_path, ASK.replace("await model.ainvoke", call), "return {'answer': said.text}"))
     gym.reset(seed=0)
@@ -393,7 +395,18 @@ def test_an_episode_can_be_ended_in_its_middle(make: Make, tmp_path: Path, call:
         assert gym.step(answers("solid")[0])[4]["answer"] == "solid"
         gym.reset(seed=1)
     gym.close()
-    assert threading.active_count() == before
+    assert threading.active_count() == before and not caplog.records
+
+
+def test_an_episode_whose_graph_asks_several_at_once_can_be_ended_in_its_middle(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    gym = make("second_opinion", **ROOMY)
+    gym.reset(seed=0)
+    gym.step(answers("solid")[0])
+    gym.reset(seed=0)
+    gym.close()
+    assert not [thread for thread in threading.enumerate() if "dialogue" in thread.name] and not caplog.records
 
 
 @pytest.mark.parametrize("mode", ["sync", pytest.param("async", marks=pytest.mark.slow)])
