@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 
 class Begun(Question, total=False):
-    """What the graph is invoked with."""
+    """What the graph is invoked with by other graphs."""
 
     opening: list[AnyMessage]
     """Messages that the conversation begins with in place of the question's own: other words, or turns before."""
@@ -87,6 +87,13 @@ def factory(
     `turns` is how often the policy may speak; its other limits are the model's. Invoke it with
     `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
     """
+    return _built(model, tools, turns, Question).compile(checkpointer=checkpointer)
+
+
+def _built(
+    model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]
+) -> "StateGraph[Any, None, Any, Any]":
+    """The five nodes and their edges; `taken` is the schema of the input."""
     toolbox, pictures = toolbox_of(tools), Pictures(model.image_store)
     armed: Runnable[LanguageModelInput, AIMessage] = model
     if toolbox.tools:
@@ -94,16 +101,16 @@ def factory(
 
     async def reason(state: Reasoning, runtime: Runtime[None]) -> Update:
         """Asks the model for one turn."""
-        update: Update = {} if _goes_on(state) else _beginning(state, turns)
+        update = {} if _goes_on(state, pictures) else _beginning(state, turns, pictures)
         messages: list[AnyMessage] = update.get("messages") or state["messages"]
         try:
             said = await armed.ainvoke(messages)
         except ContextFull as full:
-            if not spoken(messages):
+            if update and not state.get("opening"):  # the question's own beginning, and nothing else
                 raise ContextTooSmall(full) from full
             return {**update, "outcome": "context_full"}
         progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
-        return {**update, "messages": [*messages, said]}
+        return {**update, "messages": [*messages, said], "turns": spoken(messages) + 1}
 
     def select_tool(state: Reasoning) -> Update:
         """Reads the turn: whether it says what cannot be read. Its calls, or its answer, stand in the message."""
@@ -113,7 +120,7 @@ def factory(
         """Runs the calls in parallel; each with its deadline, a failure costing that call alone."""
         messages, asked_for = state["messages"], _last_turn(state).tool_calls
         calls = [ToolCall(name=call["name"], arguments=call["args"]) for call in asked_for]
-        images, spent = images_shown(messages, pictures), spent_in(messages, toolbox.names)
+        images, spent = state["images"], spent_in(messages, toolbox.names)
         ran = await run_calls(toolbox, calls, images, model.image_store, spent, why_not_shown=model.why_not_shown)
         answers = [tool_message(result, str(call["id"])) for result, call in zip(ran, asked_for, strict=True)]
         progress.looked([answer.artifact for answer in answers], runtime.stream_writer)
@@ -125,6 +132,7 @@ def factory(
         full = spoken(state["messages"]) >= state["most"]
         return {
             "messages": [*state["messages"], *told],
+            "images": [*state["images"], *images_shown(told, pictures)],
             "found": [],
             "outcome": "too_many_turns" if full else None,
         }
@@ -133,7 +141,7 @@ def factory(
         """Closes the episode: the answer and what it rests on, an abstention, or why there is none."""
         return {**ended(state["begun"], state["messages"], model.image_store, state["outcome"])}
 
-    graph: Any = StateGraph(Reasoning, input_schema=Begun)
+    graph: Any = StateGraph(Reasoning, input_schema=taken)
     graph.add_node("reason", reason)
     graph.add_node("select_tool", at_once(select_tool))
     graph.add_node("execute", execute)
@@ -145,7 +153,7 @@ def factory(
     graph.add_edge("execute", "integrate")
     graph.add_conditional_edges("integrate", at_once(after_integration), ["reason", "answer"])
     graph.add_edge("answer", END)
-    return graph.compile(checkpointer=checkpointer)
+    return graph
 
 
 class Read(Protocol):
@@ -158,7 +166,7 @@ class Read(Protocol):
 
 def reader(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int) -> Read:
     """The graph as something that other graphs await in their nodes, where LangGraph runs it as a subgraph."""
-    graph: Any = factory(model, tools, turns=turns)
+    graph: Any = _built(model, tools, turns, Begun).compile()
 
     async def read(question: Question, opening: Sequence[AnyMessage] = ()) -> Reasoning:
         return await graph.ainvoke(Begun(**asked(question), opening=list(opening)))
@@ -182,17 +190,20 @@ def _last_turn(state: Reasoning) -> AIMessage:
     return said
 
 
-def _goes_on(state: Reasoning) -> bool:
+def _goes_on(state: Reasoning, pictures: Pictures) -> bool:
     """Whether the state is that of an episode in progress.
 
-    A checkpointer's thread may hold an older episode when a new question is put to it; that one must not be continued.
+    A checkpointer's thread may hold an older episode when a new question is put to it, or half of one when the same is
+    put again, its images those of the beginning; these must not be continued.
     """
     if "begun" not in state or state["outcome"] is not None or state.get("opening"):
         return False
-    return asked(state) == state["begun"] and not isinstance(state["messages"][-1], AIMessage)
+    messages = state["messages"]
+    same = state["question"] == state["begun"]["question"] and state["images"] == images_shown(messages, pictures)
+    return same and not isinstance(messages[-1], AIMessage)
 
 
-def _beginning(state: Reasoning, turns: int) -> Update:
+def _beginning(state: Reasoning, turns: int, pictures: Pictures) -> Update:
     """The state before the first turn. Raises QuestionError."""
     question = asked(state)
     messages = list(state.get("opening") or [shown(question["images"], question["question"])])
@@ -200,6 +211,7 @@ def _beginning(state: Reasoning, turns: int) -> Update:
         "opening": [],
         "begun": question,
         "messages": messages,
+        "images": images_shown(messages, pictures),
         "most": spoken(messages) + turns,
         "answer": None,
         "evidence": [],
