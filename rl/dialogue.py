@@ -55,12 +55,7 @@ class Wanted:
         if isinstance(turn, Completion):
             return turn
         text = self.family.plain_turn(turn)
-
-        def script(turns: int, last: str) -> str:
-            del turns, last
-            return text
-
-        return await ScriptedPolicy(script, self.family).generate(token_ids, images, sampling)
+        return await ScriptedPolicy(lambda _, __: text, self.family).generate(token_ids, images, sampling)
 
 
 class _Spoken(Episode):
