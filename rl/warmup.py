@@ -20,7 +20,6 @@ from tqdm import tqdm
 from agent.encoder import Encoder, joined
 from agent.ledger import Ledger
 from agent.policies.scripted import Script, ScriptedPolicy
-from agent.question import Overrides
 from rl.base.lessons import Lesson, Lessons, Teacher
 from rl.rewards.compose import score
 from rl.rollout import RunParts
@@ -82,8 +81,8 @@ def _demonstrated(parts: RunParts, rng: np.random.Generator) -> tuple[Iterator[T
 
 
 async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
-    policy = ScriptedPolicy(script, parts.encoder, version="demonstrator")
-    state = await parts.ask(task, Overrides(policy))
+    policy = ScriptedPolicy(script, parts.family, version="demonstrator")
+    state = await parts.ask(task, parts.episode(policy))
     reward, components = score(task, state, parts.config.rl.rewards)
     seed, origin = parts.config.seed, parts.origin
     return record(f"warmup/{task.id}", "warmup", task, state, components, reward, 0.0, seed, origin)
@@ -91,8 +90,8 @@ async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
     """Training rows of sound trajectories. Raises RefusedError for the others."""
-    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.ledgers)
-    return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
+    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.rows)
+    return [training_row(ledger, parts.family, parts.store, scored=False) for ledger in ledgers]
 
 
 def collate(batch: Sequence[TrainingRow], encoder: Encoder) -> dict[str, Any]:
@@ -125,11 +124,11 @@ def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
     if count and parts.config.base.lessons == "cells":
         from rl.base.cells import CellTeacher
 
-        teacher = CellTeacher(section, parts.encoder, lessons_root(parts.config))
+        teacher = CellTeacher(section, parts.family, lessons_root(parts.config))
     rng = np.random.default_rng([parts.config.seed, STREAM, 1])
     lessons = itertools.chain.from_iterable(teacher.step(rng, 1) for _ in itertools.count())
     for lesson in itertools.islice(lessons, count):
-        yield _lesson_row(lesson, parts.encoder)
+        yield _lesson_row(lesson, parts.family)
 
 
 def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
@@ -219,12 +218,12 @@ def train(
     taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
     last = last_whole(work)
     trainer = cast(Any, Trainer)(
-        model=model, args=options, train_dataset=taught, data_collator=partial(collate, encoder=parts.encoder)
+        model=model, args=options, train_dataset=taught, data_collator=partial(collate, encoder=parts.family)
     )
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if trainer.is_world_process_zero():
         model.save_pretrained(out)
-        parts.encoder.processor.save_pretrained(out)
+        parts.family.processor.save_pretrained(out)
 
 
 def freeze_vision(model: Any) -> None:

@@ -33,7 +33,7 @@ SAMPLE_PREFIX = "sample-"
 THOUGHT = "reasoning_content"
 """Where `additional_kwargs` carries what the policy thought: LangChain's own place for it."""
 NOTE = "note"
-"""Where `additional_kwargs` of a human message says that it is about the policy's turn, and asks nothing."""
+"""Where `additional_kwargs` of a user's message says that it is a note, and asks nothing."""
 ALSO_SAID = ("tool_use", "tool_call", "tool_call_chunk", "function_call", "invalid_tool_call", "input_json_delta")
 """Blocks that say again what `tool_calls` says."""
 
@@ -121,6 +121,13 @@ def said(message: BaseMessage, pictures: Pictures) -> Said:
             f"role is one of {sorted(ROLES)}."
         )
     return Said(role, parts)
+
+
+def images_of(message: BaseMessage, pictures: Pictures) -> tuple[str, ...]:
+    """As `said(message, pictures).images`, for whom only these matter."""
+    parts = _parts(message, pictures)
+    more = _shown(message, parts, pictures) if isinstance(message, ToolMessage) else ()
+    return tuple(part.image for part in (*parts, *more) if isinstance(part, Picture))
 
 
 def sample_of(message: BaseMessage) -> str | None:

@@ -32,19 +32,18 @@ class TrainingRow:
 
 
 def training_row(
-    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0, idle: bool = False
+    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, idle: bool = False
 ) -> TrainingRow:
     """The row of a sound ledger. Raises RefusedError otherwise, ImageError for an image that is missing or damaged.
 
-    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
-    before it are another row's, and masked here (a fork's, see rl/forks.py). `idle`: nothing in it may be sampled (an
-    episode none of whose calls train).
+    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `idle`: nothing in it
+    may be sampled (an episode none of whose calls train).
     """
     seen = [encoder.mm_inputs([store.get(placed.image).display()]) for placed in ledger.images]
-    refuse_unsound(ledger, encoder, [encoder.grid_of(each) for each in seen], scored, own_from, idle)
+    refuse_unsound(ledger, encoder, [encoder.grid_of(each) for each in seen], scored, idle)
     return TrainingRow(
         ids=list(ledger.ids),
-        mask=[0] * own_from + ledger.loss_mask()[own_from:],
+        mask=ledger.loss_mask(),
         logprobs=ledger.logprobs(),
         mm=joined(seen),
     )
@@ -55,13 +54,12 @@ def refuse_unsound(
     encoder: Encoder,
     grids: Sequence[Grid],
     scored: bool = True,
-    own_from: int = 0,
     idle: bool = False,
 ) -> None:
     """Raises RefusedError for a ledger that must not train; `grids`: of its images by their pixels."""
     placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
     faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
+    if not idle and not ledger.sampled:
         faults.append("nothing in it was sampled")
     if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
         faults.append("a log-probability is not a number of at most 0")

@@ -19,7 +19,7 @@ MORE = "more"
 MESSAGE = ("role", "text", "images")
 CALL = ("status", "text", "images", "seconds", "tool_version")
 REGION = ("image", "box")
-SAMPLED = ("start", "end", "logprobs", "versions", "finish_reason")
+SAMPLED = ("start", "end", "logprobs", "versions", "finish_reason", "sample", "node")
 PLACED = ("image", "start", "length", "grid")
 COPIES = {"task_id": "id", "kind": "kind", "question": "question", "gold": "answer"}
 """Columns that repeat a field of the task, for whoever filters; reading takes the task itself."""
@@ -50,6 +50,8 @@ def schema() -> Any:
                 logprobs=pa.list_(pa.float64()),
                 versions=texts,
                 finish_reason=pa.string(),
+                sample=pa.string(),
+                node=pa.string(),
             ),
             "images": table(image=pa.string(), start=pa.int32(), length=pa.int32(), grid=integers),
         }
@@ -79,7 +81,7 @@ def schema() -> Any:
         "seed": pa.int64(),
         "sample": pa.int32(),
         "step": pa.int32(),
-        "own_from": pa.int32(),
+        "forked": pa.bool_(),
         "versions": texts,
         "graph": pa.string(),
         "graph_version": pa.string(),
@@ -87,9 +89,7 @@ def schema() -> Any:
         "images": texts,
         "transcript": table(role=pa.string(), text=pa.string(), images=texts, more=pa.string()),
         "calls": calls,
-        "ledger": ledger,
-        "further": pa.list_(ledger),
-        "spoken": pa.list_(table(sample=pa.string(), node=pa.string())),
+        "rows": pa.list_(ledger),
         "task": pa.string(),
         MORE: pa.string(),
     }
@@ -106,8 +106,7 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
         "tools": _pairs(plain["tools"], "version"),
         "transcript": [_split(message, MESSAGE) for message in plain["transcript"]],
         "calls": [_call_row(call) for call in plain["calls"]],
-        "ledger": _ledger_row(plain["ledger"]),
-        "further": [_ledger_row(each) for each in plain["further"]],
+        "rows": [_ledger_row(each) for each in plain["rows"]],
     }
     return _split({**plain, **made}, [name for name in schema().names if name != MORE])
 
@@ -121,12 +120,13 @@ def from_row(row: Mapping[str, Any]) -> Trajectory:
         "tools": {each["name"]: each["version"] for each in row.get("tools", [])},
         "transcript": [_join(message) for message in row["transcript"]],
         "calls": [_call(call) for call in row["calls"]],
-        "ledger": _ledger(row["ledger"]),
-        "further": [_ledger(each) for each in row.get("further") or ()],
-        "spoken": row.get("spoken") or [],
     }
     known = {each.name for each in fields(Trajectory)}
-    return Trajectory.from_plain({name: value for name, value in {**whole, **made}.items() if name in known})
+    kept = {name: value for name, value in {**whole, **made}.items() if name in known}
+    if "rows" in row:
+        return Trajectory.from_plain({**kept, "rows": [_ledger(each) for each in row["rows"]]})
+    first, *further = [_ledger(each) for each in (row["ledger"], *(row.get("further") or ()))]  # an older shard
+    return Trajectory.from_plain({**kept, "ledger": first, "further": further, "own_from": row.get("own_from")})
 
 
 def table_of(trajectories: Iterable[Trajectory]) -> Any:
@@ -137,7 +137,7 @@ def table_of(trajectories: Iterable[Trajectory]) -> Any:
 def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": ledger["ids"],
-        "sampled": [dict(zip(SAMPLED, turn, strict=True)) for turn in ledger["sampled"]],
+        "sampled": [dict(zip(SAMPLED, turn, strict=False)) for turn in ledger["sampled"]],
         "images": [dict(zip(PLACED, placed, strict=True)) for placed in ledger["images"]],
     }
 
@@ -145,7 +145,7 @@ def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
 def _ledger(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": row["ids"],
-        "sampled": [[turn[name] for name in SAMPLED] for turn in row["sampled"]],
+        "sampled": [[turn[name] for name in SAMPLED if turn.get(name) is not None] for turn in row["sampled"]],
         "images": [[placed[name] for name in PLACED] for placed in row["images"]],
     }
 
