@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Sampling
 from agent.policies.served import ServedPolicy
 from agent.question import Overrides
@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def replay() -> Replay:
     """The embedded base in transformers."""
-    return Replay(CHECKPOINT, Encoder.from_checkpoint(CHECKPOINT))
+    return Replay(CHECKPOINT, family_in(CHECKPOINT))
 
 
 @pytest.mark.slow

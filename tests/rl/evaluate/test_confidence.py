@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
@@ -19,7 +20,7 @@ THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
 @pytest.fixture(scope="module")
 def base() -> Encoder:
     """The committed base's encoder."""
-    return Encoder.from_checkpoint(ROOT / Base().checkpoint)
+    return family_in(ROOT / Base().checkpoint)
 
 
 def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
