@@ -20,6 +20,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from PIL.Image import Image
 
 from agent.chat_model import PolicyChatModel, family_of
+from agent.chat_model.opening import family_in
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
 from agent.limits import Limits
@@ -149,7 +150,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for its tokenizer (default: the last one)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    found = asyncio.run(measure(Encoder.from_checkpoint(asked.checkpoint or default_folder())))
+    found = asyncio.run(measure(family_in(asked.checkpoint or default_folder())))
     print(finding.table(("ratio", "of"), [(ratio, what) for what, ratio in found]))
     print(finding.write("checkpoint_bytes", {"ratios": dict(found)}, asked.out))
 

@@ -27,6 +27,7 @@ from langchain_core.tools import tool
 from PIL.Image import Image
 from tqdm import tqdm
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
@@ -269,7 +270,7 @@ def main() -> None:
     parser.add_argument("--share-only", action="store_true", help="leave out the two schedules")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    encoder = Encoder.from_checkpoint(asked.checkpoint)
+    encoder = family_in(asked.checkpoint)
     found: dict[str, Any] = {name: getattr(asked, name) for name in ("episodes", "slots", "turns", "generation")}
     if not asked.share_only:
         found["schedules"] = rows = asyncio.run(schedule(encoder, asked))

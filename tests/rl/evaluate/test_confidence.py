@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
@@ -20,7 +21,7 @@ THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
 @pytest.fixture(scope="module")
 def base() -> Encoder:
     """The committed base's encoder."""
-    return Encoder.from_checkpoint(ROOT / Base().checkpoint)
+    return family_in(ROOT / Base().checkpoint)
 
 
 PLAYED: dict[str, Any] = {"images": [], "transcript": [], "calls": [], "turns": 1, "faults": 0, "versions": []}
