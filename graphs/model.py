@@ -1,21 +1,28 @@
-"""The chat model that a graph of messages runs on, from the parts that graphs are compiled of."""
+"""The chat model of our own that graphs run on, from a policy and the parts of its conversation."""
 
-from agent.chat_model.families.find import family_of
+from agent.chat_model.base import ImageChatModel
+from agent.chat_model.families.family import Family
 from agent.chat_model.model import PolicyChatModel
-from agent.encoder import Encoder
 from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from tools.images.store import ImageStore
 
+TAUGHT = "zoom_in,measure_distance"
+"""What the embedded policy was taught to call."""
+FOR_ANY_MODEL = "look,appearance,measure,find,read,volume"
+"""What another chat model is offered: the families that show, measure or read what an image holds. Those that only
+draw, and those that want weights of the user's, are for who names them."""
+GREEDY = Sampling(temperature=0.0)
+
 
 def chat_model(
-    policy: Policy, encoder: Encoder, store: ImageStore, limits: Limits | None, sampling: Sampling | None
+    policy: Policy | None, family: Family, store: ImageStore, limits: Limits | None = None, sampling: Sampling = GREEDY
 ) -> PolicyChatModel:
-    """A chat model over `policy`; greedy where no sampling is given."""
-    limits, sampling = limits or Limits(), sampling or Sampling(temperature=0.0)
+    """A chat model over `policy`; None: every episode brings its own (agent/chat_model/episode.py)."""
+    limits = limits or Limits()
     return PolicyChatModel(
         policy=policy,
-        family=family_of(encoder.processor),
+        family=family,
         store=store,
         context=limits.context,
         max_tokens=limits.turn_tokens,
@@ -24,3 +31,8 @@ def chat_model(
         min_p=sampling.min_p,
         seed=sampling.seed,
     )
+
+
+def default_tools(model: ImageChatModel) -> str:
+    """The tools that a model is offered where nobody names any: names or families, with commas."""
+    return TAUGHT if isinstance(model, PolicyChatModel) else FOR_ANY_MODEL

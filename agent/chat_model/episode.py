@@ -20,7 +20,8 @@ from typing import Any
 from uuid import uuid4
 
 from agent.chat_model.calls import Pick, PolicyCall, unguided
-from agent.chat_model.families.family import Family, Tool
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.template import Tool
 from agent.chat_model.forking import Continued, Replayed
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.rows import Row, row
@@ -61,6 +62,8 @@ class Episode:
         """What the messages of this episode say."""
         self.results: list[dict[str, Any]] = []
         """What the medical tools gave that ran in it (agent/chat_model/tools.py), as JSON."""
+        self.given_up: list[Turn] = []
+        """What was sampled before the episode was begun anew."""
         self._results: dict[object, ToolResult] = {}
         self._results_before: dict[object, ToolResult] = {}
         self._samples = samples
@@ -100,6 +103,13 @@ class Episode:
                 if (made := self._turns.get(each)) is not None:
                     fork._ahead.setdefault(made.context.number, []).append(made)
         return fork
+
+    def begin_anew(self) -> None:
+        """Gives up all that was sampled so far: the graph is asked again from its start, and nothing of it trains."""
+        self.given_up += self.own
+        self.results.clear()
+        self._ahead.clear()
+        self._forget()
 
     @contextmanager
     def recording(self) -> Generator["Episode"]:

@@ -11,7 +11,8 @@ from typing import Any, cast
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 
-from agent.chat_model.families.family import Family, Tool
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.template import Tool
 from tools.medical_tool import MedicalTool
 from tools.signature import arguments_schema
 
@@ -25,7 +26,7 @@ class GuideError(ValueError):
 
 def described(tool: Mapping[str, Any] | type | Callable[..., Any] | BaseTool) -> dict[str, Any]:
     """A tool as OpenAI describes it; a medical tool keeps its whole schema."""
-    tool = getattr(tool, "medical", tool)
+    tool = getattr(tool, "inner", tool)
     if isinstance(tool, MedicalTool):
         schema = dict(arguments_schema(tool))
         return {

@@ -39,7 +39,7 @@ from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.samples import SAMPLES, SampleStore
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.encoder import EncodingError
-from agent.policies.policy import Completion, Policy, Sampling
+from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
 from agent.question import sampling_asked
@@ -154,7 +154,7 @@ class PolicyChatModel(ImageChatModel):
     def why_not_shown(self, image: str) -> str | None:
         """Why the policy's image processor refuses an image of the store; None if it does not."""
         try:
-            cast(Family, self.family).encoder.grid(self.image_store.get(image))
+            cast(Family, self.family).grid(self.image_store.get(image))
         except EncodingError as error:
             return str(error)
         return None
@@ -215,7 +215,7 @@ class PolicyChatModel(ImageChatModel):
         episode = current_episode(configurable, self._remembered)
         policy = cast("Policy | None", episode.policy or self.policy)
         if policy is None:
-            raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
+            raise PolicyError("This chat model has no policy: give it one, or run it in an Episode that has one.")
         choice = options.get("tool_choice")
         tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
         sayings, known = episode.sayings, self._pictures  # once: pydantic looks a private attribute up for long
@@ -231,7 +231,7 @@ class PolicyChatModel(ImageChatModel):
         one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
             self._sampling(episode, options, configurable.get(SAMPLING_KEY), self.context - at.length),
-            banned=family.encoder.banned,
+            banned=family.banned,
             stop=(*stops, *one_call),
             structure=held,
         )
@@ -264,7 +264,7 @@ class PolicyChatModel(ImageChatModel):
 
     def _reply(self, request: Request) -> Reply:
         family = cast(Family, self.family)
-        return Reply(request.call.sample, family.encoder, family.reader(), request.stops)
+        return Reply(request.call.sample, family, family.reader(), request.stops)
 
     async def _answer(self, request: Request) -> ChatResult:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)

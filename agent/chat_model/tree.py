@@ -7,7 +7,8 @@ after, and each sample leads to one. What is not known in memory is looked for a
 import threading
 from collections.abc import Callable, Sequence
 
-from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
+from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, after
+from agent.chat_model.families.template import Tool
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.said import Said
 from agent.chat_model.samples import Sample, SampleStore, digest
@@ -128,7 +129,7 @@ class Tree:
         text = family.opening(group, tools) if at.parent is None else family.continuation(group, at.before)
         images = tuple(each for said in group for each in said.images)
         tokens = family.tokens(text, [image(each) for each in images])
-        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.encoder.end_of_turn,):
+        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.end_of_turn,):
             tokens = tokens.without_first()
         before = at.before
         for said in group:

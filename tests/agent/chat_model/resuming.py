@@ -60,7 +60,7 @@ def graph_of(model: Any, threads: Any) -> Any:
 async def go_on(folder: Path, said: Sequence[Any], at_messages: int | None = None, **fields: Any) -> list[list[int]]:
     """The prompts of the policy while a thread goes on; `at_messages`: from the checkpoint that held so many."""
     family = family_of(load_processor(CHECKPOINT))
-    policy = Spelling(family.encoder)
+    policy = Spelling(family)
     model = PolicyChatModel(policy=policy, family=family, store=ImageStore(folder / "images"), context=10**6, **fields)
     async with open_threads(folder / "threads.sqlite") as threads:
         graph = graph_of(model, threads)

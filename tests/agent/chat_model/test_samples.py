@@ -83,7 +83,7 @@ class Remembering:
     """A chat model on a store, as a process that has just begun has it."""
 
     def __init__(self, family: Family, store: ImageStore) -> None:
-        self.policy = Spelling(family.encoder)
+        self.policy = Spelling(family)
         self.model = PolicyChatModel(policy=self.policy, family=family, store=store, context=10**6)
 
     def ask(self, *messages: BaseMessage) -> AIMessage:
@@ -134,7 +134,7 @@ def test_what_was_forgotten_in_memory_is_found_again(begin: Begin, store: ImageS
 
 
 def test_rows_of_a_new_episode_mask_what_older_ones_sampled(family: Family, store: ImageStore) -> None:
-    samples, policy = SampleStore(store.folder / "samples"), Spelling(family.encoder)
+    samples, policy = SampleStore(store.folder / "samples"), Spelling(family)
     model = PolicyChatModel(policy=policy, family=family, store=store)
     question, more = HumanMessage("What is it?"), HumanMessage("Sure?")
     with Episode(samples=samples).recording():
