@@ -85,7 +85,7 @@ encoder, store = family_in(Path(CHECKPOINT)), ImageStore("images")
 pixels = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(128, 0).repeat(128, 1)
 look = '<tool_call>{"name": "zoom_in", "arguments": {"image": 5, "box": [0, 0, 499, 499]}}</tool_call>'
 script = ["<think>I must look closer.</think>" + look, "<think>I can see it.</think><answer>cystic</answer>"]
-model = chat_model(ScriptedPolicy(script, encoder), encoder, store, None, None)
+model = chat_model(ScriptedPolicy(script, encoder), encoder, store)
 agent = factory(model, load_tools(["zoom_in"]))
 question = {"images": [store.put(MedicalImage(pixels))], "question": "What type is the lesion?"}
 episode = asyncio.run(agent.ainvoke(question))

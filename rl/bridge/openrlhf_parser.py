@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from rl.bridge.launch import arguments
 from tools.spelling import did_you_mean
 
-
 OPENRLHF = "openrlhf.cli.train_ppo_ray"
 
 
