@@ -160,7 +160,7 @@ def _block(block: str | dict[str, Any], pictures: Pictures) -> tuple[str | Pictu
         return (Picture(pictures.of_block(block)),)
     if kind == "tool_result":
         return _nested(block.get("content", ""), pictures)
-    if kind in ("reasoning", "thinking") or kind in ALSO_SAID:
+    if kind in ("reasoning", "thinking", "redacted_thinking") or kind in ALSO_SAID:
         return ()
     raise MessageError(
         f"Got a content block of type {kind!r}, expected text or an image ({', '.join(PICTURE_BLOCKS)}); leave it "
