@@ -30,6 +30,10 @@ class Sampled:
     versions: tuple[str, ...]
     """Policy versions live while it was sampled; more than one means that weights were swapped in flight."""
     finish_reason: str
+    sample: str = ""
+    """Id of the sample, which the message that it became carries too."""
+    node: str = ""
+    """The graph's node that asked for it."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,9 @@ class Ledger:
     def sample(self, completion: Completion) -> "Ledger":
         """The ledger with a policy's turn added, exactly as it was sampled.
 
-        Raises LedgerError if the policy counted another prompt than this ledger holds, or gave no log-probability
-        for some id.
+        Raises LedgerError as `agrees` does.
         """
-        if completion.prompt_tokens is not None and completion.prompt_tokens != len(self):
-            raise LedgerError(
-                f"The policy saw a prompt of {completion.prompt_tokens} tokens, the ledger holds {len(self)}: "
-                "the image processor or tokenizer of the served checkpoint differs from the agent's."
-            )
-        if len(completion.logprobs) != len(completion.token_ids):
-            got = f"{len(completion.logprobs)} log-probabilities for {len(completion.token_ids)} sampled ids"
-            raise LedgerError(f"Got {got}; one for each is expected.")
+        agrees(len(self), completion)
         turn = Sampled(
             start=len(self),
             end=len(self) + len(completion.token_ids),
@@ -144,15 +140,31 @@ class Ledger:
         return {
             "ids": list(self.ids),
             "sampled": [
-                [turn.start, turn.end, list(turn.logprobs), list(turn.versions), turn.finish_reason]
-                for turn in self.sampled
+                [each.start, each.end, list(each.logprobs), list(each.versions), *_who(each)] for each in self.sampled
             ],
             "images": [[placed.image, placed.start, placed.length, list(placed.grid)] for placed in self.images],
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Ledger":
-        """The ledger that `to_plain` wrote."""
-        sampled = tuple(Sampled(a, b, tuple(lp), tuple(versions), why) for a, b, lp, versions, why in plain["sampled"])
+        """The ledger that `to_plain` wrote; older files do not say which call a range was."""
+        sampled = tuple(Sampled(a, b, tuple(lp), tuple(by), *who) for a, b, lp, by, *who in plain["sampled"])
         images = tuple(Placed(image, start, length, tuple(grid)) for image, start, length, grid in plain["images"])
         return cls(tuple(plain["ids"]), sampled, images)
+
+
+def agrees(length: int, completion: Completion) -> None:
+    """Raises LedgerError if the policy counted another prompt than the `length` ids that it was sampled behind, or
+    gave no log-probability for some id."""
+    if completion.prompt_tokens is not None and completion.prompt_tokens != length:
+        raise LedgerError(
+            f"The policy saw a prompt of {completion.prompt_tokens} tokens, the ledger holds {length}: "
+            "the image processor or tokenizer of the served checkpoint differs from the agent's."
+        )
+    if len(completion.logprobs) != len(completion.token_ids):
+        got = f"{len(completion.logprobs)} log-probabilities for {len(completion.token_ids)} sampled ids"
+        raise LedgerError(f"Got {got}; one for each is expected.")
+
+
+def _who(sampled: Sampled) -> tuple[str, str, str]:
+    return sampled.finish_reason, sampled.sample, sampled.node

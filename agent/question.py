@@ -5,7 +5,8 @@ said here, by the name of the field, and not by whatever first stumbles over it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +15,8 @@ from typing_extensions import TypedDict
 from agent.policies.policy import Sampling
 
 EXPECTED = {"question": "a text that asks something of the images", "images": "a list of ids, as ImageStore.put gives"}
+CHANGEABLE = ("temperature", "top_p", "min_p", "max_tokens", "seed", "alternatives")
+"""What a run may change of how its graph samples; all else of a Sampling belongs to each call."""
 
 
 class Question(TypedDict):
@@ -50,7 +53,8 @@ class Overrides:
     def __post_init__(self) -> None:
         if self.policy is not None and not callable(getattr(self.policy, "generate", None)):
             raise QuestionError(f"Got {_kind(self.policy)} as `policy`, expected a policy with `generate`, or None.")
-        object.__setattr__(self, "sampling", _sampling(self.sampling))
+        if not isinstance(given := cast(object, self.sampling), Sampling | None):
+            object.__setattr__(self, "sampling", Sampling(**sampling_asked(given)))
 
 
 def asked(state: Mapping[str, Any]) -> Question:
@@ -70,21 +74,32 @@ def asked(state: Mapping[str, Any]) -> Question:
     return Question(images=ids, question=question)
 
 
-def _sampling(given: object) -> Sampling | None:
-    if given is None or isinstance(given, Sampling):
-        return given
+def sampling_asked(given: object) -> dict[str, Any]:
+    """The fields of Sampling that a mapping changes, those of a Sampling; none where None is given.
+
+    Raises QuestionError.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, Sampling):
+        return {name: getattr(given, name) for name in CHANGEABLE}
     if not isinstance(given, Mapping):
         raise QuestionError(f"Got {_kind(given)} as `sampling`, expected the fields of Sampling, or None.")
     named = dict(cast("Mapping[str, object]", given))
-    known = [field.name for field in fields(Sampling)]
-    if unknown := [name for name in named if name not in known]:
-        raise QuestionError(f"Got `sampling.{unknown[0]}`, expected some of {', '.join(known)}.")
+    if unknown := [name for name in named if name not in CHANGEABLE]:
+        raise QuestionError(f"Got `sampling.{unknown[0]}`, expected some of {', '.join(CHANGEABLE)}.")
     try:
-        return TypeAdapter(Sampling).validate_python(named)
+        checked = _checker().validate_python(named)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise QuestionError(f"Got {first['input']!r} as `sampling.{place}`: {first['msg']}.") from None
+    return {name: getattr(checked, name) for name in named}
+
+
+@cache
+def _checker() -> TypeAdapter[Sampling]:
+    return TypeAdapter(Sampling)
 
 
 def _kind(value: object) -> str:

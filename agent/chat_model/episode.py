@@ -5,6 +5,11 @@ messages lead to the same position ever after), and each sample leads to one. A 
 messages say and, for turns, by the id of their sample; so it may be copied, stored, replayed, forked, cut or
 summarised. A turn that says something else than was sampled, or that cannot be told from its like, is rendered as a
 prompt: it is never trained. A turn that is quoted behind another history keeps its ids, masked.
+
+A fork is a second episode of the same graph from its start. Where it asks what its parent asked, it is given what its
+parent sampled, so it comes to the turn that it forks at as its parent did, whatever the graph is; from there it is new.
+Parallel calls are told apart by who makes them, and in the order in which they are made. What a fork inherits it never
+trains. A graph that takes another course the second time is a fresh episode from there.
 """
 
 import asyncio
@@ -17,12 +22,14 @@ from uuid import uuid4
 
 from agent.chat_model.calls import Pick, PolicyCall, unguided
 from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
+from agent.chat_model.forking import Continued, Replayed
 from agent.chat_model.positions import Position, Turn
-from agent.chat_model.rows import Row, ledger, row
-from agent.chat_model.said import SAMPLE_PREFIX, Said, Sayings
+from agent.chat_model.rows import Row, row
+from agent.chat_model.said import SAMPLE_PREFIX, Said, Sayings, arguments_text
 from agent.encoder import Sized
-from agent.ledger import Ledger
+from agent.ledger import agrees
 from agent.policies.policy import Completion, Policy, Sampling
+from tools.calls import ToolCall, ToolResult
 
 CONFIG_KEY = "episode"
 """Where `config["configurable"]` may carry an episode."""
@@ -31,8 +38,10 @@ CONFIG_KEY = "episode"
 class Episode:
     """Records the calls of one episode; use it as a context manager around a graph's run.
 
-    `policy` and `sampling` take the place of the chat model's own in this episode. `keep` bounds how many turns are
-    remembered (for a server that runs for long); what is forgotten is rendered as a prompt when it comes again.
+    `policy` and `sampling` take the place of the chat model's own in this episode; what a run's config or a call asks
+    for goes before this sampling, and is then not trained where it is another distribution. `keep` bounds how many
+    turns are remembered (for a server that runs for long); what is forgotten is rendered as a prompt when it comes
+    again.
     """
 
     def __init__(self, policy: Policy | None = None, sampling: Sampling | None = None, keep: int | None = None) -> None:
@@ -45,6 +54,8 @@ class Episode:
         """What the messages of this episode say."""
         self.results: list[dict[str, Any]] = []
         """What the medical tools gave that ran in it (agent/chat_model/tools.py), as JSON."""
+        self._results: dict[object, ToolResult] = {}
+        self._results_before: dict[object, ToolResult] = {}
         self._lock = threading.RLock()
         self._forget()
 
@@ -52,11 +63,44 @@ class Episode:
         self._root = Position(0, None, Tokens((), ()), (), NOTHING)
         self._count = 0
         self._positions: dict[object, Position] = {}
+        self._known: dict[str, Turn] = {}
+        """Whatever can be found again by the id of its sample."""
         self._turns: dict[str, Turn] = {}
+        """What was said in this episode."""
+        self._own: set[str] = set()
+        self._asked: list[str] = []
+        """The samples of its calls, in the order in which they were begun."""
         self._alike: dict[tuple[int, Said], list[Turn]] = {}
+        self._ahead: dict[int, list[Turn]] = {}
+        """What a fork's parent sampled at a position, and the fork has not come to."""
+        self._forked: tuple[str, int] = "", 0
+        """The sample that it goes on with, and how many of its ids are kept."""
 
     def __len__(self) -> int:
         return len(self._turns)
+
+    def fork(self, turn: Turn, kept: int) -> "Episode":
+        """An episode that goes the same way up to `turn`, keeps the first `kept` of its ids and is sampled from there.
+
+        Ask the same graph the same in it, from the start. `turn` is one of `turns`; policy and sampling are this
+        episode's until others are set. Raises ValueError.
+        """
+        sample = turn.call.sample
+        if self._turns.get(sample) is not turn:
+            raise ValueError(f"Got the turn {sample}, expected one of this episode's `turns`.")
+        length = len(turn.completion.token_ids)
+        if not 0 <= kept < length:
+            raise ValueError(f"Got {kept} ids to keep, expected 0 to {length - 1}: the turn has {length}.")
+        fork = Episode(self.policy, self.sampling)
+        with self._lock:
+            fork._root, fork._count, fork._positions = self._root, self._count, dict(self._positions)
+            fork._known = dict(self._known)
+            fork._forked = sample, kept
+            fork._results_before = {**self._results_before, **self._results}
+            for each in self._asked:
+                if (made := self._turns.get(each)) is not None:
+                    fork._ahead.setdefault(made.context.number, []).append(made)
+        return fork
 
     @contextmanager
     def recording(self) -> Generator["Episode"]:
@@ -93,25 +137,60 @@ class Episode:
             at, waiting = self._taken(at, turn), []
         return self._rendered(at, waiting, described, family, tools, image)
 
+    def begin(self, at: Position, call: PolicyCall, policy: Policy) -> tuple[PolicyCall, Policy]:
+        """A call at a position, and the policy that answers it: `policy`, unless a fork's parent has been here."""
+        with self._lock:
+            ahead = self._ahead.get(at.number, [])
+            before = next((turn for turn in ahead if _caller(turn.call) == _caller(call)), None)
+            if before is not None:
+                ahead.remove(before)
+                if before.call.sample == self._forked[0]:
+                    policy = Continued(policy, before.completion, self._forked[1])
+                else:
+                    call, policy = before.call, Replayed(before.completion)
+            self._asked.append(call.sample)
+        return call, policy
+
     def record(
-        self, at: Position, completion: Completion, said: Said, call: PolicyCall, malformed: bool = False
+        self,
+        at: Position,
+        completion: Completion,
+        said: Said,
+        call: PolicyCall,
+        malformed: bool = False,
+        policy: Policy | None = None,
     ) -> None:
         """Notes what was sampled at a position; `malformed` where it could not be read.
 
-        Raises LedgerError if the policy counted another prompt than stands here, or gave no log-probability for an id.
+        `call` and `policy` are those of `begin`. Raises LedgerError if the policy counted another prompt than stands
+        here, or gave no log-probability for an id.
         """
-        Ledger(ids=(0,) * at.length).sample(completion)
-        turn = Turn(call, said, completion, at, malformed)
+        if not isinstance(policy, Replayed):
+            agrees(at.length, completion)
+            turn = Turn(call, said, completion, at, malformed, policy.kept if isinstance(policy, Continued) else 0)
+        else:
+            turn = self._known[call.sample]
         with self._lock:
             if self.keep is not None and len(self._turns) >= self.keep:
                 self._forget()
                 self.sayings.forget()
-            self._turns[call.sample] = turn
-            self._alike.setdefault((at.number, said), []).append(turn)
+            if not isinstance(policy, Replayed):
+                self._own.add(call.sample)
+            self._known[call.sample] = self._turns[call.sample] = turn
+            self._alike.setdefault((at.number, turn.said), []).append(turn)
 
-    def ledger(self, at: Position) -> Ledger:
-        """Everything up to a position."""
-        return ledger(at.path(), [each for each in at.path() if each.sampled])
+    def note_result(self, result: ToolResult, images: Sequence[str]) -> None:
+        """Notes what a call of a tool over the conversation's `images` gave."""
+        self.results.append(result.model_dump(mode="json"))
+        if result.status == "ok":
+            self._results.setdefault(_asked_of(result.call, images), result)
+
+    def known_result(self, call: ToolCall, images: Sequence[str]) -> ToolResult | None:
+        """What the same call over the same images gave in the episode that this one is a fork of; None where none was.
+
+        Note it again with `note_result`: it is part of this episode too.
+        """
+        return self._results_before.get(_asked_of(call, images))
 
     def prompt(self, at: Position) -> tuple[list[int], list[str]]:
         """The ids up to a position as engines take them, and the ids of their images."""
@@ -123,11 +202,16 @@ class Episode:
         return ids, images
 
     def rows(self, pick: Pick = unguided) -> list[Row]:
-        """The rows of the picked calls, in the order in which their last calls were made."""
-        turns = list(self._turns.values())
-        behind = {turn.call.sample for turn in turns for turn in _sampled_before(turn)}
+        """The rows of the picked calls among `own`, in the order in which their last calls were made."""
+        turns = self.turns
+        picked = {turn.call.sample for turn in self.own if pick(turn.call)}
+        behind = set[str]()
+        for turn in turns:
+            for sample in _sampled_before(turn):
+                if sample in behind:
+                    break  # and so are those before it
+                behind.add(sample)
         rows: list[Row] = []
-        picked = {turn.call.sample for turn in turns if pick(turn.call)}
         for turn in turns:
             if turn.call.sample in behind:
                 continue
@@ -144,15 +228,20 @@ class Episode:
 
     @property
     def turns(self) -> list[Turn]:
-        """What was sampled, in the order in which it ended."""
+        """What the policy said in this episode, in the order in which it ended; a fork's inherited turns included."""
         return list(self._turns.values())
+
+    @property
+    def own(self) -> list[Turn]:
+        """Those of `turns` that were sampled in this episode: all, but in a fork."""
+        return [turn for turn in self._turns.values() if turn.call.sample in self._own]
 
     def _turn_of(
         self, said: Said, sample: str | None, at: Position, waiting: Sequence[Said], tools: str
     ) -> Turn | None:
         """The turn that a message is, if it is certain."""
         if sample is not None:
-            turn = self._turns.get(sample)
+            turn = self._known.get(sample)
             return turn if turn is not None and turn.said == said else None
         if waiting or at.parent is None or at.turn is not None:
             found = self._positions.get(_key(at, waiting, tools))
@@ -232,10 +321,18 @@ def _key(at: Position, group: Sequence[Said], tools: str) -> object:
     return at.number, tuple(group), tools if at.parent is None else ""
 
 
-def _sampled_before(turn: Turn) -> Iterator[Turn]:
-    """The turns that were sampled in the history that `turn` was sampled behind."""
+def _caller(call: PolicyCall) -> object:
+    return call.node, call.namespace, call.guided
+
+
+def _asked_of(call: ToolCall, images: Sequence[str]) -> object:
+    return call.name, arguments_text(call.arguments), tuple(images)
+
+
+def _sampled_before(turn: Turn) -> Iterator[str]:
+    """The samples in the history that `turn` was sampled behind, the last first."""
     at: Position | None = turn.context
     while at is not None:
         if at.turn is not None and at.sampled:
-            yield at.turn
+            yield at.turn.call.sample
         at = at.parent

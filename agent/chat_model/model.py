@@ -40,11 +40,14 @@ from agent.encoder import EncodingError
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
+from agent.question import sampling_asked
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
 """Turns that a model remembers outside an episode."""
 SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
+SAMPLING_KEY = "sampling"
+"""Where `config["configurable"]` may say how one run of a graph samples: a Sampling, or a mapping of some fields."""
 KNOWN_OPTIONS = {*SAMPLING_OPTIONS, "tools", "tool_choice", "response_format", "parallel_tool_calls"}
 HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", "stream_usage"}
 """What LangChain itself passes along, and nothing depends on here."""
@@ -204,7 +207,8 @@ class PolicyChatModel(ImageChatModel):
             raise MessageError("Got no message, expected at least one.")
         family = cast(Family, self.family)
         store = cast(ImageStore, self.store)
-        episode = current_episode(ensure_config().get("configurable", {}), self._remembered)
+        configurable = ensure_config().get("configurable", {})
+        episode = current_episode(configurable, self._remembered)
         policy = cast("Policy | None", episode.policy or self.policy)
         if policy is None:
             raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
@@ -222,25 +226,27 @@ class PolicyChatModel(ImageChatModel):
         held = structure(family, tools, choice, options.get("response_format"), parallel)
         one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
-            self._sampling(episode, options, self.context - at.length),
+            self._sampling(episode, options, configurable.get(SAMPLING_KEY), self.context - at.length),
             banned=family.encoder.banned,
             stop=(*stops, *one_call),
             structure=held,
         )
-        call = _call(manager, held is not None, _differs(options, episode.sampling))
+        call = _call(manager, held is not None, _differs(sampling, episode.sampling))
+        call, policy = episode.begin(at, call, policy)
         pictures = [store.get(image).display() for image in images]
         return Request(episode, at, policy, ids, pictures, sampling, stops, call)
 
-    def _sampling(self, episode: Episode, options: Mapping[str, Any], room: int) -> Sampling:
-        """How to sample: the episode's way, else the model's; what this very call asks for goes first."""
+    def _sampling(self, episode: Episode, options: Mapping[str, Any], asked: object, room: int) -> Sampling:
+        """How to sample: the episode's way, else the model's; what the run's config asks for goes before both, and
+        what this very call asks for goes first."""
         if room < 1:
             raise ContextFull(
                 f"got a conversation of {self.context - room} ids, expected fewer than the context's {self.context}: "
                 "summarise or drop messages, or raise `context`."
             )
         own = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed, min_p=self.min_p)
-        asked = {name: options[name] for name in SAMPLING_OPTIONS if options.get(name) is not None}
-        sampling = replace(episode.sampling or own, **asked)
+        call = {name: options[name] for name in SAMPLING_OPTIONS if options.get(name) is not None}
+        sampling = replace(episode.sampling or own, **{**sampling_asked(asked), **call})
         return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 
     def _done(self, request: Request, completion: Completion, reply: Reply, chunks: list[AIMessageChunk]) -> AIMessage:
@@ -248,7 +254,8 @@ class PolicyChatModel(ImageChatModel):
         chunks.extend(reply.close(completion, request.at.length, self.model_name))
         message = whole(chunks)
         says = said(message, self._pictures)
-        request.episode.record(request.at, completion, says, request.call, FAULT in message.response_metadata)
+        malformed = FAULT in message.response_metadata
+        request.episode.record(request.at, completion, says, request.call, malformed, request.policy)
         return message
 
     def _reply(self, request: Request) -> Reply:
@@ -319,10 +326,10 @@ class PolicyChatModel(ImageChatModel):
             yield chunk
 
 
-def _differs(options: Mapping[str, Any], sampling: Sampling | None) -> bool:
-    """Whether a call asks for another distribution than its episode's."""
+def _differs(sampling: Sampling, episode: Sampling | None) -> bool:
+    """Whether a call is sampled from another distribution than its episode's."""
     names = ("temperature", "top_p", "min_p")
-    return sampling is not None and any(options.get(name) not in (None, getattr(sampling, name)) for name in names)
+    return episode is not None and any(getattr(sampling, name) != getattr(episode, name) for name in names)
 
 
 def _call(

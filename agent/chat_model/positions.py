@@ -19,6 +19,8 @@ class Turn:
     """What it was sampled behind."""
     malformed: bool = False
     """Whether it could not be read."""
+    kept: int = 0
+    """How many of its first ids a fork took from its parent's turn: they are never trained here."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ of them and masked in the others, so no sampled token is trained twice.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from agent.chat_model.calls import PolicyCall
-from agent.chat_model.positions import Position
+from agent.chat_model.positions import Position, Turn
 from agent.ledger import Ledger, Placed, Sampled
 
 
@@ -28,19 +29,20 @@ class Row:
 def row(last: Position, picked: Collection[str]) -> Row | None:
     """The sequence up to `last` that trains the samples `picked`, cut behind the last of them; None if it has none."""
     path = last.path()
-    trained = [at for at in path if at.turn is not None and at.sampled and at.turn.call.sample in picked]
+    trained = [number for number, at in enumerate(path) if _trains(at, picked)]
     if not trained:
         return None
-    path = path[: path.index(trained[-1]) + 1]
+    path = path[: trained[-1] + 1]
+    calls = [(at.turn.call, _trains(at, picked)) for at in path if at.turn is not None]
     return Row(
-        ledger=ledger(path, trained),
-        calls=tuple(at.turn.call for at in trained if at.turn is not None),
-        masked=tuple(at.turn.call for at in path if at.turn is not None and at not in trained),
+        ledger=ledger(path, picked),
+        calls=tuple(call for call, trains in calls if trains),
+        masked=tuple(call for call, trains in calls if not trains),
     )
 
 
-def ledger(path: Sequence[Position], trained: Sequence[Position]) -> Ledger:
-    """The tokens of a path of positions; what is not `trained` is context."""
+def ledger(path: Sequence[Position], picked: Collection[str]) -> Ledger:
+    """The tokens of a path of positions; all but the samples `picked` is context."""
     ids: list[int] = []
     sampled: list[Sampled] = []
     placed: list[Placed] = []
@@ -49,7 +51,24 @@ def ledger(path: Sequence[Position], trained: Sequence[Position]) -> Ledger:
         ids.extend(at.tokens.ids)
         for image, span in zip(at.images, at.tokens.spans, strict=True):
             placed.append(Placed(image, start + span.start, span.length, span.grid))
-        if at in trained and at.turn is not None:
-            done = at.turn.completion
-            sampled.append(Sampled(start, len(ids), tuple(done.logprobs), done.versions, done.finish_reason))
+        if _trains(at, picked):
+            sampled.append(_sampled(cast(Turn, at.turn), start))
     return Ledger(tuple(ids), tuple(sampled), tuple(placed))
+
+
+def _trains(at: Position, picked: Collection[str]) -> bool:
+    return at.turn is not None and at.turn.call.sample in picked and at.sampled
+
+
+def _sampled(turn: Turn, start: int) -> Sampled:
+    """The range of a turn that begins at `start`, without what a fork kept of its parent's."""
+    done, call = turn.completion, turn.call
+    return Sampled(
+        start=start + turn.kept,
+        end=start + len(done.token_ids),
+        logprobs=tuple(done.logprobs[turn.kept :]),
+        versions=done.versions,
+        finish_reason=done.finish_reason,
+        sample=call.sample,
+        node=call.node,
+    )

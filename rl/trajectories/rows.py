@@ -19,7 +19,7 @@ MORE = "more"
 MESSAGE = ("role", "text", "images")
 CALL = ("status", "text", "images", "seconds", "tool_version")
 REGION = ("image", "box")
-SAMPLED = ("start", "end", "logprobs", "versions", "finish_reason")
+SAMPLED = ("start", "end", "logprobs", "versions", "finish_reason", "sample", "node")
 PLACED = ("image", "start", "length", "grid")
 COPIES = {"task_id": "id", "kind": "kind", "question": "question", "gold": "answer"}
 """Columns that repeat a field of the task, for whoever filters; reading takes the task itself."""
@@ -50,6 +50,8 @@ def schema() -> Any:
                 logprobs=pa.list_(pa.float64()),
                 versions=texts,
                 finish_reason=pa.string(),
+                sample=pa.string(),
+                node=pa.string(),
             ),
             "images": table(image=pa.string(), start=pa.int32(), length=pa.int32(), grid=integers),
         }
@@ -137,7 +139,7 @@ def table_of(trajectories: Iterable[Trajectory]) -> Any:
 def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": ledger["ids"],
-        "sampled": [dict(zip(SAMPLED, turn, strict=True)) for turn in ledger["sampled"]],
+        "sampled": [dict(zip(SAMPLED, turn, strict=False)) for turn in ledger["sampled"]],
         "images": [dict(zip(PLACED, placed, strict=True)) for placed in ledger["images"]],
     }
 
@@ -145,7 +147,7 @@ def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
 def _ledger(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": row["ids"],
-        "sampled": [[turn[name] for name in SAMPLED] for turn in row["sampled"]],
+        "sampled": [[turn[name] for name in SAMPLED if turn.get(name) is not None] for turn in row["sampled"]],
         "images": [[placed[name] for name in PLACED] for placed in row["images"]],
     }
 

@@ -80,6 +80,18 @@ def test_a_checkpoint_holds_it_whole() -> None:
     assert plain["ids"] == list(episode().ids)
 
 
+def test_a_range_says_which_call_it_was_and_older_files_do_not() -> None:
+    start, *_ = episode().sampled
+    ledger = replace(episode(), sampled=(replace(start, sample="sample-1", node="read"),))
+    plain = json.loads(json.dumps(ledger.to_plain()))
+    assert plain["sampled"] == [
+        [6, 9, [-0.5, pytest.approx(-0.6), pytest.approx(-0.7)], ["v1"], "stop", "sample-1", "read"]
+    ]
+    assert Ledger.from_plain(plain) == ledger
+    older = {**plain, "sampled": [each[:5] for each in plain["sampled"]]}
+    assert Ledger.from_plain(older) == replace(episode(), sampled=(start,))
+
+
 def test_an_unknown_log_probability_stays_unknown() -> None:
     ledger = Ledger().sample(Completion((1, 2), (math.nan, math.nan), "stop", ("chat",), None))
     assert all(math.isnan(value) for value in Ledger.from_plain(ledger.to_plain()).logprobs())
