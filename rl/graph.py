@@ -51,11 +51,12 @@ def open_graph(
     origin = origin_of(source.module, tools, source.name)
     options = {"limits": limits, "sampling": sampling, "turns": limits.turns, "checkpointer": checkpointer}
     given = {key: value for key, value in options.items() if value is not None}
+    held = Toolbox(tools, deadline_s=deadline_s)
     if source.of_turns:
-        held = Toolbox(tools, deadline_s=deadline_s) if name == REASONING else tools
-        return OpenGraph(source.compiled(policy, held, encoder=encoder, store=store, **given), origin)
+        shown = held if name == REASONING else tools
+        return OpenGraph(source.compiled(policy, shown, encoder=encoder, store=store, **given), origin)
     model = chat_model(policy, encoder, store, limits, sampling)
-    graph = source.compiled(model, for_messages(tools, store, deadline_s=deadline_s), **given)
+    graph = source.compiled(model, for_messages(held, store, why_not_shown=model.why_not_shown), **given)
     return OpenGraph(graph, origin, adapter_of(name, source.module, graph))
 
 

@@ -5,11 +5,13 @@ what it cannot as `failed`; anything else is a `bug`: logged with its traceback,
 """
 
 import asyncio
+import copy
 import difflib
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from langchain_core.tools import BaseTool, ToolException
 
@@ -20,7 +22,7 @@ from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.signature import prompt_line
 from tools.validation import arguments_model, find_tool, validated_arguments
-from tools.wrappers.contract import Invocation, Step, Wrapper, wrapped
+from tools.wrappers.contract import Invocation, Rationing, Step, Wrapper, wrapped
 from tools.wrappers.deadline import Deadline
 from tools.wrappers.here import run_here
 from tools.wrappers.warm_up import WarmUp
@@ -28,6 +30,9 @@ from tools.wrappers.warm_up import WarmUp
 __all__ = ["ToolCall", "ToolResult", "Toolbox"]
 
 _log = logging.getLogger(__name__)
+
+Checked = tuple[BaseTool, dict[str, Any]] | Exception
+"""A call's tool and arguments, or what is raised instead."""
 
 
 class Toolbox:
@@ -53,21 +58,40 @@ class Toolbox:
         wrappers: Sequence[Wrapper] = (),
         limits: Limits | None = None,
     ) -> None:
-        tools = [getattr(tool, "medical", tool) for tool in tools]  # what a graph of messages was given wraps it
-        self._tools = {tool.name: tool for tool in tools}
-        if len(self._tools) != len(tools):
-            raise ValueError(f"Got tools of the same name: {sorted(tool.name for tool in tools)}; expected each once.")
-        self._prompt_section = "\n".join(prompt_line(tool) for tool in tools)
         self.deadline_s = deadline_s
         """Seconds that a call may take, where its tool declares no other number."""
         self.max_calls = max_calls
         """Calls of one turn that are run; the ones after are refused."""
+        self.wrappers = tuple(wrappers)
         self.limits = limits or Limits()
         """Of the images that tools may return."""
+        self._hold(tools)
         for wrapper in wrappers:
             _check_names(wrapper, self._tools)
-        self._steps = {tool.name: _around(tool, wrappers, deadline_s) for tool in tools}
+
+    def _hold(self, tools: Sequence[BaseTool]) -> None:
+        tools = [getattr(tool, "inner", tool) for tool in tools]  # what a graph of messages was given wraps it
+        self._tools = {tool.name: tool for tool in tools}
+        if len(self._tools) != len(tools):
+            raise ValueError(f"Got tools of the same name: {sorted(tool.name for tool in tools)}; expected each once.")
+        self._prompt_section = "\n".join(prompt_line(tool) for tool in tools)
+        around = {tool.name: _around(tool, self.wrappers, self.deadline_s) for tool in tools}
+        self._rations = {
+            name: [each for each in wrappers if isinstance(each, Rationing)] for name, wrappers in around.items()
+        }
+        self._steps = {name: _first_step(wrappers) for name, wrappers in around.items()}
         self._models = {tool.name: arguments_model(tool) for tool in tools}
+
+    def around(self, tools: Sequence[BaseTool]) -> Self:
+        """This one's wrappers, deadline and limits around other tools; a wrapper for tools that are not there rests."""
+        made = copy.copy(self)
+        made._hold(tools)
+        return made
+
+    @property
+    def tools(self) -> list[BaseTool]:
+        """The tools, in the order they were given."""
+        return list(self._tools.values())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,24 +112,40 @@ class Toolbox:
         images: Sequence[str],
         store: ImageStore,
         spent: Mapping[str, int] | None = None,
+        places: Collection[int] | None = None,
     ) -> list[ToolResult]:
-        """The results of `calls`, in their order; all run at once. Raises nothing for what a tool does.
+        """The results of a turn's `calls`, in their order; all run at once. Raises nothing for what a tool does.
 
         `images` are the conversation's images as ids of `store`, number 1 first; what tools return is put there.
         `spent` is how often each tool was called in earlier turns of this episode, for wrappers that ration.
+        `places` (from 0) picks the calls to run where others of the turn run elsewhere, or have run: all are counted.
         """
-        turn: dict[object, Any] = {}
-        results = [self._result(*each, images, store, spent or {}, turn) for each in enumerate(calls, 1)]
-        return [await results[0]] if len(results) == 1 else list(await asyncio.gather(*results))
+        so_far = Counter(spent or {})
+        under_way: list[Coroutine[Any, Any, ToolResult]] = []
+        for place, call in enumerate(calls):
+            checked = self._checked(place, call, len(images), so_far)
+            if places is None or place in places:
+                under_way.append(self._result(call, checked, images, store, dict(so_far)))
+            if not isinstance(checked, ToolRetry):
+                so_far[call.name] += 1
+        return [await under_way[0]] if len(under_way) == 1 else list(await asyncio.gather(*under_way))
+
+    def _checked(self, place: int, call: ToolCall, image_count: int, spent: Mapping[str, int]) -> Checked:
+        """Whether a call may run is decided before any does, so it is the same wherever the turn's others run."""
+        try:
+            if place >= self.max_calls:
+                raise ToolRetry(
+                    f"Got call {place + 1} of this turn, expected at most {self.max_calls}: repeat it in a later turn."
+                )
+            checked = self._arguments(call, image_count)
+            for ration in self._rations[call.name]:
+                ration.admit(call.name, spent)
+        except Exception as error:
+            return error
+        return checked
 
     async def _result(
-        self,
-        place: int,
-        call: ToolCall,
-        images: Sequence[str],
-        store: ImageStore,
-        spent: Mapping[str, int],
-        turn: dict[object, Any],
+        self, call: ToolCall, checked: Checked, images: Sequence[str], store: ImageStore, spent: Mapping[str, int]
     ) -> ToolResult:
         started = time.perf_counter()
         version = str(getattr(self._tools.get(call.name), "version", ""))
@@ -115,13 +155,11 @@ class Toolbox:
             return ToolResult(call=call, status=status, text=text, seconds=seconds, tool_version=version)
 
         try:
-            if place > self.max_calls:
-                raise ToolRetry(
-                    f"Got call {place} of this turn, expected at most {self.max_calls}: repeat it in a later turn."
-                )
-            tool, arguments = self._arguments(call, len(images))
+            if isinstance(checked, Exception):
+                raise checked
+            tool, arguments = checked
             found = await self._steps[call.name](
-                Invocation(tool, call, arguments, images, store, self.limits, run_here, spent, turn)
+                Invocation(tool, call, arguments, images, store, self.limits, run_here, spent)
             )
             return ToolResult(
                 call=call,
@@ -153,18 +191,22 @@ def _placed(region: Region, store: ImageStore) -> Region:
     return region.model_copy(update={"image_size": store.get(region.image).size})
 
 
-def _around(tool: BaseTool, wrappers: Sequence[Wrapper], deadline_s: float) -> Step:
-    """The first step of a call of `tool`."""
+def _around(tool: BaseTool, wrappers: Sequence[Wrapper], deadline_s: float) -> list[Wrapper]:
+    """What goes around the calls of `tool`, the first outermost."""
+    own: Sequence[Wrapper] = getattr(tool, "wrappers", ())
+    chosen = [each for each in (*wrappers, *own) if tool.name in _names(each, [tool.name])]
+    chosen += [WarmUp(warm_up)] if (warm_up := getattr(tool, "warm_up", None)) is not None else []
+    return [*chosen, Deadline(getattr(tool, "deadline_s", None) or deadline_s)]
+
+
+def _first_step(wrappers: Sequence[Wrapper]) -> Step:
+    """The first step of a call."""
 
     async def innermost(call: Invocation) -> Any:
         return await call.run(call)
 
-    own: Sequence[Wrapper] = getattr(tool, "wrappers", ())
-    chosen = [each for each in (*wrappers, *own) if tool.name in _names(each, [tool.name])]
-    chosen += [WarmUp(warm_up)] if (warm_up := getattr(tool, "warm_up", None)) is not None else []
-    chosen += [Deadline(getattr(tool, "deadline_s", None) or deadline_s)]
     step: Step = innermost
-    for wrapper in reversed(chosen):
+    for wrapper in reversed(wrappers):
         step = wrapped(step, wrapper)
     return step
 

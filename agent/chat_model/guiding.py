@@ -25,7 +25,7 @@ class GuideError(ValueError):
 
 def described(tool: Mapping[str, Any] | type | Callable[..., Any] | BaseTool) -> dict[str, Any]:
     """A tool as OpenAI describes it; a medical tool keeps its whole schema."""
-    tool = getattr(tool, "medical", tool)
+    tool = getattr(tool, "inner", tool)
     if isinstance(tool, MedicalTool):
         schema = dict(arguments_schema(tool))
         return {

@@ -119,6 +119,13 @@ def said(message: BaseMessage, pictures: Pictures) -> Said:
     return Said(role, parts)
 
 
+def images_of(message: BaseMessage, pictures: Pictures) -> tuple[str, ...]:
+    """As `said(message, pictures).images`, for whom only these matter."""
+    parts = _parts(message, pictures)
+    more = _shown(message, parts, pictures) if isinstance(message, ToolMessage) else ()
+    return tuple(part.image for part in (*parts, *more) if isinstance(part, Picture))
+
+
 def sample_of(message: BaseMessage) -> str | None:
     """The id of the sample that a message says it was made from; None where it says nothing."""
     carried: object = message.response_metadata.get(SAMPLE)

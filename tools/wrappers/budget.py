@@ -1,12 +1,14 @@
 """So many calls an episode. A call too many is sent back with what is left, so that the policy can go on.
 
-Nothing is counted here from turn to turn: what an episode has spent is in its own state (`agent/turn.py` reads it off
-the calls recorded there). So episodes that share a Toolbox never meet, and one that is resumed or forked from a
-checkpoint has spent what its own past says. A call that was sent back (`retry`) costs nothing.
+Nothing is counted here: what an episode has spent is read off its own past, the results that its state holds (the
+`calls` of our reasoning graph, the tool messages of any other). So episodes that share a Toolbox never meet, and one
+that is resumed in another process or forked from an old checkpoint has spent what its own past says. In a graph of
+messages an episode is one conversation, that is one list of messages: branches (`Send`) that begin lists of their own
+have a budget each, and what a graph drops from its messages is forgotten. A call that was sent back (`retry`) costs
+nothing; one that is answered from memory does.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
@@ -25,13 +27,13 @@ class Budget:
         self.calls = calls
         self.names = (tools,) if isinstance(tools, str) else tuple(tools)
 
+    def admit(self, tool: str, spent: Mapping[str, int]) -> None:
+        """Raises ToolRetry for a call of `tool` beyond the budget."""
+        counted = sum(spent.get(name, 0) for name in self.names or spent)
+        if counted >= self.calls:
+            raise ToolRetry(self._refusal(tool, counted))
+
     async def __call__(self, call: Invocation, proceed: Step) -> Evidence:
-        # no await until the call is counted: the calls of a turn are counted in their order
-        admitted: Counter[str] = call.turn.setdefault(self, Counter())
-        spent = sum(call.spent.get(name, 0) for name in self.names or call.spent) + admitted.total()
-        if spent >= self.calls:
-            raise ToolRetry(self._refusal(call.tool.name, spent))
-        admitted[call.tool.name] += 1
         return await proceed(call)
 
     def _refusal(self, name: str, spent: int) -> str:

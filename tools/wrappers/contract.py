@@ -9,12 +9,12 @@
 It may refuse the call (ToolRetry, ToolFailed), answer it itself, or change it on its way: where it runs is a field of
 the call. What a step returns is checked, and its images are in `call.store`. The deadline is the innermost step, so
 nobody's call is charged for what a wrapper prepares or waits for. A wrapper that has `names` is put around the tools of
-these names alone.
+these names alone. One that has `admit` rations calls.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.tools import BaseTool
 
@@ -25,6 +25,20 @@ from tools.images.store import ImageStore, StoredImages
 
 Step = Callable[["Invocation"], Awaitable[Evidence]]
 Wrapper = Callable[["Invocation", Step], Awaitable[Evidence]]
+
+
+@runtime_checkable
+class Rationing(Protocol):
+    """A wrapper that lets so many calls through.
+
+    It decides from the episode's past alone, and is asked about the calls of a turn in their order before any is run.
+    So the same calls are let through whether a turn's calls run together (a Toolbox) or apart (LangGraph's ToolNode),
+    and in a thread that another process goes on with.
+    """
+
+    def admit(self, tool: str, spent: Mapping[str, int]) -> None:
+        """Raises ToolRetry for a call of `tool` too many after `spent`, calls of each tool."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,10 +63,7 @@ class Invocation:
     """Where the tool runs: in this process, until a wrapper names another place."""
 
     spent: Mapping[str, int]
-    """Calls of each tool that the episode made in earlier turns."""
-
-    turn: dict[object, Any]
-    """What wrappers note for the other calls of the same turn, each under a key of its own."""
+    """Calls of each tool that the episode made before this one, in the same turn too."""
 
     @property
     def images(self) -> StoredImages:
@@ -69,6 +80,11 @@ class Only:
 
     async def __call__(self, call: Invocation, proceed: Step) -> Evidence:
         return await self.wrapper(call, proceed)
+
+    def admit(self, tool: str, spent: Mapping[str, int]) -> None:
+        """As the wrapper does, if it rations."""
+        if isinstance(self.wrapper, Rationing):
+            self.wrapper.admit(tool, spent)
 
 
 def only(names: str | Sequence[str], wrapper: Wrapper) -> Only:
