@@ -24,6 +24,7 @@ from rl.tasks.task import Task
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
+TURN_TOKENS = 256
 TOOLS = ("zoom_in", "measure_distance")
 WARM = Sampling(temperature=1.0)
 NO_TOOLS = "it calls no tools"
@@ -97,7 +98,7 @@ class Case:
 
     def parts(self, tools: Any = None, **sections: Any) -> RunParts:
         """A run of the graph; `sections` are of its config."""
-        episode = {"context": CONTEXT, "turn_tokens": 256}
+        episode = {"context": CONTEXT, "turn_tokens": TURN_TOKENS}
         config = Config.model_validate({"name": "features", "graph": self.graph, "episode": episode, **sections})
         held = load_tools(list(TOOLS)) if tools is None else tools
         return opened(config, self.shared.encoder, self.shared.store, held)

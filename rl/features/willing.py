@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+from zlib import crc32
 
 from PIL.Image import Image
 
@@ -31,8 +32,15 @@ class Spoken:
     """One call of the policy."""
 
     prompt: tuple[int, ...]
+    pictures: tuple[int, ...]
+    """A checksum of each."""
     chat: str
     completion: Completion
+
+    @property
+    def asked(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What it was asked: equal for the same ids and the same pictures."""
+        return self.prompt, self.pictures
 
     @property
     def turn(self) -> int:
@@ -56,7 +64,6 @@ class Willing:
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Its next turn. Raises PolicyError where it is gone."""
-        del images
         if self.gone is not None and len(self.spoken) >= self.gone:
             raise PolicyError("The policy is gone, as it was told to be.")
         chat = self.encoder.decode(token_ids)
@@ -67,7 +74,8 @@ class Willing:
         entropies = (0.5,) * len(kept) if sampling.alternatives else ()
         finish = "stop" if len(kept) == len(ids) else "length"
         completion = Completion(kept, (SURE,) * len(kept), finish, ("scripted",), None, entropies)
-        self.spoken.append(Spoken(tuple(token_ids), chat, completion))
+        pictures = tuple(crc32(image.tobytes()) for image in images)
+        self.spoken.append(Spoken(tuple(token_ids), pictures, chat, completion))
         return completion
 
     async def stream(

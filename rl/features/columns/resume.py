@@ -13,6 +13,8 @@ from rl.features.elsewhere import another_process
 from rl.features.threads import ended, run
 from rl.features.willing import Willing
 
+Prompt = tuple[tuple[int, ...], tuple[int, ...]]
+"""Ids, and a checksum of each picture."""
 TITLE = "resume in another process"
 
 
@@ -33,8 +35,8 @@ async def prove(case: Case) -> str | None:
                 pass
     where = (case.graph, case.folder, case.shared.store.folder)
     rest, answer = await asyncio.wrap_future(another_process().submit(go_on, *where, case.task.answer))
-    expected = {each.prompt for each in whole.spoken}
-    before = {each.prompt for each in first.spoken}
+    expected = {each.asked for each in whole.spoken}
+    before = {each.asked for each in first.spoken}
     expect(len(before) < len(expected), "Got a run that was not broken off.")
     expect(rest <= expected, f"Got {len(rest - expected)} of {len(rest)} prompts that no unbroken run has.")
     expect(before | rest == expected, f"Got {len(before | rest)} prompts in all, expected {len(expected)}.")
@@ -42,16 +44,16 @@ async def prove(case: Case) -> str | None:
     return None
 
 
-def go_on(graph: str, folder: Path, images: Path, word: str) -> tuple[set[tuple[int, ...]], str | None]:
+def go_on(graph: str, folder: Path, images: Path, word: str) -> tuple[set[Prompt], str | None]:
     """In the other process: the prompts of the broken thread's rest, and its answer."""
 
-    async def rest() -> tuple[set[tuple[int, ...]], str | None]:
+    async def rest() -> tuple[set[Prompt], str | None]:
         case = Case(graph, Shared.elsewhere(images), folder)
         policy = Willing(case.shared.encoder, word)
         async with open_threads(folder / "threads.sqlite") as threads:
             found = case.opened(policy, threads)
             async for _ in run(found, "broken"):
                 pass
-            return {each.prompt for each in policy.spoken}, await ended(found, "broken")
+            return {each.asked for each in policy.spoken}, await ended(found, "broken")
 
     return asyncio.run(rest())
