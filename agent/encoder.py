@@ -1,20 +1,25 @@
-"""Text and images to token ids, once: the only place where an agent tokenises.
+"""Text and images as ids: the only place where an agent tokenises.
 
-Qwen-VL models read an image as one `<|image_pad|>` id per merged patch. `encode` turns the single placeholder that
-agent/prompt.py writes per image into that run, whose length follows from the grid that the checkpoint's own image
-processor gives. The processor's files travel with the checkpoint, so what a policy is trained on is what it is served.
+A model reads an image as a run of one id, whose length follows from the grid that the checkpoint's own image processor
+cuts the image into. In text, and in what engines take, one such token stands for the image; `encode` makes the run of
+it. How images are cut is a matter of the kind of checkpoint, so the classes that can be used are the families of
+agent/chat_model/families. The processor's files travel with the checkpoint: what a policy is trained on is what it is
+served.
 """
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from PIL import Image
 
 Grid = tuple[int, int, int]
-"""Frames, rows and columns of patches of one image, before merging."""
+"""How an image is cut: frames, rows and columns of patches before merging, or 1, tiles and placeholders of a tile."""
+Inputs = Mapping[str, Any]
+"""Tensors by name, as the model's forward pass takes them beside ids; those of several images join along dim 0."""
 
 
 class EncodingError(ValueError):
@@ -39,93 +44,119 @@ class Span:
     grid: Grid
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """One image as the vision tower takes it."""
-
-    values: Any
-    """Tensor, float32, (frames * rows * columns, channels * 2 * patch * patch)."""
-    grid: Grid
-
-
-class Encoder:
+class Encoder(ABC):
     """Renders text and images for one checkpoint's tokenizer and image processor."""
+
+    image_text: ClassVar[str]
+    """An image in rendered text."""
+    image_token: ClassVar[str]
+    """The token in it whose run is the image."""
+    frame: ClassVar[tuple[str, str]] = ("", "")
+    """Tokens around the run that neither the text nor what engines take holds."""
+    ends: ClassVar[tuple[str, ...]] = ("<|im_end|>",)
+    """The token that ends a turn, and others at which a policy may stop."""
+    reserved: ClassVar[tuple[str, ...]] = ()
+    """Tokens that a policy must not sample."""
 
     def __init__(self, processor: Any) -> None:
         self.processor = processor
         self.tokenizer: Any = processor.tokenizer
-        self._image_pad = self._id("<|image_pad|>")
-        self._merge: int = processor.image_processor.merge_size
 
     @classmethod
     def from_checkpoint(cls, folder: Path) -> "Encoder":
-        """The encoder of the processor that lies in a checkpoint's folder. Raises EncodingError where there is none."""
-        return cls(load_processor(folder))
+        """That of the family of the checkpoint in a folder. Raises EncodingError, TemplateError."""
+        from agent.chat_model.opening import family_in
 
-    def _id(self, token: str) -> int:
+        return family_in(folder)
+
+    # images
+
+    @abstractmethod
+    def grid(self, image: Sized) -> Grid:
+        """How the image processor cuts an image of this size; pixels are not touched.
+
+        Raises EncodingError for an image that it refuses.
+        """
+
+    @abstractmethod
+    def placeholders(self, grid: Grid) -> int:
+        """How many ids an image of this grid takes."""
+
+    @abstractmethod
+    def mm_inputs(self, images: Sequence[Image.Image]) -> dict[str, Any]:
+        """The images as the model takes them in training; as many pixels as engines see. Empty without images."""
+
+    @abstractmethod
+    def grid_of(self, inputs: Inputs) -> Grid:
+        """The grid by the pixels themselves: of the one image that `mm_inputs` made these of.
+
+        Raises EncodingError where its tensors disagree.
+        """
+
+    def forward_inputs(self, ids: Any, inputs: Inputs) -> dict[str, Any]:
+        """All that the forward pass takes beside `ids` (rows, length); `inputs`: of all images of the rows."""
+        del ids
+        return dict(inputs)
+
+    # ids
+
+    def id(self, token: str) -> int:
+        """The id of a token."""
         return int(self.tokenizer.convert_tokens_to_ids(token))
 
-    @property
+    @cached_property
     def image_pad(self) -> int:
-        """The id that stands for one merged patch of an image."""
-        return self._image_pad
+        """The id whose run is an image."""
+        return self.id(self.image_token)
 
     @cached_property
     def end_of_turn(self) -> int:
         """The id that ends a turn."""
-        return self._id("<|im_end|>")
+        return self.id(self.ends[0])
 
     @cached_property
     def banned(self) -> tuple[int, ...]:
         """Ids that a policy must not sample: a stray vision token breaks every later forward pass."""
-        names = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>")
-        return tuple(self._id(name) for name in names)
+        return self._those_known(self.reserved)
 
-    def pixels(self, image: Image.Image) -> Pixels:
-        """The image as the vision tower takes it."""
-        out = self.processor.image_processor(images=[image.convert("RGB")], return_tensors="pt")
-        frames, rows, columns = (int(value) for value in out["image_grid_thw"][0])
-        return Pixels(out["pixel_values"], (frames, rows, columns))
-
-    def placeholders(self, grid: Grid) -> int:
-        """How many ids an image of this grid takes."""
-        return grid[0] * grid[1] * grid[2] // self._merge**2
+    @cached_property
+    def image_prompt(self) -> list[int]:
+        """The shortest prompt with one image, as engines take it."""
+        return list(self.tokenizer(self.image_text, add_special_tokens=False)["input_ids"])
 
     def encode(self, text: str, grids: Sequence[Grid] = ()) -> tuple[list[int], list[Span]]:
         """Ids of `text` with each image's placeholder expanded by the grid of the same rank, and where they stand."""
         ids: list[int] = []
         spans: list[Span] = []
+        begin, end = self._frame
         for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]:
-            if token != self._image_pad:
+            if token != self.image_pad:
                 ids.append(token)
                 continue
             if len(spans) == len(grids):
                 raise EncodingError(f"Got more image placeholders in the text than the {len(grids)} images given.")
-            span = Span(len(ids), self.placeholders(grids[len(spans)]), grids[len(spans)])
+            grid = grids[len(spans)]
+            span = Span(len(ids) + len(begin), self.placeholders(grid), grid)
             spans.append(span)
-            ids.extend([self._image_pad] * span.length)
+            ids.extend([*begin, *[self.image_pad] * span.length, *end])
         if len(spans) != len(grids):
             raise EncodingError(f"Got {len(grids)} images and {len(spans)} placeholders in the text; they must agree.")
         return ids, spans
 
-    def grid(self, image: Sized) -> Grid:
-        """The grid of patches that the image processor cuts an image of this size into; pixels are not touched.
+    def prompt(self, ids: Sequence[int], spans: Sequence[Span]) -> list[int]:
+        """Ids that `encode` gave as engines take them, which expand images themselves: one placeholder for each."""
+        begin, end = self._frame
+        collapsed: list[int] = []
+        position = 0
+        for span in spans:
+            collapsed += [*ids[position : span.start - len(begin)], self.image_pad]
+            position = span.start + span.length + len(end)
+        return [*collapsed, *ids[position:]]
 
-        Raises EncodingError for an image that is too narrow for the processor.
-        """
-        from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
-
-        processor = self.processor.image_processor
-        least, most = processor.size["shortest_edge"], processor.size["longest_edge"]
-        factor = processor.patch_size * self._merge
-        try:
-            rows, columns = smart_resize(image.height, image.width, factor, min_pixels=least, max_pixels=most)
-        except ValueError as error:
-            raise EncodingError(
-                f"Got an image of {image.width} x {image.height} pixels, which the image processor refuses ({error}); "
-                "give one that is less narrow."
-            ) from error
-        return 1, rows // processor.patch_size, columns // processor.patch_size
+    @cached_property
+    def _frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        begin, end = (tuple(self.id(token) for token in (name,) if token) for name in self.frame)
+        return begin, end
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of sampled ids, special tokens kept."""
@@ -133,8 +164,23 @@ class Encoder:
 
     def decode_turn(self, ids: Sequence[int]) -> str:
         """The text of a sampled turn without the token that ends it."""
-        ends = len(ids) > 0 and ids[-1] == self.end_of_turn
-        return self.decode(ids[:-1] if ends else ids)
+        return self.decode(ids[:-1] if len(ids) > 0 and ids[-1] in self._end_ids else ids)
+
+    @cached_property
+    def _end_ids(self) -> frozenset[int]:
+        return frozenset(self._those_known(self.ends))
+
+    def _those_known(self, tokens: Sequence[str]) -> tuple[int, ...]:
+        known = self.tokenizer.get_vocab()
+        return tuple(known[token] for token in tokens if token in known)
+
+
+def joined(inputs: Sequence[Inputs]) -> dict[str, Any]:
+    """The inputs of several images or rows as those of all of them."""
+    import torch
+
+    names = list(dict.fromkeys(name for each in inputs for name in each))
+    return {name: torch.cat([each[name] for each in inputs if name in each]) for name in names}
 
 
 def load_processor(folder: Path) -> Any:

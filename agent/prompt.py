@@ -37,6 +37,11 @@ def system_prompt(tool_section: str) -> str:
     return "\n".join(lines)
 
 
+def how_to_read(tools: bool) -> str:
+    """What a policy is told whose own template, or whose tools' description, tells how to call and to answer."""
+    return "\n".join((RESEARCH_USE, *([COORDINATES] if tools else []), HOW_TO_ABSTAIN))
+
+
 def opening(system: str, question: str, images: int) -> str:
     """The prompt up to the policy's first turn."""
     shown = "".join(f"Image {number}: {IMAGE}\n" for number in range(1, images + 1))

@@ -34,10 +34,10 @@ class QuestionError(ValueError):
 class ContextTooSmall(ValueError):
     """The question and its images alone fill the context."""
 
-    def __init__(self, got: int, context: int) -> None:
+    def __init__(self, why: object) -> None:
         super().__init__(
-            f"Got a prompt of {got} tokens, expected fewer than the context's {context}: "
-            "ask a shorter question, give fewer images, or raise limits.context."
+            f"The question and its images alone leave no room for an answer: {why} Ask a shorter question, give fewer "
+            "images, or raise the context's limit."
         )
 
 

@@ -42,8 +42,8 @@ class Paced:
     """A policy that says the same turn again, and takes the time that a server would take to sample it."""
 
     def __init__(self, family: Family, turn: int, rate: float | None) -> None:
-        said, _ = family.encoder.encode(LOOK + "<|im_end|>")
-        padding, _ = family.encoder.encode("a")
+        said, _ = family.encode(LOOK + "<|im_end|>")
+        padding, _ = family.encode("a")
         self.ids = (*padding * max(0, turn - len(said)), *said)
         self.seconds_a_turn = len(self.ids) / rate if rate else 0.0
         self.seconds = 0.0

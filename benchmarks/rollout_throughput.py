@@ -36,7 +36,8 @@ from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.picture_urls import encode
 from agent.policies.policy import Completion, Policy, Sampling
-from agent.policies.served import BAN, ServedPolicy
+from agent.policies.sampling_params import sampling_params
+from agent.policies.served import ServedPolicy
 from agent.serving import engine_control
 from agent.serving.key import authorization
 from agent.serving.server import VLLMServer
@@ -133,17 +134,8 @@ async def agent_pass(
 
 def body(request: Request, model: str) -> bytes:
     """The recorded request as raw HTTP, made to sample as many tokens as it did."""
-    sampling: dict[str, Any] = {
-        "temperature": request.sampling.temperature,
-        "top_p": request.sampling.top_p,
-        "min_p": request.sampling.min_p,
-        "max_tokens": request.sampled,
-        "min_tokens": request.sampled,
-        "ignore_eos": True,
-        "logprobs": 0,
-        "detokenize": False,
-        "logit_bias": {str(token): BAN for token in request.sampling.banned},
-    }
+    exactly = {"max_tokens": request.sampled, "min_tokens": request.sampled, "ignore_eos": True}
+    sampling = sampling_params(request.sampling) | exactly
     content: dict[str, Any] = {"model": model, "token_ids": list(request.token_ids), "sampling_params": sampling}
     if request.images:
         content["content_parts"] = [{"type": "image_url", "url": encode(image, "BMP")} for image in request.images]

@@ -26,13 +26,15 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from PIL.Image import Image
 
-from agent.encoder import Encoder
+from agent.chat_model.base import ImageChatModel
+from agent.chat_model.opening import family_in
 from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import Connection, checkpoint_for, connect
-from graphs.reasoning import Checkpointer
+from graphs.model import chat_model
+from graphs.state import Checkpointer
 from graphs.threads import open_threads
 from tools.images.store import ImageStore
 from tools.registry import load_tools
@@ -121,9 +123,10 @@ class Application:
         return ImageStore(self.settings.images)
 
     @cached_property
-    def encoder(self) -> Encoder:
-        """What speaks to the policy."""
-        return Encoder.from_checkpoint(checkpoint_for(self.settings.checkpoint).folder)
+    def model(self) -> ImageChatModel:
+        """What the graphs speak to."""
+        family = family_in(checkpoint_for(self.settings.checkpoint).folder)
+        return chat_model(self.policy, family, self.store, Limits(context=self.settings.context))
 
     @cached_property
     def tools(self) -> list[BaseTool]:
@@ -132,15 +135,7 @@ class Application:
 
     def graph(self, name: str) -> Any:
         """The graph of that name, as `python -m graphs list` has it. Raises KeyError."""
-        return catalogue.compiled(
-            catalogue.graphs()[name],
-            self.policy,
-            self.tools,
-            encoder=self.encoder,
-            store=self.store,
-            limits=Limits(context=self.settings.context),
-            checkpointer=self.checkpointer,
-        )
+        return catalogue.compiled(catalogue.graphs()[name], self.model, self.tools, checkpointer=self.checkpointer)
 
 
 @asynccontextmanager

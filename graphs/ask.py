@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from agent.encoder import Encoder
+from agent.answer import Answered
+from agent.chat_model.opening import family_in
 from agent.limits import Limits
 from agent.question import Question
-from agent.turn import EpisodeState
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import connect, disconnect
+from graphs.model import chat_model
 from graphs.telling import NOTICE, as_json, printable, tell, tell_answer
 from tools.errors import ImageError
 from tools.images.load import load_image
@@ -79,10 +80,10 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
     try:
         connection = connect(arguments.checkpoint, arguments.server, arguments.context, _say_waiting)
         say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
-        encoder = Encoder.from_checkpoint(connection.folder)
-        limits = Limits(turns=arguments.turns, context=arguments.context)
+        limits = Limits(context=arguments.context)
+        model = chat_model(connection.policy, family_in(connection.folder), store, limits)
         module = catalogue.graphs()[arguments.graph]
-        graph = catalogue.compiled(module, connection.policy, tools, encoder=encoder, store=store, limits=limits)
+        graph = catalogue.compiled(module, model, tools, turns=arguments.turns)
         state = asyncio.run(follow(graph, question, store, say))
     finally:
         if arguments.stop_server:
@@ -103,7 +104,7 @@ def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageSto
     return ids
 
 
-async def follow(graph: Any, question: Question, store: ImageStore, say: Callable[[str], None]) -> EpisodeState:
+async def follow(graph: Any, question: Question, store: ImageStore, say: Callable[[str], None]) -> Answered:
     """Runs an episode and says each turn as it happens; the final state.
 
     Raises PolicyError where the policy is lost.
@@ -117,7 +118,7 @@ async def follow(graph: Any, question: Question, store: ImageStore, say: Callabl
         for node, change in item.items():
             if isinstance(change, dict) and (told := tell(node, cast("dict[str, Any]", change), store)) is not None:
                 say(told)
-    return cast(EpisodeState, {**question, **state})
+    return cast(Answered, {**question, **state})
 
 
 def _say_waiting(text: str) -> None:

@@ -1,7 +1,7 @@
 """Which graphs there are, how each is built, and what it looks like.
 
-A graph is a module of this package that defines `build`, as graphs/reasoning.py does, or `factory(policy_model,
-tools)`, which is given a chat model and returns a compiled graph.
+A graph is a module of this package that defines `factory(model, tools)`, which is given a chat model and tools (or a
+Toolbox) and returns a compiled graph. What else it takes by keyword (`turns`, `checkpointer`) it is given.
 """
 
 import importlib
@@ -14,48 +14,37 @@ from typing import Any, cast
 
 from langchain_core.tools import BaseTool
 
-from agent.encoder import Encoder
+from agent.chat_model.base import ImageChatModel
 from agent.limits import Limits
-from agent.policies.policy import Policy, Sampling
-from graphs.model import chat_model
-from graphs.reasoning import Checkpointer
+from graphs.state import Checkpointer
 from tools.images.store import ImageStore
+from tools.toolbox import Toolbox
 
 
 def graphs() -> dict[str, ModuleType]:
     """The graphs' modules by name, sorted."""
     found = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
     modules = {name: importlib.import_module(f"graphs.{name}") for name in found if not name.startswith("_")}
-    return {
-        name: module for name, module in modules.items() if _defines(module, "build") or _defines(module, "factory")
-    }
+    return {name: module for name, module in modules.items() if _defines_a_factory(module)}
 
 
-def _defines(module: ModuleType, name: str) -> bool:
-    """Whether a function is the module's own, not one that it imports."""
-    return getattr(getattr(module, name, None), "__module__", None) == module.__name__
+def _defines_a_factory(module: ModuleType) -> bool:
+    """Whether a factory is the module's own, not one that it imports."""
+    return getattr(getattr(module, "factory", None), "__module__", None) == module.__name__
 
 
 def compiled(
     module: ModuleType,
-    policy: Policy,
-    tools: Sequence[BaseTool],
+    model: ImageChatModel,
+    tools: Sequence[BaseTool] | Toolbox,
     *,
-    encoder: Encoder,
-    store: ImageStore,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
+    turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Any:
-    """A module's graph, by its `build`, or by its `factory` and the chat model of these parts."""
-    limits = limits or Limits()
-    if _defines(module, "build"):
-        parts: dict[str, Any] = {"encoder": encoder, "store": store, "limits": limits, "checkpointer": checkpointer}
-        return module.build(policy, tools, **parts, **({"sampling": sampling} if sampling else {}))
-    options: dict[str, Any] = {"turns": limits.turns, "checkpointer": checkpointer}
+    """A module's graph on a chat model."""
+    options: dict[str, Any] = {"turns": turns, "checkpointer": checkpointer}
     taken = {name: value for name, value in options.items() if name in signature(module.factory).parameters}
-    graph = module.factory(chat_model(policy, encoder, store, limits, sampling), tools, **taken)
-    return graph if "checkpointer" in taken else graph.copy({"checkpointer": checkpointer})
+    return module.factory(model, tools, **taken)
 
 
 def summary(module: ModuleType) -> str:
@@ -75,14 +64,10 @@ def drawable(module: ModuleType) -> Any:
 
 def empty(module: ModuleType) -> Any:
     """The graph with nobody in it, to be looked at and not run."""
-    nobody = cast(Any, None)
-    if _defines(module, "factory"):
-        return module.factory(_Nobody(), ())
-    return module.build(nobody, (), encoder=nobody, store=ImageStore("."))
+    return module.factory(cast(Any, _Nobody()), ())
 
 
 class _Nobody:
     """In a chat model's place while a graph is drawn."""
 
-    store = None
-    family = None
+    image_store = ImageStore(".")

@@ -8,21 +8,20 @@ from collections.abc import Sequence
 from operator import add
 from typing import Annotated, Any
 
-from langchain_core.messages import AnyMessage, SystemMessage
+from langchain_core.messages import SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.answer import Answered
-from agent.chat_model.model import PolicyChatModel
-from agent.chat_model.pictures import image_block
+from agent.chat_model.base import ImageChatModel
+from agent.limits import Limits
 from agent.question import Question, asked
-from graphs.asking import ask
-from graphs.findings import Finding, blocks, found
-from graphs.reader import TURNS, reader
-from graphs.reasoning import Checkpointer
-from graphs.state import Graph, Update, ended, shown, with_readings
+from graphs.findings import Finding, found, told_of
+from graphs.reasoning import reader
+from graphs.state import Checkpointer, Graph, Update, ended, shown
 from tools.errors import ImageError
+from tools.toolbox import Toolbox
 
 STUDIES = {"current": "This is the current study.", "earlier": "This is an earlier study of the same patient."}
 COMPARE = (
@@ -43,17 +42,22 @@ class Study(Question):
 
 
 def factory(
-    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+    model: ImageChatModel,
+    tools: Sequence[BaseTool] | Toolbox,
+    *,
+    turns: int = Limits.turns,
+    checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model. Asked with other than two images it raises ImageError."""
     reading = reader(model, tools, turns)
+    deciding = reader(model, (), turns=1)
 
     def each_study(state: Question) -> list[Send]:
         images, question = asked(state)["images"], asked(state)["question"]
         if len(images) != len(STUDIES):
             raise ImageError(f"Got {len(images)} images, expected two: the current study, then the earlier one.")
         for image in images:
-            model.store.path(image)  # both are there before either is read
+            model.image_store.path(image)  # both are there before either is read
         return [
             Send("study", Study(images=[image], question=question, study=name))
             for name, image in zip(STUDIES, images, strict=True)
@@ -61,21 +65,14 @@ def factory(
 
     async def study(state: Study) -> Update:
         opening = [SystemMessage(STUDIES[state["study"]]), shown(state["images"], state["question"])]
-        done = await reading(opening)
-        return {"readings": [found(state["study"], done["messages"], done["calls"])]}
+        done = await reading(state, opening)
+        return {"readings": [found(state["study"], done)]}
 
     async def compare(state: Compared) -> Answered:
         readings = sorted(state["readings"], key=lambda each: list(STUDIES).index(each["reader"]))
-        content: list[Any] = [image_block(image) for image in state["images"]]
-        seen = list(state["images"])
-        for each in readings:
-            content += blocks(each)
-            seen += each["images"]
-        content.append({"type": "text", "text": state["question"]})
-        messages: list[AnyMessage] = [SystemMessage(COMPARE), shown([], "").model_copy(update={"content": content})]
-        messages += await ask(model, messages)
-        calls = [call for each in readings for call in each["calls"]]
-        return with_readings(ended(state, messages, calls, seen, model.store), readings)
+        told = told_of(readings, state["images"], state["question"])
+        done = await deciding(asked(state), [SystemMessage(COMPARE), told])
+        return ended(state, done["messages"], model.image_store, done["outcome"], readings)
 
     graph: Any = StateGraph(Compared, input_schema=Question)
     graph.add_node(study)

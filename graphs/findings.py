@@ -1,13 +1,14 @@
 """What a reader found, as another reader is told it: what it looked at, what its tools said, what it answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import HumanMessage
 from typing_extensions import TypedDict
 
+from agent.answer import Answered
 from agent.chat_model.pictures import image_block
-from agent.chat_model.reply import FAULT
+from agent.prompt import ABSTAIN
 
 
 class Finding(TypedDict):
@@ -24,23 +25,23 @@ class Finding(TypedDict):
     """The policy's versions that sampled."""
 
 
-def found(reader: str, messages: Sequence[AnyMessage], calls: Sequence[Mapping[str, Any]]) -> Finding:
+def found(reader: str, done: Answered) -> Finding:
     """The finding of a reading that has ended."""
-    spoke = [message for message in messages if isinstance(message, AIMessage)]
     return Finding(
         reader=reader,
-        answer=_answer(messages[-1]),
-        images=[image for call in calls for image in call["images"]],
-        calls=[dict(call) for call in calls],
-        turns=len(spoke),
-        faults=sum(FAULT in message.response_metadata for message in spoke),
-        versions=[each for message in spoke for each in message.response_metadata.get("versions", ())],
+        answer=done["answer"] or (ABSTAIN if done["outcome"] == "abstained" else ""),
+        images=[image for call in done["calls"] for image in call["images"]],
+        calls=done["calls"],
+        turns=done["turns"],
+        faults=done["faults"],
+        versions=done["versions"],
     )
 
 
-def _answer(last: AnyMessage) -> str:
-    answers = isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
-    return last.text.strip() if answers else ""
+def told_of(findings: Sequence[Finding], images: Sequence[str], question: str) -> HumanMessage:
+    """The images, what each reader found, and the question."""
+    told = [block for each in findings for block in blocks(each)]
+    return HumanMessage([*map(image_block, images), *told, _text(question)])
 
 
 def blocks(finding: Finding) -> list[dict[str, Any]]:

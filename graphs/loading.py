@@ -1,8 +1,7 @@
 """A graph by its name: one of the catalogue, `module:factory`, or `path/file.py:factory`.
 
-What is named makes a graph in one of two ways, told apart by its arguments. A *factory* `(model, tools)` gives a graph
-that speaks to a chat model. A *build* `(policy, tools, *, encoder, store)` gives one that is made of the nodes of a
-turn (agent/turn.py), whose state holds its ledger. Further keyword arguments are passed where they are taken.
+What is named is a factory `(model, tools)`: from a chat model and tools it makes a compiled graph. Further keyword
+arguments (`turns`, `checkpointer`) are passed where they are taken.
 """
 
 import hashlib
@@ -40,11 +39,6 @@ class GraphSource:
     module: ModuleType
     make: Callable[..., Any]
 
-    @property
-    def of_turns(self) -> bool:
-        """Whether it is made of the nodes of a turn, and keeps its own ledger."""
-        return {"encoder", "store"} <= signature(self.make).parameters.keys()
-
     def takes(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Of `options` those that the maker takes."""
         return {name: value for name, value in options.items() if name in signature(self.make).parameters}
@@ -66,7 +60,7 @@ def find_graph(name: str) -> GraphSource:
     known = catalogue.graphs()
     if name in known:
         module = known[name]
-        return GraphSource(name, module, getattr(module, FACTORY, None) or module.build)
+        return GraphSource(name, module, module.factory)
     where, _, function = name.rpartition(":") if ":" in name else (name, "", FACTORY)
     if where.endswith(".py"):
         module = _from_file(name, Path(where))

@@ -1,21 +1,22 @@
-"""The chat model that a graph of messages runs on, from the parts that graphs are compiled of."""
+"""The chat model of our own that graphs run on, from a policy and the parts of its conversation."""
 
-from agent.chat_model.families.find import family_of
+from agent.chat_model.families.family import Family
 from agent.chat_model.model import PolicyChatModel
-from agent.encoder import Encoder
 from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from tools.images.store import ImageStore
 
+GREEDY = Sampling(temperature=0.0)
+
 
 def chat_model(
-    policy: Policy, encoder: Encoder, store: ImageStore, limits: Limits | None, sampling: Sampling | None
+    policy: Policy | None, family: Family, store: ImageStore, limits: Limits | None = None, sampling: Sampling = GREEDY
 ) -> PolicyChatModel:
-    """A chat model over `policy`; greedy where no sampling is given."""
-    limits, sampling = limits or Limits(), sampling or Sampling(temperature=0.0)
+    """A chat model over `policy`; None: every episode brings its own (agent/chat_model/episode.py)."""
+    limits = limits or Limits()
     return PolicyChatModel(
         policy=policy,
-        family=family_of(encoder.processor),
+        family=family,
         store=store,
         context=limits.context,
         max_tokens=limits.turn_tokens,

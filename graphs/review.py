@@ -14,11 +14,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from agent.answer import Answered
-from agent.chat_model.model import PolicyChatModel
+from agent.chat_model.base import ImageChatModel
+from agent.limits import Limits
 from agent.question import Question, asked
-from graphs.reader import TURNS, reader
-from graphs.reasoning import Checkpointer
-from graphs.state import Graph, Update, ended, shown
+from graphs.reasoning import reader
+from graphs.state import Checkpointer, Graph, Update, answered
+from tools.toolbox import Toolbox
 
 NOTES = 5
 """Most notes of a person; the answer after the last of them stands unseen."""
@@ -36,7 +37,11 @@ class Reviewed(Answered):
 
 
 def factory(
-    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+    model: ImageChatModel,
+    tools: Sequence[BaseTool] | Toolbox,
+    *,
+    turns: int = Limits.turns,
+    checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model."""
     reading = reader(model, tools, turns)
@@ -44,15 +49,10 @@ def factory(
     async def answer(state: Reviewed) -> Update:
         question = asked(state)
         note = state.get("note", "")  # without one it is a new question, whatever the thread held before
-        opening = (
-            [*state["messages"], HumanMessage(note)] if note else [shown(question["images"], question["question"])]
-        )
-        done = await reading(opening)
-        calls = [*(state["calls"] if note else []), *done["calls"]]
-        seen = [*question["images"], *(image for call in done["calls"] for image in call["images"])]
-        output = ended(question, done["messages"], calls, seen, model.store)
+        opening = [*state["messages"], HumanMessage(note)] if note else []
+        done = await reading(question, opening)
         notes = state["notes"] if note else []
-        return {**output, "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
+        return {**answered(done), "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
 
     async def person(state: Reviewed) -> Update:
         said: object = interrupt({name: state[name] for name in ("answer", "outcome", "evidence")})

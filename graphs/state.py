@@ -1,4 +1,4 @@
-"""What the graphs of messages share: one input, one output, and how an episode ends.
+"""What graphs share: one input, one output, and how an episode ends.
 
 Input is `images` and `question`, output is what the reasoning graph gives too: `answer`, `evidence`, `outcome`,
 `transcript`, with every call and the number of turns. State holds ids of images, never images.
@@ -6,24 +6,25 @@ Input is `images` and `question`, output is what the reasoning graph gives too: 
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from agent.answer import Answered, Message, Outcome, cited
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
-from agent.chat_model.said import THOUGHT, arguments_text, said
+from agent.chat_model.said import NOTE, THOUGHT, arguments_text, said
+from agent.chat_model.tools import images_shown
 from agent.prompt import ABSTAIN
 from agent.question import Question
 from graphs.findings import Finding
 from tools.images.store import ImageStore
 
 Update = dict[str, Any]
-
-
-Graph = CompiledStateGraph[Any, None, Question, Any]
+Checkpointer = BaseCheckpointSaver[Any] | bool | None
+Graph = CompiledStateGraph[Any, None, Any, Any]
 
 
 def shown(images: Sequence[str], text: str) -> HumanMessage:
@@ -31,53 +32,75 @@ def shown(images: Sequence[str], text: str) -> HumanMessage:
     return HumanMessage([*map(image_block, images), {"type": "text", "text": text}])
 
 
-def ended(
-    asked: Question,
-    messages: Sequence[AnyMessage],
-    calls: Sequence[Mapping[str, Any]],
-    images: Sequence[str],
-    store: ImageStore,
-) -> Answered:
-    """The output: `messages` end with the policy's last turn, or before it where that had no room in the context.
+def note(text: str) -> HumanMessage:
+    """A user's message that asks nothing: the question stays the one before."""
+    return HumanMessage(text, additional_kwargs={NOTE: True})
 
-    `images` are all that it saw.
+
+def spoken(messages: Sequence[AnyMessage]) -> int:
+    """How often the policy has spoken."""
+    return sum(isinstance(message, AIMessage) for message in messages)
+
+
+def ended(
+    question: Question,
+    messages: Sequence[AnyMessage],
+    store: ImageStore,
+    outcome: Outcome | None = None,
+    readings: Sequence[Finding] = (),
+) -> Answered:
+    """The output of a conversation whose last message is the policy's answer, unless `outcome` says why there is none.
+
+    `readings` were done before, by others: their turns and calls are counted too.
     """
     last = messages[-1]
     text = last.text.strip() if isinstance(last, AIMessage) else ""
-    abstains = text.rstrip(".").lower() == ABSTAIN
-    answered = (
-        bool(text) and isinstance(last, AIMessage) and not last.tool_calls and FAULT not in last.response_metadata
-    )
-    unanswered: Outcome = "too_many_turns" if isinstance(last, AIMessage) else "context_full"
-    outcome: Outcome = unanswered if not answered else "abstained" if abstains else "answered"
+    if outcome is None and (not text or not isinstance(last, AIMessage) or last.tool_calls or is_faulty(last)):
+        outcome = "too_many_turns"
+    if outcome is None:
+        outcome = "abstained" if text.rstrip(".").lower() == ABSTAIN else "answered"
     pictures = Pictures(store)
-    spoke = [message for message in messages if isinstance(message, AIMessage)]
+    images = images_shown(messages, pictures)
+    calls = [*(call for each in readings for call in each["calls"]), *calls_in(messages)]
+    versions = [*(version for each in readings for version in each["versions"]), *versions_of(messages)]
     return Answered(
-        question=asked["question"],
-        images=list(images),
+        question=question["question"],
+        images=images,
         answer=text if outcome == "answered" else None,
-        evidence=cited(images, calls, store) if answered else [],
+        evidence=cited(images, calls, store) if outcome in ("answered", "abstained") else [],
         outcome=outcome,
         transcript=[entry(message, pictures) for message in messages],
-        calls=[dict(call) for call in calls],
-        turns=len(spoke),
-        faults=sum(FAULT in message.response_metadata for message in spoke),
-        versions=versions_of(spoke),
+        calls=calls,
+        turns=spoken(messages) + sum(each["turns"] for each in readings),
+        faults=sum(map(is_faulty, messages)) + sum(each["faults"] for each in readings),
+        versions=list(dict.fromkeys(versions)),
     )
+
+
+def answered(state: Mapping[str, Any]) -> Answered:
+    """The output of a graph without what else its state holds."""
+    return cast(Answered, {name: state[name] for name in Answered.__annotations__})
+
+
+def calls_in(messages: Sequence[AnyMessage]) -> list[dict[str, Any]]:
+    """Every call of a medical tool that a conversation tells of, with its result, as JSON."""
+    told: list[Any] = [message.artifact for message in messages if isinstance(message, ToolMessage)]
+    return [call for call in told if is_result(call)]
+
+
+def is_result(call: object) -> bool:
+    """Whether something is a tools/calls.py ToolResult as JSON."""
+    return isinstance(call, Mapping) and {"call", "status", "images"} <= cast("Mapping[str, Any]", call).keys()
+
+
+def is_faulty(message: AnyMessage) -> bool:
+    """Whether a turn could not be read."""
+    return FAULT in message.response_metadata
 
 
 def versions_of(messages: Sequence[AnyMessage]) -> list[str]:
-    """The policy's versions that sampled these messages, each once, in order."""
-    return list(dict.fromkeys(each for message in messages for each in message.response_metadata.get("versions", ())))
-
-
-def with_readings(output: Answered, readings: Sequence[Finding]) -> Answered:
-    """The output of a graph whose answer rests on readings that were done before: theirs is counted too."""
-    output["turns"] += sum(each["turns"] for each in readings)
-    output["faults"] += sum(each["faults"] for each in readings)
-    spoke = [version for each in readings for version in each["versions"]]
-    output["versions"] = list(dict.fromkeys([*spoke, *output["versions"]]))
-    return output
+    """The policy's versions that sampled these messages, in order."""
+    return [each for message in messages for each in message.response_metadata.get("versions", ())]
 
 
 def written(message: AIMessage) -> str:

@@ -3,13 +3,12 @@
 Everything that a policy or a tool wrote is shown as it is, save characters that would act on a terminal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.answer import Message
-from agent.prompt import ABSTAIN, IMAGE
-from agent.turn import EpisodeState
-from graphs.state import written
+from agent.answer import Answered
+from agent.prompt import ABSTAIN
+from graphs.state import calls_in, spoken, written
 from tools.images.panel import Section
 from tools.images.store import ImageStore
 
@@ -25,30 +24,28 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
-def with_files(message: Message, store: ImageStore) -> str:
-    """A message's text with the file of each image where the policy saw the image."""
-    text = message["text"]
-    for image in message["images"]:
-        text = text.replace(IMAGE, str(store.path(image)), 1)
-    return text
-
-
 def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
-    """What a node's update tells a reader; None where it tells nothing new."""
-    if node == "reason":
-        return printable(f"Turn {update['turns']}: {update['transcript'][-1]['text']}")
-    if node == "read" and update["messages"]:
-        return printable(f"Turn: {written(update['messages'][-1])}")
-    if node == "look":
-        shown = [[*(str(store.path(image)) for image in call["images"]), call["text"]] for call in update["calls"]]
-        return "\n".join(f"  {line}" for line in printable("\n".join(map(" ".join, shown))).splitlines())
-    if node == "integrate" and "transcript" in update:
-        lines = printable(with_files(update["transcript"][-1], store)).splitlines()
-        return "\n".join(f"  {line}" for line in lines)
+    """What an update of the reasoning graph's nodes tells a reader; None where it tells nothing new."""
+    if node == "reason" and not update.get("outcome"):
+        messages = update["messages"]
+        return printable(f"Turn {spoken(messages)}: {written(messages[-1])}")
+    if node == "select_tool" and update["correction"]:
+        return _indented(update["correction"])
+    if node == "execute":
+        calls = calls_in(update["found"])
+        return "\n".join(_indented(" ".join([*_files(call["images"], store), call["text"]])) for call in calls)
     return None
 
 
-def tell_answer(state: EpisodeState, store: ImageStore) -> str:
+def _files(images: Sequence[str], store: ImageStore) -> list[str]:
+    return [str(store.path(image)) for image in images]
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in printable(text).splitlines())
+
+
+def tell_answer(state: Answered, store: ImageStore) -> str:
     """The answer with what it rests on, or why there is none; always with the notice."""
     outcome = state["outcome"]
     if outcome in ("answered", "abstained"):
@@ -64,11 +61,9 @@ def tell_answer(state: EpisodeState, store: ImageStore) -> str:
     return printable("\n".join([*lines, NOTICE]))
 
 
-def as_json(state: EpisodeState, store: ImageStore) -> dict[str, Any]:
+def as_json(state: Answered, store: ImageStore) -> dict[str, Any]:
     """The finished episode for a program: `answer`, `outcome`, `evidence`, `transcript`, `versions`, `notice`."""
-    turns = [
-        {**message, "files": [str(store.path(image)) for image in message["images"]]} for message in state["transcript"]
-    ]
+    turns = [{**message, "files": _files(message["images"], store)} for message in state["transcript"]]
     return {
         "question": state["question"],
         "answer": state["answer"],

@@ -14,13 +14,14 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.answer import Answered, cited
-from agent.chat_model.model import PolicyChatModel
+from agent.chat_model.base import ImageChatModel
+from agent.limits import Limits
 from agent.question import Question, asked
-from graphs.reader import TURNS, reader
-from graphs.reasoning import Checkpointer
-from graphs.state import Graph, Update, ended, shown
+from graphs.reasoning import reader
+from graphs.state import Checkpointer, Graph, Update, answered, shown
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
+from tools.toolbox import Toolbox
 
 MARGIN = 0.25
 """Of the cited box's sides, added on each side."""
@@ -36,27 +37,29 @@ class Verified(Answered):
 
 
 def factory(
-    model: PolicyChatModel, tools: Sequence[BaseTool], *, checkpointer: Checkpointer = None, turns: int = TURNS
+    model: ImageChatModel,
+    tools: Sequence[BaseTool] | Toolbox,
+    *,
+    turns: int = Limits.turns,
+    checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model."""
     reading = reader(model, tools, turns)
 
     async def answer(state: Question) -> Update:
         question = asked(state)
-        done = await reading([shown(question["images"], question["question"])])
-        seen = [*question["images"], *(image for call in done["calls"] for image in call["images"])]
-        first = ended(question, done["messages"], done["calls"], seen, model.store)
-        return {"messages": done["messages"], "first": first}
+        done = await reading(question)
+        return {"messages": done["messages"], "first": answered(done)}
 
     async def verify(state: Verified) -> Update:
         first = state["first"]
         if first["outcome"] != "answered":
             return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
-        again = await asyncio.to_thread(lambda: model.store.put(region(first, model.store)))
-        note = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
-        done = await reading([*state["messages"], note])
-        seen = [*first["images"], again, *(image for call in done["calls"] for image in call["images"])]
-        output = ended(state, done["messages"], [*first["calls"], *done["calls"]], seen, model.store)
+        store = model.image_store
+        again = await asyncio.to_thread(lambda: store.put(region(first, store)))
+        look = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
+        done = await reading(asked(state), [*state["messages"], look])
+        output = answered(done)
         same = output["answer"] is not None and _same(output["answer"], first["answer"])
         verdict = {"answered": "confirmed" if same else "revised", "abstained": "abstained"}
         return {**output, "messages": done["messages"], "verdict": verdict.get(str(output["outcome"]), "unanswered")}

@@ -1,9 +1,8 @@
-"""One episode of a graph that speaks to a chat model: asked, recorded, paused and answered, brought into one form.
+"""One episode of any graph: asked, recorded, paused and answered, brought into one form.
 
 The graph knows nothing of it. What the policy samples is recorded around it (agent/chat_model/episode.py); pauses for a
-person are answered by the graph's adapter; what it gives back becomes the state that rewards and records read, with the
-training rows beside: `ledger` holds the first row, `further` the others, `spoken` says for each sampled range of each
-row which call it was, `made` which calls there were.
+person are answered by the graph's adapter; what it gives back becomes what rewards and records read, with the training
+rows beside.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,16 +17,15 @@ from agent.answer import Message, Outcome, cited
 from agent.chat_model.calls import Pick
 from agent.chat_model.episode import Episode
 from agent.chat_model.pictures import Pictures
-from agent.chat_model.rows import Row
 from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.prompt import ABSTAIN
-from agent.question import Overrides, Question
-from agent.turn import EpisodeState
+from agent.question import Question
 from graphs.adapters import MESSAGES, Adapter, agree
 from graphs.loading import GraphError
-from graphs.state import entry
+from graphs.state import entry, is_result
 from rl.endings import UNREADABLE, Ending, ending
+from rl.played import Played
 from tools.images.store import ImageStore
 
 Stream = Callable[..., AsyncIterator[dict[str, Any]]]
@@ -52,30 +50,28 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
-            self._with_threads()
+            self.with_threads()
 
-    async def ask(self, question: Question, overrides: Overrides, deadline_s: float | None) -> EpisodeState:
-        """The final state of an episode, with its rows; how it ended is its `outcome` (rl/endings.py).
+    async def ask(self, question: Question, episode: Episode, deadline_s: float | None = None) -> Played:
+        """What an episode leaves; how it ended is its `outcome` (rl/endings.py). `episode` records it.
 
         Raises PolicyError where the policy is lost.
         """
-        sampling = overrides.sampling and replace(overrides.sampling, max_tokens=self.limits.turn_tokens)
         output: dict[str, Any] = {}
         told: Mapping[str, Any] = {}
         foreseen = True
-        with Episode(overrides.policy, sampling).recording() as episode:
+        with episode.recording():
             async with ending(deadline_s, self.name) as end:
                 foreseen = await self._run(question, output, end)
                 if foreseen and end.outcome is None:
                     told = self._told(output)
         if foreseen:
-            return self._state(question, output, told, end, episode)
-        self._with_threads()  # the first pause of a graph that nobody knew to pause: the episode begins anew
-        state = await self.ask(question, overrides, deadline_s)
-        cast(Any, state)["made"] += [{**each, "picked": False} for each in made_in(episode, self.pick)]
-        return state
+            return self._played(question, output, told, end, episode)
+        self.with_threads()  # the first pause of a graph that nobody knew to pause
+        episode.begin_anew()
+        return await self.ask(question, episode, deadline_s)
 
-    def _with_threads(self) -> None:
+    def with_threads(self) -> None:
         """The graph with checkpoints in memory: what training asks does not belong in anybody's database."""
         self.graph = self.graph.copy()
         self.graph.checkpointer = InMemorySaver()
@@ -109,30 +105,35 @@ class Asked:
             raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
         return told
 
-    def _state(
+    def _played(
         self, question: Question, output: Mapping[str, Any], told: Mapping[str, Any], end: Ending, episode: Episode
-    ) -> EpisodeState:
-        calls = [call for call in told.get("calls") or () if _is_result(call)] or episode.results
+    ) -> Played:
+        calls = [call for call in told.get("calls") or () if is_result(call)] or episode.results
         made = [image for call in calls for image in call["images"]]
-        images: list[str] = list(dict.fromkeys([*told.get("images", question["images"]), *made]))
+        shown: list[str] = list(told.get("images", question["images"]))
+        images = [*shown, *dict.fromkeys(image for image in made if image not in shown)]
         said = told.get("answer")
         text = None if said is None else str(said).strip()
         abstains = text is not None and text.rstrip(".").lower() == ABSTAIN
         answer = None if abstains or not text else text
         ended = "abstained" if abstains else "answered" if answer is not None else "too_many_turns"
-        state: dict[str, Any] = {
-            "question": question["question"],
-            "images": images,
-            "answer": answer,
-            "outcome": end.outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended),
-            "bug": end.bug,
-            "evidence": told.get("evidence") or (cited(images, calls, self.store) if answer else []),
-            "transcript": told.get("transcript") or self._transcript(question, output, text),
-            "calls": calls,
-            "turns": told.get("turns") or len(episode),
-            "faults": told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
-        }
-        return cast(EpisodeState, state | rows_of(episode, self.pick))
+        outcome = end.outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended)
+        rows = rows_of(episode, self.pick)
+        return Played(
+            question=question["question"],
+            images=images,
+            answer=answer,
+            outcome=cast(Outcome, outcome),
+            bug=end.bug,
+            evidence=told.get("evidence") or (cited(images, calls, self.store) if answer else []),
+            transcript=told.get("transcript") or self._transcript(question, output, text),
+            calls=calls,
+            turns=told.get("turns") or len(episode.turns),
+            faults=told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
+            versions=list(dict.fromkeys(each for turn in episode.turns for each in turn.completion.versions)),
+            rows=[each.to_plain() for each in rows],
+            made=made_in(episode, self.pick),
+        )
 
     def _transcript(self, question: Question, output: Mapping[str, Any], answer: str | None) -> list[Message]:
         """The graph's messages where it has some, else the question and the answer."""
@@ -142,30 +143,20 @@ class Asked:
         return [asked, Message(role="policy", text=answer or "", images=[])]
 
 
-def _is_result(call: object) -> bool:
-    """Whether a graph's word `calls` means what ours does: tools/calls.py's ToolResult as JSON."""
-    return isinstance(call, Mapping) and {"call", "status", "images"} <= cast("Mapping[str, Any]", call).keys()
-
-
-def rows_of(episode: Episode, pick: Pick) -> dict[str, Any]:
-    """The rows of an episode as a state holds them; one in which nothing is sampled where no call was picked."""
-    rows = episode.rows(pick)
-    if not rows:
-        idle = episode.rows(lambda _: True)[:1]
-        rows = [Row(replace(each.ledger, sampled=()), (), (*each.calls, *each.masked)) for each in idle]
-    ledgers = [each.ledger.to_plain() for each in rows] or [Ledger().to_plain()]
-    spoken = [[{"sample": call.sample, "node": call.node} for call in each.calls] for each in rows]
-    return {"ledger": ledgers[0], "further": ledgers[1:], "spoken": spoken, "made": made_in(episode, pick)}
+def rows_of(episode: Episode, pick: Pick) -> list[Ledger]:
+    """The rows of an episode; one in which nothing is sampled where no call was picked."""
+    rows = [row.ledger for row in episode.rows(pick)]
+    return rows or [replace(row.ledger, sampled=()) for row in episode.rows(lambda _: True)[:1]] or [Ledger()]
 
 
 def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
-    """The calls of the policy in an episode, which of them are to be trained, and the ids that were sampled."""
+    """What the policy was asked for in an episode, which of it is to be trained, and the ids that were sampled."""
     return [
         {
             "sample": each.call.sample,
             "node": each.call.node,
-            "picked": pick(each.call),
+            "picked": each not in episode.given_up and pick(each.call),
             "ids": each.completion.token_ids,
         }
-        for each in episode.turns
+        for each in (*episode.given_up, *episode.own)
     ]

@@ -115,9 +115,9 @@ class Rl(Section):
     steps: int = 40
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
-    temperature: float = Field(default=1.0, gt=0)
-    min_p: float = Field(default=0.0, ge=0, lt=1)
-    """Tokens less probable than this share of the likeliest one are not sampled: a small policy's tail is noise."""
+    temperature: float = Field(default=1.0, ge=0.01, le=2)
+    """Episodes are sampled from the whole distribution at this temperature, which is the one that the trainer computes:
+    there is no top-p, top-k or min-p (rl/preflight/sampling.py). vLLM takes 0.01 to 2."""
     learning_rate: float = 1e-4
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}

@@ -1,56 +1,59 @@
-"""An episode of a compiled graph whose turns come from outside, one call at a time.
+"""Episodes whose turns come from outside, one call of the policy at a time.
 
-The graph itself runs, unchanged: its policy waits until somebody says the next turn. So whatever steps through an
-episode (the Gymnasium environment) shares every line of an agent's turn with serving and training.
-The graph runs in an event loop of its own thread, so that a caller needs none and may have one.
+An episode runs as training runs it (rl/rollout.py), whatever its graph does; only its policy is somebody who says the
+next turn. A graph may call the policy several times at once: the calls wait side by side, and are handed out one after
+the other, in the order in which they came. The episode runs in an event loop of its own thread, so that a caller needs
+none and may have one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import CancelledError
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, cast
 
 from PIL.Image import Image
 
-from agent.encoder import Encoder
-from agent.policies.policy import Completion, Sampling
+from agent.chat_model.calls import PolicyCall
+from agent.chat_model.episode import Episode
+from agent.chat_model.families.family import Family
+from agent.chat_model.positions import Position
+from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.prompt import plain
-from agent.question import Question
-from agent.turn import EpisodeState
 from graphs.loading import GraphError
+from rl.endings import BUG
+from rl.played import Played
+from rl.tasks.task import Task
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
-Invoke = Callable[..., Awaitable[EpisodeState]]
+Ask = Callable[[Task, Any], Awaitable[Played]]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The graph waits for a turn."""
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """A call of the policy that waits for its turn, and the policy that writes what is said."""
 
-    token_ids: tuple[int, ...]
-    """The prompt, with one placeholder per image."""
-    images: tuple[Image, ...]
-    """Every picture of the prompt, in order."""
-
-
-@dataclass
-class _Waiting:
-    """The graph's policy: hands each request out and waits for what is said."""
-
-    encoder: Encoder
-    asked: "asyncio.Queue[Asked | None]"
-    """None: the episode has ended."""
-    said: "asyncio.Queue[Said]"
+    call: PolicyCall
+    """Who calls."""
+    at: Position
+    """Behind what it is to speak."""
+    token_ids: Sequence[int]
+    """The prompt, with one placeholder for each image."""
+    images: Sequence[str]
+    """Ids of the prompt's images, in order."""
+    queue: "SimpleQueue[Wanted | None]"
+    """Where it waits to be handed out."""
+    encoder: Family
+    said: "Future[Said]" = field(default_factory=Future[Said])
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
-        """The turn that is said next; text is encoded as a script's is."""
-        self.asked.put_nowait(Asked(tuple(token_ids), tuple(images)))
-        turn = await self.said.get()
+        """The turn that is said; text is encoded as a script's is."""
+        self.queue.put(self)
+        turn = await asyncio.wrap_future(self.said)
         if isinstance(turn, Completion):
             return turn
         text = plain(turn)
@@ -62,71 +65,106 @@ class _Waiting:
         return await ScriptedPolicy(script, self.encoder).generate(token_ids, images, sampling)
 
 
-class Dialogue:
-    """One graph's episodes, one after the other. Close it, or its thread stays."""
+class _Spoken(Episode):
+    """An episode in which every call of the policy waits to be answered."""
 
-    def __init__(self, build: Callable[[Any], Any], encoder: Encoder, settings: dict[str, Any]) -> None:
-        """`build` compiles the graph for a policy; `settings` is LangGraph's config of a run (its recursion limit)."""
+    def __init__(self, encoder: Family) -> None:
+        super().__init__(ScriptedPolicy([], encoder))  # is never asked: each call has a policy of its own
+        self.encoder = encoder
+        self.queue: SimpleQueue[Wanted | None] = SimpleQueue()
+        """None: it has ended."""
+        self.wanted: list[Wanted] = []
+        self.over = False
+
+    def begin(self, at: Position, call: PolicyCall, policy: Policy) -> tuple[PolicyCall, Policy]:
+        """The call, and a policy that waits. Raises PolicyError where the episode was ended from outside."""
+        call, _ = super().begin(at, call, policy)
+        self.wanted.append(wanted := Wanted(call, at, *self.prompt(at), self.queue, self.encoder))
+        if self.over:  # looked at last: another thread may end it at any time
+            raise PolicyError("The episode was ended while its graph went on; begin another one.")
+        return call, wanted
+
+    def end(self) -> None:
+        """Nobody says anything any more."""
+        self.over = True
+        for each in self.wanted:
+            each.said.cancel()
+
+
+class Dialogue:
+    """Episodes, one after the other. Close it, or its thread stays."""
+
+    def __init__(self, ask: Ask, encoder: Family) -> None:
+        """`ask` runs an episode of a task to its end."""
+        self._ask, self._encoder = ask, encoder
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="medvista-dialogue", daemon=True)
         self._thread.start()
-        self._policy = _Waiting(encoder, asyncio.Queue(), asyncio.Queue())
-        self._graph = build(self._policy)
-        self._settings = settings
-        self._episode: asyncio.Task[EpisodeState] | None = None
+        self._episode = _Spoken(encoder)
+        self._run: asyncio.Task[Played] | None = None
+        self._wanted: Wanted | None = None
 
-    def begin(self, question: Question) -> Asked:
-        """Starts an episode (ending one that goes on) and returns its first request.
+    def begin(self, task: Task) -> Wanted:
+        """Starts an episode (ending one that goes on); the first call of its policy.
 
-        Raises what the graph raises, GraphError where it ends without asking its policy.
+        Raises what the episode raises, GraphError where it ends without one.
         """
-        asked = self._wait(self._begin(question))
-        if not isinstance(asked, Asked):
-            raise GraphError(
-                "Got a graph that ended without asking its policy, expected at least one turn: does it use the model "
-                "that it is given?"
-            )
-        return asked
+        self._end()
+        self._episode = _Spoken(self._encoder)
+        self._run = self._in_loop(self._begin(task))
+        first = self._next()
+        if isinstance(first, Wanted):
+            return first
+        why = "without asking its policy, expected one turn at least: does it use the model that it is given?"
+        told = cast("Mapping[str, Any]", first)
+        if told["outcome"] == BUG:
+            why = f"before its policy was asked, by a bug: {told['bug']}. Mend it there."
+        elif told["outcome"] == "context_full":
+            why = "before its policy was asked: the first prompt does not fit, raise `context`."
+        raise GraphError(f"Got an episode of {task.id} whose graph ended {why}")
 
-    def say(self, turn: Said) -> Asked | EpisodeState:
-        """Gives the turn that the graph waits for; the next request, or the final state. Raises what the graph raises.
+    def say(self, turn: Said) -> Wanted | Played:
+        """Answers the call that was handed out last; the next one, or how the episode ended.
 
-        RuntimeError where no episode goes on.
+        Raises what the episode raises, RuntimeError where none goes on.
         """
-        if self._episode is None or self._episode.done():
+        if self._wanted is None:
             raise RuntimeError("Got a turn, but no episode goes on; begin one first.")
-        return self._wait(self._say(turn))
+        if self._wanted.said.set_running_or_notify_cancel():
+            self._wanted.said.set_result(turn)
+        return self._next()
 
     def close(self) -> None:
-        """Ends the episode and the thread."""
+        """Ends the episode, and the threads."""
         if self._thread.is_alive():
-            self._wait(self._end())
+            self._end()
+            self._in_loop(self._loop.shutdown_default_executor())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
-    def _wait(self, work: Any) -> Any:
+    def _in_loop(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _begin(self, question: Question) -> Asked | EpisodeState:
-        await self._end()
-        asked: asyncio.Queue[Asked | None] = asyncio.Queue()
-        self._policy.asked, self._policy.said = asked, asyncio.Queue()
-        invoke = cast(Invoke, self._graph.ainvoke)
-        self._episode = asyncio.ensure_future(invoke(question, self._settings))
-        self._episode.add_done_callback(lambda _: asked.put_nowait(None))
-        return await self._next()
+    async def _begin(self, task: Task) -> "asyncio.Task[Played]":
+        episode = self._episode
+        run = asyncio.ensure_future(self._ask(task, episode))
+        run.add_done_callback(lambda _: episode.queue.put(None))
+        return run
 
-    async def _say(self, turn: Said) -> Asked | EpisodeState:
-        self._policy.said.put_nowait(turn)
-        return await self._next()
+    def _next(self) -> Wanted | Played:
+        assert self._run is not None
+        while (wanted := self._episode.queue.get()) is not None and wanted.said.cancelled():
+            pass  # its node was stopped: another one beside it has failed
+        self._wanted = wanted
+        return wanted or self._run.result()
 
-    async def _next(self) -> Asked | EpisodeState:
-        assert self._episode is not None
-        return await self._policy.asked.get() or await self._episode
+    def _end(self) -> None:
+        self._episode.end()
+        self._wanted = None
+        if self._run is not None and not self._run.done():
+            self._in_loop(self._stopped(self._run))
 
-    async def _end(self) -> None:
-        if self._episode is not None and not self._episode.done():
-            self._episode.cancel()
-            with suppress(asyncio.CancelledError, CancelledError):
-                await self._episode
+    async def _stopped(self, run: "asyncio.Task[Played]") -> None:
+        run.cancel()
+        await asyncio.wait([run])

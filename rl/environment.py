@@ -1,11 +1,11 @@
-"""The gym as a Gymnasium environment: `gymnasium.make("MedVista/VQA-v0", tasks=..., tools=..., max_turns=...)`.
+"""The gym as a Gymnasium environment: `gymnasium.make("MedVista/VQA-v0", tasks=..., tools=..., graph=..., ...)`.
 
-An action is one turn of the policy, an observation what the policy reads next. Each episode runs the compiled graph
-itself (rl/dialogue.py), so serving and training cannot drift from what is stepped through here. The graph is one that
-is made of the nodes of a turn and holds one conversation, as `reasoning` does: a graph of messages may hold several at
-once, of which no single observation could tell, and is refused. The reward comes with the last step, as the weighted
-sum of rl/rewards; its components are in `info`. An answer or an abstention terminates an episode; too many turns or a
-full context truncate it.
+An action is one turn of the policy, an observation what the policy reads next. Each episode is asked as training asks
+it (rl/dialogue.py), so serving and training cannot drift from what is stepped through here. The graph is any graph: it
+may hold several conversations, ask several turns at once (they are handed out one by one; `info` says which node speaks
+in which conversation) and pause for a person (whom its adapter answers). The reward comes with the last step, as the
+weighted sum of rl/rewards; its components are in `info`. Too many turns or a full context truncate an episode; all else
+terminates it.
 
 Importing this module registers the environment; `gymnasium.make("rl.environment:MedVista/VQA-v0")` imports it itself.
 """
@@ -14,7 +14,7 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -24,37 +24,33 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from agent.encoder import Encoder
-from agent.limits import Limits
+from agent.chat_model.families.family import Family
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
-from agent.question import Question
-from agent.turn import EpisodeState
-from graphs.loading import GraphError, find_graph
-from graphs.reasoning import recursion_limit
-from rl.config import ROOT, Base, Episode, Rl
-from rl.dialogue import Asked, Dialogue
-from rl.graph import open_graph
+from graphs.loading import find_graph
+from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
+from rl.dialogue import Dialogue, Wanted
+from rl.endings import OUT_OF_TIME
+from rl.played import Played
 from rl.rewards.compose import score
+from rl.rollout import RunParts, opened
 from rl.spaces import AnyText, Picture, Pictures
 from rl.tasks.sets import load
 from rl.tasks.task import Task
-from rl.trajectories.origin import Origin
 from rl.trajectories.record import Trajectory, record
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 ID = "MedVista/VQA-v0"
 DEFAULTS = Episode()
 LONGEST = 1_000_000
 """Characters of a turn or an observation."""
-PICTURE = "<image>"
-"""Stands in an observation's text where a picture was shown."""
+CUT_OFF = ("too_many_turns", "context_full", OUT_OF_TIME)
+"""Outcomes of an episode that is truncated: nothing that the policy said ended it."""
 _SPOKEN = re.compile(r"<\|im_start\|>(?:system|user)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 
 class Observation(TypedDict):
-    """What the policy reads that it has not read before."""
+    """What the policy reads that it has not read before in the episode."""
 
     text: str
     """The system prompt and the question at first, then what the tools found (empty when the episode has ended)."""
@@ -68,10 +64,11 @@ class _Episode:
 
     task: Task
     started: float
-    messages: int = 0
-    """Messages of the prompt that were observed."""
-    pictures: int = 0
-    state: EpisodeState | None = None
+    wanted: Wanted | None = None
+    """What was observed last."""
+    read: set[int] = field(default_factory=set[int])
+    """Positions that were observed."""
+    state: Played | None = None
     """The final one."""
 
 
@@ -86,7 +83,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         tools: Sequence[str] = DEFAULTS.tools,
         max_turns: int = DEFAULTS.turns,
         *,
-        graph: str = "reasoning",
+        graph: str = REASONING,
         split: str = "train",
         count: int = 100,
         seed: int = 0,
@@ -98,85 +95,97 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         render_mode: str | None = None,
     ) -> None:
         """`tasks`: names of task sets, `count` of each (drawn by `seed` where they are drawn), or tasks whose pictures
-        lie in `images` already. `graph`: `reasoning`, or one of your own with `build(policy, tools, *, encoder, store)`
-        and an EpisodeState. `images`: folder of the image store (default: a temporary one). `checkpoint`: whose
-        tokenizer and image processor speak (default: the embedded base). `rewards`: weights by component.
+        lie in `images` already. `graph`: as `python -m graphs list` tells, `module:factory` or `path/file.py:factory`.
+        `images`: folder of the image store (default: a temporary one). `checkpoint`: whose tokenizer, chat template and
+        image processor speak (default: the embedded base). `rewards`: weights by component.
 
-        Raises GraphError for a graph that is not there or that cannot be stepped through, ValueError for no tasks.
+        Raises GraphError for a graph that is not there, ValueError for no tasks.
         """
-        if not find_graph(graph).of_turns:
-            raise GraphError(
-                f"Got the graph {graph!r}, which speaks to a chat model and may hold several conversations; expected "
-                "one that is made of the nodes of a turn: 'reasoning', or a file of yours with build(policy, tools, *, "
-                "encoder, store). Episodes of any other graph are played by rl.rollout (docs/gym.md, Rollouts)."
-            )
+        find_graph(graph)
         self.render_mode = render_mode
-        self.rewards = Rl().rewards if rewards is None else dict(rewards)
+        self.config = Config(
+            name="environment",
+            graph=graph,
+            episode=Episode(tools=tuple(tools), turns=max_turns, turn_tokens=turn_tokens, context=context),
+            rl=Rl() if rewards is None else Rl(rewards=dict(rewards)),
+        )
         self._temporary = None if images else tempfile.TemporaryDirectory(prefix="medvista-gym-")
         self.store = ImageStore(Path(images) if images else Path(cast(Any, self._temporary).name))
         self.tasks = tuple(_tasks(tasks, self.store, split, count, seed))
-        self.limits = Limits(max_turns, turn_tokens, context)
         self._checkpoint = Path(checkpoint or ROOT / Base().checkpoint)
-        self._graph, self._tools = graph, tuple(tools)
         self._dialogue: Dialogue | None = None
-        self._origin = Origin()
         self._episode: _Episode | None = None
-        self._asked = Asked((), ())
         self.action_space = AnyText(LONGEST)
         self.observation_space = cast(
             "spaces.Space[Observation]", spaces.Dict({"text": AnyText(LONGEST), "images": Pictures()})
         )
 
     @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of the ledger."""
-        return Encoder.from_checkpoint(self._checkpoint)
+    def encoder(self) -> Family:
+        """The encoder of the prompts."""
+        return family_in(self._checkpoint)
+
+    @cached_property
+    def parts(self) -> RunParts:
+        """What its episodes share with a run's."""
+        parts = opened(self.config, self.encoder, self.store)
+        cast(Any, parts.asked).with_threads()  # an episode that began anew would ask again what was answered
+        return parts
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begins an episode of a task that the seed draws; `options={"task": id or index}` names one. KeyError."""
+        """Begins an episode of a task that the seed draws; `options={"task": id or index}` names one. KeyError.
+
+        Raises GraphError for a graph that ends without asking its policy.
+        """
         super().reset(seed=seed)
         place = int(self.np_random.integers(len(self.tasks)))
         task = self._named(options["task"]) if options and "task" in options else self.tasks[place]
         if self._dialogue is None:
-            self._dialogue = self._open()
+            self._dialogue = Dialogue(self.parts.ask, self.encoder)
+        self._episode = None
+        wanted = self._dialogue.begin(task)
         self._episode = _Episode(task, time.perf_counter())
-        asked = self._dialogue.begin(Question(images=list(task.images), question=task.question))
-        return self._observed(asked), self._told(asked)
+        return self._observed(self._episode, wanted)
 
     def step(self, action: str | Completion) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Takes one turn: its text, or a Completion, which enters the ledger exactly as it was sampled.
+        """Answers what was observed last: with a turn's text, or a Completion, which enters the record exactly as it
+        was sampled.
 
-        Raises RuntimeError where no episode goes on, UnscoredError where a tool had a bug, LedgerError for a
-        Completion that belongs to another prompt.
+        Raises RuntimeError where no episode goes on, UnscoredError where a tool or the graph had a bug, LedgerError for
+        a Completion that belongs to another prompt.
         """
-        if self._dialogue is None or self._episode is None:
+        episode = self._episode
+        if self._dialogue is None or episode is None:
             raise RuntimeError("Got a step before the first reset; call reset first.")
         news = self._dialogue.say(action)
-        if isinstance(news, Asked):
-            return self._observed(news), 0.0, False, False, self._told(news)
-        self._episode.state = news
-        reward, components = score(self._episode.task, news, self.rewards)
-        ended = news["outcome"] in ("answered", "abstained")
+        if isinstance(news, Wanted):
+            seen, told = self._observed(episode, news)
+            return seen, 0.0, False, False, told
+        episode.wanted, episode.state = None, news
+        reward, components = score(episode.task, news, self.config.rl.rewards)
+        cut = news["outcome"] in CUT_OFF
         told = {"answer": news["answer"] or "", "outcome": str(news["outcome"]), "rewards": dict(components)}
-        return self._last_seen(news), reward, ended, not ended, {**self._told(None), **told}
+        return self._last_seen(news), reward, not cut, cut, {**_task(episode), **told}
 
     def trajectory(self, stage: str = "environment") -> Trajectory:
         """The episode that has ended, as training keeps it. Raises RuntimeError where none has."""
         if self._episode is None or self._episode.state is None:
             raise RuntimeError("Got no finished episode; step until it is terminated or truncated.")
         task, state = self._episode.task, self._episode.state
-        reward, components = score(task, state, self.rewards)
+        reward, components = score(task, state, self.config.rl.rewards)
         seconds = time.perf_counter() - self._episode.started
-        return record(uuid4().hex, stage, task, state, components, reward, seconds, origin=self._origin)
+        return record(uuid4().hex, stage, task, state, components, reward, seconds, origin=self.parts.origin)
 
     def render(self) -> Any:
         """What the policy reads at this moment: its whole chat as text, or its newest picture."""
-        asked = self._asked
+        wanted = self._episode and self._episode.wanted
+        if wanted is None:
+            return "" if self.render_mode == "ansi" else None
         if self.render_mode == "ansi":
-            return self.encoder.decode(asked.token_ids)
-        return _pixels(asked.images[-1]) if self.render_mode == "rgb_array" and asked.images else None
+            return self.encoder.decode(wanted.token_ids)
+        return self._pixels(wanted.images[-1]) if self.render_mode == "rgb_array" and wanted.images else None
 
     def close(self) -> None:
         """Ends the episode and removes what the environment made."""
@@ -186,16 +195,6 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _open(self) -> Dialogue:
-        tools = load_tools(list(self._tools)) if self._tools else []
-
-        def build(policy: Any) -> Any:
-            found = open_graph(self._graph, policy, tools, encoder=self.encoder, store=self.store, limits=self.limits)
-            self._origin = found.origin
-            return found.graph
-
-        return Dialogue(build, self.encoder, recursion_limit(self.limits))
-
     def _named(self, wanted: str | int) -> Task:
         if isinstance(wanted, int):
             return self.tasks[wanted]
@@ -204,26 +203,35 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             raise KeyError(f"Got the task {wanted!r}, expected the id of one of the {len(self.tasks)} tasks.")
         return found
 
-    def _observed(self, asked: Asked) -> Observation:
-        assert self._episode is not None
-        self._asked = asked
-        messages = _SPOKEN.findall(self.encoder.decode(asked.token_ids))
-        new, pictures = messages[self._episode.messages :], asked.images[self._episode.pictures :]
-        self._episode.messages, self._episode.pictures = len(messages), len(asked.images)
-        return Observation(text=_readable("\n".join(new)), images=tuple(_pixels(each) for each in pictures))
+    def _observed(self, episode: _Episode, wanted: Wanted) -> tuple[Observation, dict[str, Any]]:
+        """What the policy has not read yet, and in any case what stands right before its turn; who speaks."""
+        path = wanted.at.path()
+        new = [at for at in path if at is path[-1] or not (at.sampled or at.number in episode.read)]
+        episode.wanted = wanted
+        episode.read.update(at.number for at in path)
+        told = {
+            **_task(episode),
+            "node": wanted.call.node,
+            "conversation": path[0].number,
+            "token_ids": list(wanted.token_ids),
+            "images": list(wanted.images),
+        }
+        text = _readable("".join(self.encoder.decode(at.tokens.prompt) for at in new))
+        return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told
 
-    def _last_seen(self, state: EpisodeState) -> Observation:
+    def _last_seen(self, state: Played) -> Observation:
         """What the tools found in the turn that ended the episode without an answer; nothing after an answer."""
         last = state["transcript"][-1]
         if last["role"] != "tools":
             return Observation(text="", images=())
-        pictures = (self.store.get(image).display() for image in last["images"])
-        return Observation(text=_readable(last["text"]), images=tuple(_pixels(each) for each in pictures))
+        return Observation(text=last["text"], images=tuple(map(self._pixels, last["images"])))
 
-    def _told(self, asked: Asked | None) -> dict[str, Any]:
-        assert self._episode is not None
-        ids = {} if asked is None else {"token_ids": list(asked.token_ids)}
-        return {"task": self._episode.task.id, "kind": self._episode.task.kind, **ids}
+    def _pixels(self, image: str) -> Picture:
+        return np.array(self.store.get(image).display().convert("RGB"), dtype=np.uint8)
+
+
+def _task(episode: _Episode) -> dict[str, Any]:
+    return {"task": episode.task.id, "kind": episode.task.kind}
 
 
 def _tasks(
@@ -239,11 +247,7 @@ def _tasks(
 
 
 def _readable(chat: str) -> str:
-    return chat.replace(IMAGE, PICTURE)
-
-
-def _pixels(picture: Any) -> Picture:
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
+    return "\n".join(_SPOKEN.findall(chat)).replace(IMAGE, "<image>")
 
 
 if ID not in gymnasium.registry:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from agent.chat_model.positions import Turn
+
 ARGUMENTS = '"arguments":'
 CALL_START, CALL_END = "<tool_call>", "</tool_call>"
 Episode = TypeVar("Episode")
@@ -38,30 +40,23 @@ class Branching:
 class Call:
     """A call that an episode may be forked at."""
 
-    turn: int
-    """The turn in which it stands, from 1."""
+    turn: Turn
+    """The turn in which it stands."""
     position: int
     """Sampled ids of that turn that a fork keeps: all before the call's arguments."""
     rise: float
     """dH."""
 
 
-def calls_of(
-    turn: int,
-    ids: Sequence[int],
-    entropies: Sequence[float],
-    decode: Callable[[Sequence[int]], str],
-    vocabulary: int,
-    branching: Branching,
-) -> list[Call]:
-    """The calls of one sampled turn, in order; one that has no token of arguments of its own is left out.
-
-    `ids` and `entropies` (nats) are the turn's, `decode` gives the text of a beginning of them.
+def calls_of(turn: Turn, decode: Callable[[Sequence[int]], str], vocabulary: int, branching: Branching) -> list[Call]:
+    """The calls of one turn that was sampled with entropies, in order; one that has no token of arguments of its own,
+    or lies in what the turn was forked behind, is left out. `decode` gives the text of a beginning of its ids.
     """
+    ids, entropies = turn.completion.token_ids, turn.completion.entropies
     found: list[Call] = []
     for start, end in argument_spans(ids, decode):
         before = entropies[: min(start, branching.first)]
-        if before:
+        if before and start > turn.kept:
             rise = (_mean(entropies[start:end]) - _mean(before)) / math.log(vocabulary)
             found.append(Call(turn, start, rise))
     return found

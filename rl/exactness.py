@@ -1,7 +1,8 @@
 """Whether two engines agree on the same tokens: vLLM's log-probabilities against those of transformers.
 
 Each trajectory's exact ids and pixels go through transformers under the weights that sampled them. In float32 the two
-agree to about 1e-5; a misaligned token, mask or pixel shows as a difference of whole units.
+agree to about 1e-5; a misaligned token, mask or pixel shows as a difference of whole units. Beside it stands how far
+the trainer is, whose softmax has a share for ids that are never sampled (rl/preflight/sampling.py).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Any, cast
 
 from agent.encoder import Encoder
 from agent.ledger import Ledger
-from agent.policies.policy import Sampling
 from rl.rollout import RunParts
 from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.record import Trajectory
@@ -30,73 +30,74 @@ class Agreement:
     most: float
     not_greedy: int
     """Trajectories with an id that was not the most probable one: for greedy ones, answers of other weights."""
+    trainer_mean: float = float("nan")
+    """As `mean`, against the log-probabilities that the trainer computes."""
+    trainer_most: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One row: of each sampled id |log-probability here - where it was sampled|."""
+
+    differences: list[float]
+    """Among the ids that may be sampled: whether the engines agree."""
+    trainer: list[float]
+    """Among all ids, as the trainer computes it."""
+    greedy: bool
+    """Whether each was the most probable one."""
 
 
 class Replay:
     """A checkpoint in transformers, in float32, that rows of tokens are put through again."""
 
-    def __init__(self, checkpoint: Path, encoder: Encoder, sampling: Sampling | None = None) -> None:
-        """`sampling`: the temperature and min-p under which rows were sampled, for greedy ones None; top-p is not
-        replayed.
-        """
+    def __init__(self, checkpoint: Path, encoder: Encoder, temperature: float = 1.0) -> None:
+        """`temperature`: at which rows were sampled, from the whole distribution; 1 for greedy ones."""
         import torch
         from transformers import AutoModelForImageTextToText
 
         load = cast(Any, AutoModelForImageTextToText).from_pretrained
         self.model = load(checkpoint, dtype=torch.float32).eval()
-        self.encoder, self.sampling = encoder, sampling
+        self.encoder, self.temperature = encoder, temperature
 
-    def differences(self, row: TrainingRow) -> tuple[list[float], bool]:
-        """|log-probability here - where it was sampled| of each sampled id, and whether each was the most probable."""
+    def differences(self, row: TrainingRow) -> Replayed:
+        """The row's sampled ids under this checkpoint."""
         import torch
 
         ids = torch.tensor([row.ids])
         with torch.no_grad():
-            logits = self.model(
-                input_ids=ids,
-                pixel_values=row.pixel_values,
-                image_grid_thw=row.image_grid_thw,
-                mm_token_type_ids=(ids == self.encoder.image_pad).int(),
-            ).logits[0, :-1]
-        logits[:, list(self.encoder.banned)] = -torch.inf
-        scores: Any = torch.log_softmax(logits.float(), dim=-1)
+            logits = self.model(input_ids=ids, **self.encoder.forward_inputs(ids, row.mm)).logits[0, :-1]
+        logits = logits.float() / self.temperature
         said = torch.tensor(row.mask[1:], dtype=torch.bool)
-        if self.sampling is not None:
-            scores = shaped(scores, ids[0, 1:], self.sampling)
-        chosen = scores.gather(1, ids[0, 1:, None])[:, 0][said]
-        greedy = not bool((scores.max(dim=-1).values[said] - chosen > SLACK).any())
-        return (chosen - torch.tensor(row.logprobs[1:])[said]).abs().tolist(), greedy
+        there = torch.tensor(row.logprobs[1:])[said]
+        chosen: Any = logits.gather(1, ids[0, 1:, None])[:, 0]
+        trainer = (chosen - logits.logsumexp(dim=-1))[said]
+        logits[:, list(self.encoder.banned)] = -torch.inf
+        here = (chosen - logits.logsumexp(dim=-1))[said]
+        greedy = not bool(((logits.max(dim=-1).values - chosen)[said] > SLACK).any())
+        return Replayed((here - there).abs().tolist(), (trainer - there).abs().tolist(), greedy)
 
 
 def compare(
-    checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, sampling: Sampling | None = None
+    checkpoint: Path, trajectories: Sequence[Trajectory], parts: RunParts, temperature: float = 1.0
 ) -> Agreement:
-    """Replays every row of the trajectories through transformers under `checkpoint`; `sampling` as of `Replay`."""
-    replay = Replay(checkpoint, parts.encoder, sampling)
+    """Replays every row of the trajectories through transformers under `checkpoint`; `temperature` as of `Replay`."""
+    replay = Replay(checkpoint, parts.family, temperature)
     differences: list[float] = []
+    trainer: list[float] = []
     not_greedy = 0
     for trajectory in trajectories:
         greedy = True
-        for ledger in trajectory.ledgers:
-            idle = bool(trajectory.spoken)
-            found, best = replay.differences(
-                training_row(Ledger.from_plain(ledger), parts.encoder, parts.store, idle=idle)
-            )
-            differences += found
-            greedy = greedy and best
+        for ledger in trajectory.rows:
+            row = replay.differences(training_row(Ledger.from_plain(ledger), parts.family, parts.store, idle=True))
+            differences += row.differences
+            trainer += row.trainer
+            greedy = greedy and row.greedy
         not_greedy += not greedy
-    mean = sum(differences) / len(differences) if differences else float("nan")
-    return Agreement(len(trajectories), mean, max(differences, default=float("nan")), not_greedy)
+    return Agreement(len(trajectories), *_mean_and_most(differences), not_greedy, *_mean_and_most(trainer))
 
 
-def shaped(scores: Any, sampled: Any, sampling: Sampling) -> Any:
-    """Log-probabilities under temperature and then min-p, as vLLM orders them.
-
-    `scores`: (positions, vocabulary), natural log; `sampled`: the ids sampled there, (positions,).
-    """
-    import torch
-
-    warm: Any = torch.log_softmax(scores / sampling.temperature, dim=-1)
-    kept = warm.exp() >= sampling.min_p * warm.exp().max(dim=-1, keepdim=True).values
-    kept.scatter_(1, sampled[:, None], True)  # what was sampled was kept, whatever rounding says here
-    return torch.log_softmax(warm.masked_fill(~kept, -torch.inf), dim=-1)
+def _mean_and_most(values: Sequence[float]) -> tuple[float, float]:
+    """NaN without values."""
+    if not values:
+        return float("nan"), float("nan")
+    return sum(values) / len(values), max(values)

@@ -8,10 +8,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from agent.chat_model.episode import Episode
 from agent.encoder import Encoder
 from rl.config import Config
 from rl.evr import Branching, Call, calls_of, chosen
-from rl.forks import Episode
 
 Result = TypeVar("Result")
 """What is made of an episode; carries the episode where it can be forked."""
@@ -48,8 +48,4 @@ def branching_of(config: Config) -> Branching | None:
 def calls_of_episode(episode: Episode, encoder: Encoder, branching: Branching) -> list[Call]:
     """All calls of an episode that was sampled with entropies, in order."""
     vocabulary = len(encoder.tokenizer)
-    return [
-        call
-        for turn, said in enumerate(episode.completions, start=1)
-        for call in calls_of(turn, said.token_ids, said.entropies, encoder.decode, vocabulary, branching)
-    ]
+    return [call for turn in episode.own for call in calls_of(turn, encoder.decode, vocabulary, branching)]

@@ -17,7 +17,6 @@ from typing import Any
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.question import Overrides
 from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
@@ -118,7 +117,7 @@ class Publisher:
         """One question to the served graph; None where it failed, which is counted."""
         self.asked += 1
         try:
-            state = await self.parts.ask(task, Overrides(self.policy))
+            state = await self.parts.ask(task, self.parts.episode(self.policy))
             reward, components = score(task, state, self.parts.config.rl.rewards)
         except (PolicyError, LedgerError, UnscoredError) as reason:
             self.failed.append(f"{type(reason).__name__}: {reason}")

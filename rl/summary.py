@@ -17,7 +17,7 @@ from rl.publish import swaps
 from rl.report import metrics
 from rl.report.curves import Row
 from rl.report.report import write_report
-from rl.rollout import RunParts, sampling_of
+from rl.rollout import RunParts
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
@@ -66,8 +66,8 @@ def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> dict
     refused_log = run / "trajectories" / "refused.jsonl"
     refused = len(refused_log.read_text().splitlines()) if refused_log.exists() else 0
     warm = load(run / "checkpoints" / "warmup").folder
-    agreement = compare(warm, first, parts, sampling_of(parts.config))
-    return metrics.exactness(len(trained), refused, agreement.mean, agreement.most)
+    found = compare(warm, first, parts, parts.config.rl.temperature)
+    return metrics.exactness(len(trained), refused, found.mean, found.most, found.trainer_mean, found.trainer_most)
 
 
 def curves(trained: Sequence[Trajectory]) -> list[Row]:

@@ -1,12 +1,14 @@
-"""Whether a run can train its graph, found before anything starts: is it there, has it our schema, do the flags fit."""
+"""Whether a run can train its graph, found before anything starts: can it be opened and asked, and do OpenRLHF's flags
+let an episode of several rows weigh as one?"""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from agent.encoder import Encoder
-from graphs.loading import GraphError, find_graph
-from rl.config import REASONING, ROOT, Base, Config, ConfigError
+from agent.chat_model.families.family import Family
+from agent.chat_model.opening import family_in
+from graphs.loading import GraphError
+from rl.config import ROOT, Base, Config, ConfigError
 
 FLAGS: dict[str, tuple[Any, ...]] = {
     "actor.loss_agg_mode": (None, "token-mean"),
@@ -20,45 +22,25 @@ FLAGS: dict[str, tuple[Any, ...]] = {
 """Values of OpenRLHF's flags under which an episode of several rows weighs as one episode; None: left out."""
 
 
-def check_trainable(config: Config, encoder: Encoder | None = None) -> None:
-    """Raises ConfigError where a run cannot train its graph, or is asked for what that graph cannot do.
+def check_trainable(config: Config, family: Family | None = None) -> None:
+    """Raises ConfigError where a run cannot train its graph: it cannot be opened, or OpenRLHF's flags do not fit.
 
-    `encoder`: of the run's checkpoint; without one that of the embedded policy.
+    `family`: of the run's checkpoint; without one that of the embedded policy.
     """
-    calls = config.rl.trained_calls
-    if config.graph == REASONING:
-        if calls.nodes or calls.tags:
-            raise ConfigError("Got rl.trained_calls for the reasoning graph, all of whose calls train: leave it out.")
-        return
-    if config.rl.regrounding.enabled:
-        raise ConfigError(
-            f"Got rl.regrounding.enabled=true for the graph {config.graph!r}, expected false: EVR forks the turns of "
-            "the reasoning graph, and knows no other (rl/forks.py)."
-        )
     try:
-        of_turns = find_graph(config.graph).of_turns
-        _try_to_open(config, encoder or Encoder.from_checkpoint(ROOT / Base().checkpoint))
+        _try_to_open(config, family or family_in(ROOT / Base().checkpoint))
     except GraphError as error:
         raise ConfigError(f"graph: {error}") from error
-    if of_turns and (calls.nodes or calls.tags):
-        raise ConfigError(
-            f"Got rl.trained_calls for {config.graph!r}, whose calls are all in one conversation: leave it out."
-        )
     _check_flags(config)
 
 
-def _try_to_open(config: Config, encoder: Encoder) -> None:
+def _try_to_open(config: Config, family: Family) -> None:
     """Compiles the graph. Raises GraphError."""
-    from agent.limits import Limits
-    from rl.graph import open_graph
-    from rl.no_policy import NoPolicy
+    from rl.rollout import opened
     from tools.images.store import ImageStore
-    from tools.registry import load_tools
 
-    limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
     with tempfile.TemporaryDirectory() as folder:
-        store, tools = ImageStore(Path(folder)), load_tools(list(config.episode.tools))
-        open_graph(config.graph, NoPolicy(), tools, encoder=encoder, store=store, limits=limits)
+        opened(config, family, ImageStore(Path(folder)))
 
 
 def _check_flags(config: Config) -> None:

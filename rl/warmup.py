@@ -10,16 +10,16 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
 
-from agent.encoder import Encoder
+from agent.encoder import Encoder, joined
 from agent.ledger import Ledger
 from agent.policies.scripted import Script, ScriptedPolicy
-from agent.question import Overrides
 from rl.base.lessons import Lesson, Lessons, Teacher
 from rl.rewards.compose import score
 from rl.rollout import RunParts
@@ -81,8 +81,8 @@ def _demonstrated(parts: RunParts, rng: np.random.Generator) -> tuple[Iterator[T
 
 
 async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
-    policy = ScriptedPolicy(script, parts.encoder, version="demonstrator")
-    state = await parts.ask(task, Overrides(policy))
+    policy = ScriptedPolicy(script, parts.family, version="demonstrator")
+    state = await parts.ask(task, parts.episode(policy))
     reward, components = score(task, state, parts.config.rl.rewards)
     seed, origin = parts.config.seed, parts.origin
     return record(f"warmup/{task.id}", "warmup", task, state, components, reward, 0.0, seed, origin)
@@ -90,30 +90,28 @@ async def _episode(parts: RunParts, task: Task, script: Script) -> Trajectory:
 
 def rows(trajectories: Iterable[Trajectory], parts: RunParts) -> list[TrainingRow]:
     """Training rows of sound trajectories. Raises RefusedError for the others."""
-    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.ledgers)
-    return [training_row(ledger, parts.encoder, parts.store, scored=False) for ledger in ledgers]
+    ledgers = (Ledger.from_plain(ledger) for trajectory in trajectories for ledger in trajectory.rows)
+    return [training_row(ledger, parts.family, parts.store, scored=False) for ledger in ledgers]
 
 
-def collate(batch: Sequence[TrainingRow], pad: int) -> dict[str, Any]:
+def collate(batch: Sequence[TrainingRow], encoder: Encoder) -> dict[str, Any]:
     """A right-padded batch for a vision-language model; labels only where the policy speaks."""
     import torch
 
     longest = max(len(row.ids) for row in batch)
+    mm = joined([row.mm for row in batch])
 
     def padded(values: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
         return torch.tensor([[*each, *[filler] * (longest - len(each))] for each in values])
 
     labels = [[token if said else IGNORED for token, said in zip(row.ids, row.mask, strict=True)] for row in batch]
-    pictures = [row for row in batch if row.pixel_values is not None]
-    made = {
-        "input_ids": padded((row.ids for row in batch), pad),
+    ids = padded((row.ids for row in batch), encoder.tokenizer.pad_token_id)
+    return {
+        "input_ids": ids,
         "attention_mask": padded(([1] * len(row.ids) for row in batch), 0),
         "labels": padded(labels, IGNORED),
+        **encoder.forward_inputs(ids, mm),
     }
-    if pictures:
-        made["pixel_values"] = torch.cat([row.pixel_values for row in pictures])
-        made["image_grid_thw"] = torch.cat([row.image_grid_thw for row in pictures])
-    return made
 
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
@@ -126,18 +124,16 @@ def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
     if count and parts.config.base.lessons == "cells":
         from rl.base.cells import CellTeacher
 
-        teacher = CellTeacher(section, parts.encoder, lessons_root(parts.config))
+        teacher = CellTeacher(section, parts.family, lessons_root(parts.config))
     rng = np.random.default_rng([parts.config.seed, STREAM, 1])
     lessons = itertools.chain.from_iterable(teacher.step(rng, 1) for _ in itertools.count())
     for lesson in itertools.islice(lessons, count):
-        yield _lesson_row(lesson, parts.encoder)
+        yield _lesson_row(lesson, parts.family)
 
 
 def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
-    import torch
-
-    seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
-    grids = iter([pixels.grid for pixels in seen])
+    seen = [view.image for exchange in lesson for view in exchange.views]
+    grids = iter([encoder.grid(image) for image in seen])
     ids: list[int] = []
     mask: list[int] = []
     for exchange in lesson:
@@ -150,8 +146,7 @@ def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
         ids=ids,
         mask=mask,
         logprobs=[0.0] * len(ids),
-        pixel_values=torch.cat([pixels.values for pixels in seen]),
-        image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
+        mm=encoder.mm_inputs(seen),
     )
 
 
@@ -190,12 +185,6 @@ def train(
     rows_a_step = config.batch_size + config.replayed
     micro_batch = config.micro_batch_size or rows_a_step
     at_once = micro_batch * int(os.environ.get("WORLD_SIZE", "1"))
-    pad, image_pad = parts.encoder.tokenizer.pad_token_id, parts.encoder.image_pad
-
-    def batch(chosen: list[TrainingRow]) -> dict[str, Any]:
-        made = collate(chosen, pad)
-        return {**made, "mm_token_type_ids": (made["input_ids"] == image_pad).int()}
-
     options = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=config.epochs,
@@ -228,11 +217,13 @@ def train(
     extra = round(len(taught) / config.batch_size * config.replayed)
     taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
     last = last_whole(work)
-    trainer = cast(Any, Trainer)(model=model, args=options, train_dataset=taught, data_collator=batch)
+    trainer = cast(Any, Trainer)(
+        model=model, args=options, train_dataset=taught, data_collator=partial(collate, encoder=parts.family)
+    )
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if trainer.is_world_process_zero():
         model.save_pretrained(out)
-        parts.encoder.processor.save_pretrained(out)
+        parts.family.processor.save_pretrained(out)
 
 
 def freeze_vision(model: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.chat_model.families.medvista import MedVista
 from agent.encoder import Encoder
 from agent.serving.cpu import torchvision_operators
 from tools.images.image import MedicalImage
@@ -38,7 +39,7 @@ def processor(tool_section: str) -> Any:
 @pytest.fixture(scope="session")
 def encoder(processor: Any) -> Encoder:
     """The encoder of the embedded policy."""
-    return Encoder(processor)
+    return MedVista(processor)
 
 
 @pytest.fixture(scope="session")

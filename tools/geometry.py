@@ -1,17 +1,25 @@
 """Coordinates: what a policy writes, and where that lies in an image's pixels.
 
 A policy writes integers 0-999 of the image it names, whatever that image's size (the convention of Qwen-VL and of most
-grounding data). 0 is the left or top edge and 999 the right or bottom edge, so pixel = value / 999 * size. Pixel
-coordinates are continuous: x runs from 0 (left edge) to `width` (right edge), y from 0 (top) to `height`.
+grounding data); 1000, which some write for the last, is read as 999. 0 is the left or top edge and 999 the right or
+bottom edge, so pixel = value / 999 * size. Pixel coordinates are continuous: x runs from 0 (left edge) to `width`
+(right edge), y from 0 (top) to `height`.
 """
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 SCALE = 999
+ALSO_LAST = 1000
+"""What Qwen3-VL and others write for the right or bottom edge; read as SCALE."""
 
-Coordinate = Annotated[int, Field(ge=0, le=SCALE)]
+
+def _clamped(value: object) -> object:
+    return SCALE if value == ALSO_LAST else value
+
+
+Coordinate = Annotated[int, Field(ge=0, le=SCALE), BeforeValidator(_clamped)]
 Box = Annotated[list[Coordinate], Field(min_length=4, max_length=4, description="[x1, y1, x2, y2], each 0-999")]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2, description="[x, y], each 0-999")]
 

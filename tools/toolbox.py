@@ -10,7 +10,7 @@ import difflib
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from langchain_core.tools import BaseTool, ToolException
@@ -33,6 +33,12 @@ _log = logging.getLogger(__name__)
 
 Checked = tuple[BaseTool, dict[str, Any]] | Exception
 """A call's tool and arguments, or what is raised instead."""
+Known = Callable[[ToolCall], ToolResult | None]
+"""What a call is known to give; None where nobody knows."""
+
+
+def unknown(_: ToolCall) -> None:
+    """Of no call the result is known."""
 
 
 class Toolbox:
@@ -89,14 +95,14 @@ class Toolbox:
         return made
 
     @property
-    def tools(self) -> list[BaseTool]:
-        """The tools, in the order they were given."""
-        return list(self._tools.values())
-
-    @property
     def names(self) -> tuple[str, ...]:
         """The tools' names, in the order they were given."""
         return tuple(self._tools)
+
+    @property
+    def tools(self) -> tuple[BaseTool, ...]:
+        """The tools, in the order they were given."""
+        return tuple(self._tools.values())
 
     def prompt_section(self) -> str:
         """One line a tool: name, arguments, what it does."""
@@ -113,19 +119,21 @@ class Toolbox:
         store: ImageStore,
         spent: Mapping[str, int] | None = None,
         places: Collection[int] | None = None,
+        known: Known = unknown,
     ) -> list[ToolResult]:
         """The results of a turn's `calls`, in their order; all run at once. Raises nothing for what a tool does.
 
         `images` are the conversation's images as ids of `store`, number 1 first; what tools return is put there.
         `spent` is how often each tool was called in earlier turns of this episode, for wrappers that ration.
         `places` (from 0) picks the calls to run where others of the turn run elsewhere, or have run: all are counted.
+        A call that is let through and whose result is `known` is not run.
         """
         so_far = Counter(spent or {})
         under_way: list[Coroutine[Any, Any, ToolResult]] = []
         for place, call in enumerate(calls):
             checked = self._checked(place, call, len(images), so_far)
             if places is None or place in places:
-                under_way.append(self._result(call, checked, images, store, dict(so_far)))
+                under_way.append(self._result(call, checked, images, store, dict(so_far), known))
             if not isinstance(checked, ToolRetry):
                 so_far[call.name] += 1
         return [await under_way[0]] if len(under_way) == 1 else list(await asyncio.gather(*under_way))
@@ -145,7 +153,13 @@ class Toolbox:
         return checked
 
     async def _result(
-        self, call: ToolCall, checked: Checked, images: Sequence[str], store: ImageStore, spent: Mapping[str, int]
+        self,
+        call: ToolCall,
+        checked: Checked,
+        images: Sequence[str],
+        store: ImageStore,
+        spent: Mapping[str, int],
+        known: Known,
     ) -> ToolResult:
         started = time.perf_counter()
         version = str(getattr(self._tools.get(call.name), "version", ""))
@@ -157,6 +171,8 @@ class Toolbox:
         try:
             if isinstance(checked, Exception):
                 raise checked
+            if (result := known(call)) is not None:
+                return result
             tool, arguments = checked
             found = await self._steps[call.name](
                 Invocation(tool, call, arguments, images, store, self.limits, run_here, spent)

@@ -21,7 +21,8 @@ from typing import Any
 from uuid import uuid4
 
 from agent.chat_model.calls import Pick, PolicyCall, unguided
-from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, Tool, after
+from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, after
+from agent.chat_model.families.template import Tool
 from agent.chat_model.forking import Continued, Replayed
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.rows import Row, row
@@ -54,6 +55,8 @@ class Episode:
         """What the messages of this episode say."""
         self.results: list[dict[str, Any]] = []
         """What the medical tools gave that ran in it (agent/chat_model/tools.py), as JSON."""
+        self.given_up: list[Turn] = []
+        """What was sampled before the episode was begun anew."""
         self._results: dict[object, ToolResult] = {}
         self._results_before: dict[object, ToolResult] = {}
         self._lock = threading.RLock()
@@ -101,6 +104,13 @@ class Episode:
                 if (made := self._turns.get(each)) is not None:
                     fork._ahead.setdefault(made.context.number, []).append(made)
         return fork
+
+    def begin_anew(self) -> None:
+        """Gives up all that was sampled so far: the graph is asked again from its start, and nothing of it trains."""
+        self.given_up += self.own
+        self.results.clear()
+        self.sayings.forget()
+        self._forget()
 
     @contextmanager
     def recording(self) -> Generator["Episode"]:
@@ -277,7 +287,7 @@ class Episode:
         text = family.opening(group, tools) if at.parent is None else family.continuation(group, at.before)
         images = tuple(each for said in group for each in said.images)
         tokens = family.tokens(text, [image(each) for each in images])
-        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.encoder.end_of_turn,):
+        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.end_of_turn,):
             tokens = tokens.without_first()
         before = at.before
         for said in group:

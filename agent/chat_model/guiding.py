@@ -11,7 +11,8 @@ from typing import Any, cast
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 
-from agent.chat_model.families.family import Family, Tool
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.template import Tool
 from tools.medical_tool import MedicalTool
 from tools.signature import arguments_schema
 

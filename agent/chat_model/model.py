@@ -150,7 +150,7 @@ class PolicyChatModel(ImageChatModel):
     def why_not_shown(self, image: str) -> str | None:
         """Why the policy's image processor refuses an image of the store; None if it does not."""
         try:
-            cast(Family, self.family).encoder.grid(self.image_store.get(image))
+            cast(Family, self.family).grid(self.image_store.get(image))
         except EncodingError as error:
             return str(error)
         return None
@@ -227,7 +227,7 @@ class PolicyChatModel(ImageChatModel):
         one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
             self._sampling(episode, options, configurable.get(SAMPLING_KEY), self.context - at.length),
-            banned=family.encoder.banned,
+            banned=family.banned,
             stop=(*stops, *one_call),
             structure=held,
         )
@@ -260,7 +260,7 @@ class PolicyChatModel(ImageChatModel):
 
     def _reply(self, request: Request) -> Reply:
         family = cast(Family, self.family)
-        return Reply(request.call.sample, family.encoder, family.reader(), request.stops)
+        return Reply(request.call.sample, family, family.reader(), request.stops)
 
     async def _answer(self, request: Request) -> ChatResult:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)

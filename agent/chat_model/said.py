@@ -32,6 +32,8 @@ SAMPLE = "sample"
 SAMPLE_PREFIX = "sample-"
 THOUGHT = "reasoning_content"
 """Where `additional_kwargs` carries what the policy thought: LangChain's own place for it."""
+NOTE = "note"
+"""Where `additional_kwargs` of a user's message says that it is a note, and asks nothing."""
 ALSO_SAID = ("tool_use", "tool_call", "tool_call_chunk", "function_call", "invalid_tool_call", "input_json_delta")
 """Blocks that say again what `tool_calls` says."""
 
@@ -68,6 +70,8 @@ class Said:
     calls: tuple[Call, ...] = ()
     malformed: tuple[str, ...] = ()
     """Calls that could not be read, as they were written."""
+    note: bool = False
+    """Whether it tells the policy of its turn (that it could not be read): no question takes its place."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -75,7 +79,7 @@ class Said:
     @cached_property
     def _hash(self) -> int:
         """Computed once: a conversation's messages are looked up again with every turn."""
-        return hash((self.role, self.parts, self.thought, self.calls, self.malformed))
+        return hash((self.role, self.parts, self.thought, self.calls, self.malformed, self.note))
 
     @property
     def joined(self) -> tuple[str | Picture, ...]:
@@ -109,7 +113,7 @@ def said(message: BaseMessage, pictures: Pictures) -> Said:
     if isinstance(message, SystemMessage):
         return Said("system", parts)
     if isinstance(message, HumanMessage):
-        return Said("user", parts)
+        return Said("user", parts, note=message.additional_kwargs.get(NOTE) is True)
     role = ROLES.get(message.role) if isinstance(message, ChatMessage) else None
     if role is None:
         raise MessageError(
@@ -226,4 +230,6 @@ def _read_of(message: BaseMessage) -> object:
     content: object = message.content  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if isinstance(message, AIMessage):
         return content, message.tool_calls, message.invalid_tool_calls, message.additional_kwargs.get(THOUGHT)
+    if isinstance(message, HumanMessage):
+        return content, message.additional_kwargs.get(NOTE)
     return (content, id(message.artifact)) if isinstance(message, ToolMessage) else content

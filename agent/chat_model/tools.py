@@ -9,6 +9,7 @@ are read off its messages, so a Toolbox lets the same calls through as where it 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
@@ -24,7 +25,7 @@ from tools.calls import ToolCall, ToolResult
 from tools.images.store import ImageStore
 from tools.medical_tool import MedicalTool
 from tools.signature import arguments_schema
-from tools.toolbox import Toolbox
+from tools.toolbox import Toolbox, unknown
 
 WhyNotShown = Callable[[str], str | None]
 """Why a policy cannot be shown an image of the store; None if it can (`ImageChatModel.why_not_shown`)."""
@@ -87,10 +88,15 @@ async def run_calls(
     places: Collection[int] | None = None,
     why_not_shown: WhyNotShown | None = None,
 ) -> list[ToolResult]:
-    """As `Toolbox.run`, noted by the episode that records here; one with an image that is not shown has failed."""
-    results = [_shown(each, why_not_shown) for each in await toolbox.run(calls, images, store, spent, places)]
-    if (episode := recording_episode()) is not None:
-        episode.results.extend(result.model_dump(mode="json") for result in results)
+    """As `Toolbox.run`, noted by the episode that records here; what its parent was given, if it is a fork, is not run
+    again. A call whose result holds an image that is not shown has failed."""
+    episode = recording_episode()
+    known = partial(episode.known_result, images=images) if episode is not None else unknown
+    ran = await toolbox.run(calls, images, store, spent, places, known)
+    results = [_shown(each, why_not_shown) for each in ran]
+    if episode is not None:
+        for result in results:
+            episode.note_result(result, images)
     return results
 
 

@@ -1,16 +1,16 @@
 """The vLLM engine inside OpenRLHF's rollout actor, as a policy.
 
 The engine counts the prompt it saw after it expanded the images, so a disagreement with the ledger is caught at the
-turn where it arises. OpenRLHF shares one SamplingParams between sibling samples: it is copied, never changed.
+turn where it arises. How to sample is said anew for every turn: OpenRLHF's own SamplingParams give only their type.
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import Any, Protocol
 
 from PIL.Image import Image
 
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
+from agent.policies.sampling_params import sampling_params
 
 
 class Engine(Protocol):
@@ -22,27 +22,22 @@ class Engine(Protocol):
 
 
 class EnginePolicy:
-    """Samples turns from an engine with the run's own SamplingParams."""
+    """Samples turns from an engine."""
 
-    def __init__(self, engine: Engine, sampling_params: Any, version: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine, sampling_params: object, version: Callable[[], str]) -> None:
+        """`sampling_params`: OpenRLHF's own, of vLLM's type."""
         self._engine = engine
-        self._params = sampling_params
+        self._params_type: Callable[..., Any] = type(sampling_params)
         self._version = version
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """One turn. Raises PolicyError where the engine gives none, or no log-probabilities."""
-        params = copy(self._params)
-        params.max_tokens = sampling.max_tokens
-        params.min_tokens = 1
-        params.min_p = sampling.min_p
-        params.logit_bias = dict.fromkeys(sampling.banned, -100.0)
-        params.logprobs = max(params.logprobs or 0, sampling.alternatives)
-        if sampling.stop:
-            params.stop = list(sampling.stop)
+        fields = sampling_params(sampling)
         if sampling.structure is not None:
             from vllm.sampling_params import StructuredOutputsParams
 
-            params.structured_outputs = StructuredOutputsParams(structural_tag=sampling.structure)
+            fields["structured_outputs"] = StructuredOutputsParams(structural_tag=sampling.structure)
+        params = self._params_type(**fields)
         before = self._version()
         pictures = {"image": [image.convert("RGB") for image in images]} if images else None
         output = await self._engine.generate(list(token_ids), params, multi_modal_data=pictures)

@@ -22,11 +22,10 @@ from agent.policies.connections import open_client
 from agent.policies.gathered import Gathered
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
+from agent.policies.sampling_params import sampling_params
 from agent.serving.key import refused
 
 GENERATE = "/inference/v1/generate"
-BAN = -100.0
-"""The logit bias that bans an id: the lowest that the OpenAI and vLLM protocols allow."""
 NO_LOGPROB = -9999.0
 """What vLLM writes where it has no log-probability for a token."""
 
@@ -118,7 +117,7 @@ class ServedPolicy:
         body: dict[str, Any] = {
             "model": self.model,
             "token_ids": list(token_ids),
-            "sampling_params": _sampling_params(sampling),
+            "sampling_params": sampling_params(sampling),
         }
         if self.priority:
             body["priority"] = self.priority
@@ -219,26 +218,6 @@ class _Usage(BaseModel):
 class _Answer(BaseModel):
     choices: list[_Choice]
     usage: _Usage
-
-
-def _sampling_params(sampling: Sampling) -> dict[str, Any]:
-    params: dict[str, Any] = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "min_p": sampling.min_p,
-        "max_tokens": sampling.max_tokens,
-        "logprobs": sampling.alternatives,  # beside the sampled token's
-        "detokenize": False,
-    }
-    if sampling.seed is not None:
-        params["seed"] = sampling.seed
-    if sampling.stop:
-        params |= {"stop": list(sampling.stop), "detokenize": True}
-    if sampling.structure is not None:
-        params["structured_outputs"] = {"structural_tag": sampling.structure}
-    if sampling.banned:
-        params["logit_bias"] = {str(token): BAN for token in sampling.banned}
-    return params
 
 
 def _completion(content: bytes, versions: tuple[str, ...], sampling: Sampling) -> Completion:

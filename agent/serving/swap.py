@@ -85,6 +85,7 @@ async def hot_swap(server: Swappable, new: Checkpoint, mode: PauseMode = "keep")
         begun = time.perf_counter()
         old = server.checkpoint
         await asyncio.to_thread(validate, new, old)
+        engine.prompt = await asyncio.to_thread(image_prompt, new.folder)
         validated = time.perf_counter()
         try:
             resumed = await engine.exchange(new, mode)
@@ -115,6 +116,8 @@ class _Engine:
 
     def __init__(self, server: Swappable) -> None:
         self.server = server
+        self.prompt: list[int] = []
+        """What new weights are proved with: the served tokenizer's, which all that are swapped in share."""
         url, model = server.base_url, server.options.model_name
         # The server closes a connection after an error of its own: a kept one could be dead when we go back.
         alone = httpx.Limits(max_keepalive_connections=0)
@@ -137,15 +140,14 @@ class _Engine:
 
         `zeroed`: overwrite the caches before the proof.
         """
-        prompt = image_prompt(checkpoint.folder)
         await engine_control.pause(self.client, mode)
-        first = asyncio.create_task(_greedy_token(self.timing, prompt))  # queued, so that it is admitted at once
+        first = asyncio.create_task(_greedy_token(self.timing, self.prompt))  # queued, so that it is admitted at once
         try:
             await engine_control.reload_weights(self.client, checkpoint.folder)
             await engine_control.forget_old_weights(self.client)
             if zeroed:
                 await engine_control.zero_caches(self.client)
-            await _greedy_token(self.probing, prompt)
+            await _greedy_token(self.probing, self.prompt)
             await engine_control.name_version(self.client, checkpoint.version)
             self.server.went_live(checkpoint)
             await engine_control.resume(self.client)

@@ -28,16 +28,18 @@ def validate(checkpoint: Checkpoint, served: Checkpoint) -> None:
 
 
 def image_prompt(folder: Path) -> list[int]:
-    """The shortest prompt with one picture, in ids, from a checkpoint's config.json. Raises CheckpointError."""
-    config = read_object(folder / "config.json")
-    prompt = [config.get(name) for name in ("vision_start_token_id", "image_token_id", "vision_end_token_id")]
-    ids = [each for each in prompt if isinstance(each, int)]
-    if len(ids) < len(prompt):
+    """The shortest prompt with one picture, in ids, as the checkpoint's family has it. Raises CheckpointError."""
+    from agent.chat_model.families.find import seen_as
+    from agent.chat_model.families.template import TemplateError
+    from agent.encoder import EncodingError, load_processor
+
+    try:
+        return seen_as(load_processor(folder)).image_prompt
+    except (EncodingError, TemplateError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"got {prompt} as the ids around and of a picture in {folder / 'config.json'}, expected three numbers to "
-            "prove new weights with; start a server for this checkpoint instead of swapping"
-        )
-    return ids
+            f"got {folder}, whose processor gives no prompt with a picture to prove new weights by ({error}); expected "
+            "one of a family that is known here; start a server for it instead of swapping"
+        ) from error
 
 
 def check_contents(checkpoint: Checkpoint) -> None:

@@ -113,7 +113,7 @@ async def ready(_: Starlette) -> AsyncGenerator[None]:
     """Loads what every graph needs before the server answers: the first run would wait ten seconds for it."""
     keep_private()
     upload_limits()
-    await asyncio.to_thread(lambda: application().encoder)
+    await asyncio.to_thread(lambda: application().model)
     yield
 
 

@@ -52,17 +52,15 @@ def measure(folder: Path, phantoms: int, cells: Path | None = None) -> dict[str,
 
 def say(model: Any, encoder: Encoder, lesson: Lesson) -> str:
     """The model's greedy turn in the last exchange, after the ones before as they were taught."""
-    seen = [encoder.pixels(view.image) for exchange in lesson for view in exchange.views]
+    seen = [view.image for exchange in lesson for view in exchange.views]
     before = "".join(exchange.prompt + exchange.given + exchange.target for exchange in lesson[:-1])
     text = before + lesson[-1].prompt + lesson[-1].given
-    ids, _ = encoder.encode(text, [pixels.grid for pixels in seen])
+    ids, _ = encoder.encode(text, [encoder.grid(image) for image in seen])
     prompt = torch.tensor([ids])
     out = model.generate(
         input_ids=prompt,
         attention_mask=torch.ones_like(prompt),
-        pixel_values=torch.cat([pixels.values for pixels in seen]),
-        image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
-        mm_token_type_ids=(prompt == encoder.image_pad).int(),
+        **encoder.forward_inputs(prompt, encoder.mm_inputs(seen)),
         max_new_tokens=40,
         do_sample=False,
     )

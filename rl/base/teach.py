@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
+from agent.chat_model.families.medvista import MedVista
 from agent.encoder import Encoder
 from agent.prompt import system_prompt
 from rl.base.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Lessons, Teacher
@@ -101,14 +102,15 @@ def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
     """A right-padded batch: ids, labels of the turns, dense labels at image tokens, pixels and grids."""
     rows: list[tuple[list[int], list[int], list[int]]] = []
     unique = {id(view.image): view.image for lesson in lessons for each in lesson for view in each.views}
-    looked = {key: encoder.pixels(image) for key, image in unique.items()}
+    looked = {key: encoder.grid(image) for key, image in unique.items()}
+    seen = encoder.mm_inputs(list(unique.values()))
     shown = [id(view.image) for lesson in lessons for each in lesson for view in each.views]
     for lesson in lessons:
         ids: list[int] = []
         labels: list[int] = []
         dense: list[int] = []
         for each in lesson:
-            prompt, spans = encoder.encode(each.prompt, [looked[id(view.image)].grid for view in each.views])
+            prompt, spans = encoder.encode(each.prompt, [looked[id(view.image)] for view in each.views])
             prompt += encoder.encode(each.given)[0]
             target, _ = encoder.encode(each.target)
             cells = [IGNORED] * (len(prompt) + len(target))
@@ -131,9 +133,9 @@ def collate(lessons: list[Lesson], encoder: Encoder) -> dict[str, Any]:
         "attention_mask": torch.tensor([[1] * len(row[0]) + [0] * (longest - len(row[0])) for row in rows]),
         "labels": padded(1, IGNORED),
         "dense": padded(2, IGNORED),
-        "pixel_values": torch.cat([pixels.values for pixels in looked.values()]),
-        "unique_grid_thw": torch.tensor([pixels.grid for pixels in looked.values()]),
-        "image_grid_thw": torch.tensor([looked[key].grid for key in shown]),
+        "pixel_values": seen["pixel_values"],
+        "unique_grid_thw": seen["image_grid_thw"],
+        "image_grid_thw": torch.tensor([looked[key] for key in shown]),
         "shown": [list(looked).index(key) for key in shown],
     }
 
@@ -262,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         start=args.start,
     )
     section = laptop_tools().prompt_section()
-    encoder = Encoder(build_processor(build_tokenizer(corpus(), pieces(section))))
+    encoder = MedVista(build_processor(build_tokenizer(corpus(), pieces(section))))
     if args.cells is None:
         teach(args.out, Teacher(section), encoder, plan)
     else:

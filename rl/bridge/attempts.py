@@ -6,19 +6,15 @@ because a pipeline that misaligns tokens must not train.
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from uuid import uuid4
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from langgraph.checkpoint.memory import InMemorySaver
-
+from agent.chat_model.episode import Episode
 from agent.ledger import LedgerError
-from agent.policies.policy import PolicyError
-from agent.question import Overrides, Question
-from graphs.reasoning import recursion_limit
+from agent.policies.policy import Policy, PolicyError, Sampling
 from rl.evr import Branching, Call
-from rl.forks import Episode, fork, fresh
 from rl.groups import calls_of_episode
+from rl.played import Played
 from rl.rewards.compose import UnscoredError, check_scorable
 from rl.rollout import RunParts
 from rl.tasks.task import Task
@@ -33,69 +29,50 @@ graph, a turn that the engine broke off."""
 class Attempt:
     """An episode that may train."""
 
+    state: Played
     episode: Episode
     rows: list[TrainingRow]
-    """One of the reasoning graph's, one or several of another's."""
+    forked: bool
     seconds: float
 
 
 @dataclass
 class Attempts:
-    """Samples episodes of `task`; `threads` keeps their checkpoints while they may be forked."""
+    """Samples episodes of `task`."""
 
     run: RunParts
     task: Task
-    overrides: Overrides
-    threads: InMemorySaver | None
+    policy: Policy
+    sampling: Sampling
     refused: Callable[[Task, Exception], None]
     """Notes why an episode was refused."""
-    _opened: list[str] = field(default_factory=list[str])
 
     async def fresh(self) -> Attempt:
         """An episode from the beginning. Raises RefusedError where too many were refused in a row."""
-        return await self._sound(self._fresh)
+        return await self._sound(lambda: self.run.episode(self.policy, self.sampling), forked=False)
 
     async def fork(self, parent: Attempt, call: Call) -> Attempt:
         """An episode that shares all that came before the arguments of a call of `parent`'s."""
-
-        async def again() -> Episode:
-            limit = recursion_limit(self.run.limits)
-            return await fork(self.run.graph, parent.episode, call.turn, call.position, self.overrides, limit)
-
-        return await self._sound(again)
+        return await self._sound(lambda: parent.episode.fork(call.turn, call.position), forked=True)
 
     def calls(self, branching: Branching | None) -> Callable[[Attempt], list[Call]]:
         """What `sample_group` asks for an attempt's calls."""
-        return lambda each: calls_of_episode(each.episode, self.run.encoder, branching) if branching else []
+        encoder = self.run.family
+        return lambda each: calls_of_episode(each.episode, encoder, branching) if branching else []
 
-    def forget(self) -> None:
-        """Drops the checkpoints."""
-        for thread in self._opened:
-            if self.threads is not None:
-                self.threads.delete_thread(thread)
-        self._opened.clear()
-
-    async def _fresh(self) -> Episode:
-        if self.threads is None:
-            return Episode(await self.run.ask(self.task, self.overrides), (), ())
-        self._opened.append(uuid4().hex)
-        question = Question(images=list(self.task.images), question=self.task.question)
-        limit = recursion_limit(self.run.limits)
-        return await fresh(self.run.graph, question, self.overrides, self._opened[-1], limit)
-
-    async def _sound(self, sample: Callable[[], Awaitable[Episode]]) -> Attempt:
+    async def _sound(self, begun: Callable[[], Episode], forked: bool) -> Attempt:
         most, last = self.run.config.rl.refusals, ""
         for _ in range(most):
             started = time.perf_counter()
             try:
-                episode = await sample()
-                check_scorable(self.task, episode.state)
-                rows = self.run.training_rows(episode.state, episode.own_from)
+                state = await self.run.ask(self.task, episode := begun())
+                check_scorable(self.task, state)
+                rows = self.run.training_rows(state)
             except REFUSED as reason:
                 self.refused(self.task, reason)
                 last = str(reason)
                 continue
-            return Attempt(episode, rows, time.perf_counter() - started)
+            return Attempt(state, episode, rows, forked, time.perf_counter() - started)
         raise RefusedError(
             f"{most} trajectories of {self.task.id} were refused in a row; trajectories/refused.jsonl says why. "
             f"The last: {last}"

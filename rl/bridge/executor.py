@@ -15,11 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from langgraph.checkpoint.memory import InMemorySaver
 from openrlhf.utils.agent import AgentExecutorBase
 
 from agent.policies.engine import EnginePolicy
-from agent.question import Overrides
 from rl.bridge.attempts import Attempts
 from rl.bridge.executor_version import episodes_per_step, pass_of, resumed_step, step_version
 from rl.bridge.launch import FURTHER, RUN_FOLDER
@@ -50,8 +48,7 @@ class AgentExecutor(AgentExecutorBase):
         run = Path(os.environ[RUN_FOLDER])
         config = load_config(run / CONFIG)
         self.branching = branching_of(config)
-        self.threads = InMemorySaver() if self.branching else None
-        self.run: RunParts = open_run(run, checkpointer=self.threads)
+        self.run: RunParts = open_run(run)
         self.trajectories = TrajectoryStore(run / "trajectories" / "rl")
         self.per_step = episodes_per_step(config)
         self.finished = resumed_step(run) * self.per_step
@@ -83,32 +80,30 @@ class AgentExecutor(AgentExecutorBase):
         if self.branching:
             allow_alternatives(engine, self.branching.alternatives)
             sampling = replace(sampling, alternatives=self.branching.alternatives)
-        attempts = Attempts(self.run, task, Overrides(policy, sampling), self.threads, self._note)
+        attempts = Attempts(self.run, task, policy, sampling, self._note)
         attempted = await sample_group(
             self.groups.size, attempts.fresh, attempts.fork, attempts.calls(self.branching), self.branching, self.random
         )
-        scores = score_group(task, [each.episode.state for each in attempted], self.run.config.rl.rewards)
+        scores = score_group(task, [each.state for each in attempted], self.run.config.rl.rewards)
         samples: list[Sample] = []
         for attempt, (reward, components) in zip(attempted, scores, strict=True):
-            episode = attempt.episode
             trajectory = record(
                 f"rl/{passed}/{place}/{len(samples)}",
                 "rl",
                 task,
-                episode.state,
+                attempt.state,
                 components,
                 reward,
                 attempt.seconds,
                 seed=self.run.config.seed,
                 origin=self.run.origin,
                 sample=len(samples),
-                own_from=episode.own_from,
+                forked=attempt.forked,
                 step=step,
             )
             self.trajectories.add(trajectory)
             samples.append(Sample(trajectory, attempt.rows))
         self.finished += len(samples)
-        attempts.forget()
         return samples
 
     def _note(self, task: Task, reason: Exception) -> None:
@@ -137,11 +132,10 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
         "tool_calls": float(len(trajectory.calls)),
         "images": float(len(trajectory.images)),
         "faults": float(trajectory.faults),
-        "forked": float(trajectory.own_from > 0),
+        "forked": float(trajectory.forked),
     }
     first, *further = [
-        _row(row, ledger["sampled"], trajectory.own_from, with_logprobs)
-        for row, ledger in zip(sample.rows, trajectory.ledgers, strict=True)
+        _row(row, ledger["sampled"], with_logprobs) for row, ledger in zip(sample.rows, trajectory.rows, strict=True)
     ]
     return {
         "prompt": prompt,
@@ -155,14 +149,11 @@ def as_openrlhf_takes_it(prompt: str, label: str, images: Any, sample: Sample, w
     }
 
 
-def _row(row: TrainingRow, sampled: Sequence[Sequence[Any]], own_from: int, with_logprobs: bool) -> dict[str, Any]:
-    pixels = (
-        None if row.pixel_values is None else {"pixel_values": row.pixel_values, "image_grid_thw": row.image_grid_thw}
-    )
+def _row(row: TrainingRow, sampled: Sequence[Sequence[Any]], with_logprobs: bool) -> dict[str, Any]:
     return {
-        "mm_train_inputs": pixels,
+        "mm_train_inputs": row.mm or None,
         "observation_tokens": row.ids,
-        "action_ranges": [(max(turn[0], own_from), turn[1]) for turn in sampled if turn[1] > own_from],
+        "action_ranges": [(turn[0], turn[1]) for turn in sampled],
         "rollout_log_probs": row.logprobs if with_logprobs else None,
         "truncated": bool(sampled) and sampled[-1][4] == "length",
     }

@@ -14,6 +14,7 @@ from agent.ledger import Ledger
 from agent.policies.policy import Completion
 from rl.endings import BUG
 from rl.exactness import Replay
+from rl.played import Played
 from rl.rollout import RunParts
 from rl.trajectories.check import RefusedError, training_row
 
@@ -31,7 +32,7 @@ class RowReport:
     episode: int
     row: int
     nodes: list[str]
-    """Who made its trained calls, in order; of a graph of turns nobody says."""
+    """Who made its trained calls, in order."""
     ids: int
     sampled: int
     """Ids that train."""
@@ -63,35 +64,32 @@ class EpisodeReport:
 
 
 def check_episode(
-    number: int, state: Any, completions: Sequence[Completion], parts: RunParts, replay: Replay
+    number: int, state: Played, completions: Sequence[Completion], parts: RunParts, replay: Replay
 ) -> EpisodeReport:
     """The report of an episode; `completions` are what the server gave in it, in any order."""
     if not completions:
         return EpisodeReport(number, str(state["outcome"]), 0, 0, [], [NEVER_ASKED, *_bug_of(state)])
-    ledgers = [Ledger.from_plain(each) for each in (state["ledger"], *state.get("further", ()))]
-    spoken: list[list[dict[str, str]]] = state.get("spoken", [])
-    rows = [
-        _row(number, at, ledger, [each["node"] for each in spoken[at]] if spoken else [], parts, replay)
-        for at, ledger in enumerate(ledgers)
-    ]
-    faults = [*_bug_of(state), *together(ledgers, state, completions)]
+    ledgers = list(map(Ledger.from_plain, state["rows"]))
+    rows = [_row(number, at, ledger, parts, replay) for at, ledger in enumerate(ledgers)]
+    faults = [*_bug_of(state), *together(ledgers, state["made"], completions)]
     trained = sum(len(ledger.sampled) for ledger in ledgers)
     return EpisodeReport(number, str(state["outcome"]), len(completions), trained, rows, faults)
 
 
-def _bug_of(state: Any) -> list[str]:
+def _bug_of(state: Played) -> list[str]:
     return [f"a bug of the graph ended it: {state['bug']}"] if state["outcome"] == BUG else []
 
 
-def _row(number: int, at: int, ledger: Ledger, nodes: list[str], parts: RunParts, replay: Replay) -> RowReport:
+def _row(number: int, at: int, ledger: Ledger, parts: RunParts, replay: Replay) -> RowReport:
+    nodes = [turn.node for turn in ledger.sampled]
     sampled = sum(turn.end - turn.start for turn in ledger.sampled)
     told = (number, at, nodes, len(ledger), sampled, len(ledger.images))
     nothing = float("nan")
     try:
-        row = training_row(ledger, parts.encoder, parts.store, idle=not ledger.sampled)
+        row = training_row(ledger, parts.family, parts.store, idle=not ledger.sampled)
     except RefusedError as reason:
         return RowReport(*told, nothing, nothing, [str(reason)])
-    differences, _ = replay.differences(row)
+    differences = replay.differences(row).differences
     if not differences:
         return RowReport(*told, nothing, nothing)
     mean, most = sum(differences) / len(differences), max(differences)
@@ -99,20 +97,16 @@ def _row(number: int, at: int, ledger: Ledger, nodes: list[str], parts: RunParts
     return RowReport(*told, mean, most, [] if mean < LIMIT else [far])
 
 
-def together(ledgers: Sequence[Ledger], state: Any, completions: Sequence[Completion]) -> list[str]:
+def together(ledgers: Sequence[Ledger], made: Sequence[dict[str, Any]], completions: Sequence[Completion]) -> list[str]:
     """What is wrong with an episode's rows taken together, in words."""
-    trained = Counter(ledger.ids[turn.start : turn.end] for ledger in ledgers for turn in ledger.sampled)
     given = Counter(tuple(each.token_ids) for each in completions)
-    made: list[dict[str, Any]] | None = state.get("made")
-    if made is None:  # a graph of turns: all that was sampled trains
-        return [] if trained == given else ["its trained ranges are not what the server sampled"]
     faults: list[str] = []
     if Counter(tuple(call["ids"]) for call in made) != given:
         faults.append(f"{len(made)} calls are recorded, of {len(completions)} that the server answered")
     places: dict[str, list[tuple[int, ...]]] = {}
-    for ledger, row in zip(ledgers, state["spoken"], strict=True):
-        for turn, call in zip(ledger.sampled, row, strict=True):
-            places.setdefault(call["sample"], []).append(ledger.ids[turn.start : turn.end])
+    for ledger in ledgers:
+        for turn in ledger.sampled:
+            places.setdefault(turn.sample, []).append(ledger.ids[turn.start : turn.end])
     for call in made:
         found = places.pop(call["sample"], [])
         if len(found) != int(call["picked"]):

@@ -1,15 +1,16 @@
 """The episodes of a check: phantom tasks asked of the graph on a vLLM server, as training would ask them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.encoder import Encoder
-from agent.policies.policy import Policy, Sampling
+from PIL.Image import Image
+
+from agent.chat_model.opening import family_in
+from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ServedPolicy
-from agent.question import Overrides
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.versions import LiveVersions
@@ -17,36 +18,47 @@ from graphs.checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
 from rl.exactness import Replay
-from rl.forks import Watched
-from rl.rollout import opened
+from rl.rollout import opened, sampling_of
 from rl.tasks.sets import load
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 SPLIT = "validation"
+
+
+@dataclass
+class Watched:
+    """A policy for one episode that notes its completions."""
+
+    policy: Policy
+    completions: list[Completion] = field(default_factory=list[Completion])
+
+    async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
+        """The policy's completion."""
+        completion = await self.policy.generate(token_ids, images, sampling)
+        self.completions.append(completion)
+        return completion
 
 
 async def check(
     config: Config, episodes: int, images: int, checkpoint: Path, server: str | None, folder: Path
 ) -> list[EpisodeReport]:
-    """The reports of `episodes` episodes of the configuration's graph, sampled at the temperature of reinforcement
-    learning, but from all tokens: under min-p most log-probabilities are 0 and prove nothing.
+    """The reports of `episodes` episodes of the configuration's graph, sampled as in reinforcement learning.
 
     `server`: the URL of one that runs already; None starts one. `folder` holds the images meanwhile. Raises what
     loading, serving and the graph raise.
     """
-    encoder = Encoder.from_checkpoint(checkpoint)
+    family = family_in(checkpoint)
     store = ImageStore(folder / "images")
-    parts = opened(config, encoder, store, load_tools(list(config.episode.tools)))
-    sampling = Sampling(temperature=config.rl.temperature)
+    parts = opened(config, family, store)
+    sampling = sampling_of(config)
     tasks = questions(store, episodes, images, config.seed)
     async with policy_of(config, checkpoint, server, folder) as policy:
         asked = [Watched(policy) for _ in tasks]
         states = await asyncio.gather(
-            *(parts.ask(task, Overrides(each, sampling)) for task, each in zip(tasks, asked, strict=True))
+            *(parts.ask(task, parts.episode(each, sampling)) for task, each in zip(tasks, asked, strict=True))
         )
-    replay = Replay(checkpoint, encoder, sampling)
+    replay = Replay(checkpoint, family, sampling)
     return [
         check_episode(number, state, each.completions, parts, replay)
         for number, (state, each) in enumerate(zip(states, asked, strict=True), start=1)

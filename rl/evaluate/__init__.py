@@ -29,7 +29,7 @@ async def evaluate(
 
 async def ask_all(
     parts: RunParts,
-    policy: Policy,
+    policy: Policy | None,
     jobs: Sequence[Job],
     stage: str,
     kept: TrajectoryStore,
@@ -39,7 +39,8 @@ async def ask_all(
     """The trajectory of every job, in their order; those that `kept` holds already are not asked again.
 
     An episode is known by its task and sample, so that whatever a kill interrupts, each is asked until it is finished
-    and then never again. Raises PolicyError where the policy is lost: what was finished is kept.
+    and then never again. `policy`: None for the graph's own chat model. Raises PolicyError where the policy is lost:
+    what was finished is kept.
     """
     done = {(str(each.task["id"]), each.sample): each for each in kept}
     missing = [job for job in jobs if (job.task.id, job.sample) not in done]

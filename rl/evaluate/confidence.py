@@ -12,21 +12,21 @@ from agent.encoder import Encoder
 from agent.ledger import Ledger
 from rl.trajectories.record import Trajectory
 
-OPEN, CLOSE = "<answer>", "</answer>"
+OPEN, CLOSE, THOUGHT = "<answer>", "</answer>", "</think>"
 
 
 def answer_probability(trajectory: Trajectory, encoder: Encoder) -> float | None:
     """0 to 1; None where there is no answer, it was not said last, or nobody knows its log-probabilities."""
-    ledger = Ledger.from_plain(trajectory.ledgers[-1])
+    ledger = Ledger.from_plain(trajectory.rows[-1])
     if trajectory.answer is None or not ledger.sampled:
         return None
     turn = ledger.sampled[-1]
     if any(math.isnan(value) for value in turn.logprobs):
         return None
     ids = ledger.ids[turn.start : turn.end]
-    if OPEN not in encoder.decode(ids):
-        return None
-    begin, end = (_first_prefix_with(tag, ids, encoder) for tag in (OPEN, CLOSE))
+    text = encoder.decode(ids)
+    opens = next((tag for tag in (OPEN, THOUGHT) if tag in text), "")  # a published model answers in plain words
+    begin, end = (_first_prefix_with(tag, ids, encoder) for tag in (opens, CLOSE))
     return math.exp(math.fsum(turn.logprobs[begin:end]))
 
 

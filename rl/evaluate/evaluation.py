@@ -11,14 +11,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Sampling
 from rl.config import Config
 from rl.evaluate import ask_all, sampled_jobs
 from rl.evaluate.erase import pairs
 from rl.evaluate.figures import Episodes
 from rl.evaluate.plan import Settings
-from rl.evaluate.policies import Subject
+from rl.evaluate.policies import Subject, chat_model
 from rl.evaluate.policies import opened as open_subject
 from rl.evaluate.report import confidences, write_report
 from rl.report.write import write_whole
@@ -28,6 +29,7 @@ from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
 from tools.images.store import ImageStore
 from tools.registry import load_tools
+from tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Evaluation:
 
     folder: Path
     settings: Settings
-    encoder_folder: Path
-    """For policies that bring none."""
+    family_folder: Path
+    """Of a checkpoint as whose family a server is spoken to that brings none."""
     concurrency: int
     chat_url: str | None = None
     root: Path | None = None
@@ -65,17 +67,18 @@ class Evaluation:
             write_whole(path, "\n".join(json.dumps(task.to_plain()) for task in drawn).encode())
         return [Task.from_plain(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
-    def parts(self, subject: Subject, encoder: Encoder) -> RunParts:
+    def parts(self, subject: Subject, family: Family) -> RunParts:
         """The graph that asks a subject."""
         one = self.settings
         limits = {"turns": one.turns, "turn_tokens": one.turn_tokens, "context": one.context}
         config = Config.model_validate({"name": "evaluation", "graph": one.graph, "episode": limits})
-        tools = load_tools(list(one.tools)) if subject.tools and one.tools else []
-        return opened(config, encoder, self.images, tools)
+        tools = Toolbox(load_tools(list(one.tools)) if subject.tools and one.tools else ())
+        model = chat_model(subject, self.images, self.chat_url)
+        return opened(config, family, self.images, tools, model=model)
 
     async def ask(self, subject: Subject) -> Episodes:
         """The subject's episodes, asked or read. Raises PolicyError, ServerError and what the graph raises."""
-        encoder = Encoder.from_checkpoint(subject.encoder_folder(self.encoder_folder))
+        family = family_in(subject.family_folder(self.family_folder))
         sets = self.tasks()
         one = self.settings
         jobs = sampled_jobs(list(chain.from_iterable(sets)), one.samples, one.seed, one.deadline_s)
@@ -85,12 +88,12 @@ class Evaluation:
         kept, without = self.kept(subject.name), self.kept(hidden_stage)
         asked, erased = list(kept), list(without)
         if len(asked) < len(jobs) or len(erased) < len(hidden):
-            parts, sampling = self.parts(subject, encoder), Sampling(temperature=one.temperature)
+            parts, sampling = self.parts(subject, family), Sampling(temperature=one.temperature)
             log = self.folder / "logs" / f"{subject.name}.log"
-            async with open_subject(subject, encoder, one.context, self.concurrency, log, self.chat_url) as policy:
+            async with open_subject(subject, self.concurrency, log, one.context) as policy:
                 asked = await ask_all(parts, policy, jobs, subject.name, kept, sampling, self.concurrency)
                 erased = await ask_all(parts, policy, hidden, hidden_stage, without, sampling, self.concurrency)
-        return Episodes(asked, erased, confidences(asked, encoder))
+        return Episodes(asked, erased, confidences(asked, family))
 
     async def all(self, subjects: Sequence[Subject]) -> dict[str, Any]:
         """Asks every subject; the report is written after each."""

@@ -217,7 +217,7 @@ def _cost(episodes: Sequence[Trajectory]) -> dict[str, float]:
     seconds = [each.seconds for each in episodes]
     return {
         "sampled_tokens": mean([float(sum(turn[1] - turn[0] for turn in _sampled(each))) for each in episodes]),
-        "tokens": mean([float(sum(len(ledger["ids"]) for ledger in each.ledgers)) for each in episodes]),
+        "tokens": mean([float(sum(len(ledger["ids"]) for ledger in each.rows)) for each in episodes]),
         "turns": mean([float(each.turns) for each in episodes]),
         "calls": mean([float(len(each.calls)) for each in episodes]),
         "seconds": mean(seconds),
@@ -227,7 +227,7 @@ def _cost(episodes: Sequence[Trajectory]) -> dict[str, float]:
 
 
 def _sampled(episode: Trajectory) -> Iterable[Any]:
-    return (turn for ledger in episode.ledgers for turn in ledger["sampled"])
+    return (turn for ledger in episode.rows for turn in ledger["sampled"])
 
 
 def _grouped(episodes: Iterable[Trajectory], key: Callable[[Trajectory], str]) -> dict[str, list[Trajectory]]:

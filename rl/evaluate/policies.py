@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from agent.encoder import Encoder
-from agent.policies.chat import ChatPolicy
+from agent.chat_model.base import ImageChatModel
+from agent.chat_model.provider import with_images
 from agent.policies.policy import Policy
 from agent.policies.served import ServedPolicy
 from agent.serving.launch import ServerOptions
@@ -19,6 +19,7 @@ from agent.serving.server import VLLMServer
 from agent.serving.versions import LiveVersions
 from graphs.checkpoint import open_checkpoint
 from rl.patience import PatientPolicy
+from tools.images.store import ImageStore
 
 MOST_IMAGES = 16
 
@@ -38,8 +39,8 @@ class Subject:
     tools: bool = True
     """Whether its prompt names the tools."""
 
-    def encoder_folder(self, named: Path) -> Path:
-        """The folder whose tokenizer and image processor write the ledger: its own, else `named`."""
+    def family_folder(self, named: Path) -> Path:
+        """The folder of the checkpoint as whose family it is spoken to: its own, else `named`."""
         return open_checkpoint(Path(self.spec)).folder if _is_folder(self.spec) else named
 
 
@@ -50,7 +51,7 @@ def _is_folder(spec: str) -> bool:
 def check(spec: str) -> str:
     """The word itself where it can name a policy. Raises PolicyNameError."""
     provider, colon, model = spec.partition(":")
-    if _is_folder(spec) or spec.startswith(("http://", "https://")) or (colon and provider.isidentifier() and model):
+    if _is_folder(spec) or _is_address(spec) or (colon and provider.isidentifier() and model):
         return spec
     raise PolicyNameError(
         f"Got the policy {spec!r}, expected a checkpoint's folder, the http:// address of a vLLM server, or "
@@ -59,10 +60,11 @@ def check(spec: str) -> str:
 
 
 @asynccontextmanager
-async def opened(
-    subject: Subject, encoder: Encoder, context: int, concurrency: int, log: Path, chat_url: str | None = None
-) -> AsyncGenerator[Policy, None]:
-    """The policy, served while the context lasts. Raises ServerError, CheckpointError, PolicyNameError."""
+async def opened(subject: Subject, concurrency: int, log: Path, context: int) -> AsyncGenerator[Policy | None, None]:
+    """The policy, served while the context lasts; None for a chat model, which needs no server (`chat_model`).
+
+    Raises ServerError, CheckpointError.
+    """
     if _is_folder(subject.spec):
         checkpoint = open_checkpoint(Path(subject.spec))
         options = ServerOptions(max_model_len=context, max_num_seqs=concurrency, images_per_prompt=MOST_IMAGES)
@@ -71,14 +73,24 @@ async def opened(
             ServedPolicy(server.base_url, server.versions, concurrency=concurrency) as policy,
         ):
             yield PatientPolicy([policy])
-    elif subject.spec.startswith(("http://", "https://")):
+    elif _is_address(subject.spec):
         async with ServedPolicy(subject.spec, LiveVersions(subject.name), concurrency=concurrency) as policy:
             yield PatientPolicy([policy])
     else:
-        yield PatientPolicy([ChatPolicy(_chat_model(subject.spec, chat_url), encoder, subject.spec)])
+        yield None
 
 
-def _chat_model(spec: str, url: str | None) -> Any:
+def chat_model(subject: Subject, store: ImageStore, url: str | None = None) -> ImageChatModel | None:
+    """The chat model of a provider; None for a policy that is served. Raises PolicyNameError."""
+    served = _is_folder(subject.spec) or _is_address(subject.spec)
+    return None if served else with_images(_provider(subject.spec, url), store)
+
+
+def _is_address(spec: str) -> bool:
+    return spec.startswith(("http://", "https://"))
+
+
+def _provider(spec: str, url: str | None) -> Any:
     provider, _, model = spec.partition(":")
     settings: dict[str, Any] = {"base_url": url} if url else {}
     try:

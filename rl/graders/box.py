@@ -7,7 +7,7 @@ import re
 
 from rl.graders._text import LONGEST
 from rl.graders.registry import grader
-from tools.geometry import SCALE, PixelBox, intersection_over_union
+from tools.geometry import ALSO_LAST, SCALE, PixelBox, intersection_over_union
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _BOX = re.compile(rf"[\[(]\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*[\])]")
@@ -15,15 +15,16 @@ _BARE = re.compile(rf"\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})\s*[,\s]\s*({_NUMBER})
 
 
 def read_box(text: str) -> PixelBox | None:
-    """The one box in `text`, corners in order; None for none, several, or numbers outside 0 to 999."""
+    """The one box in `text`, corners in order; None for none, several, or numbers outside 0 to 1000, read as 999."""
     if len(text) > LONGEST:
         return None
     found = _BOX.findall(text) or ([bare.groups()] if (bare := _BARE.fullmatch(text)) else [])
     if len(found) != 1:
         return None
-    x1, y1, x2, y2 = (float(each) for each in found[0])
-    if min(x1, y1, x2, y2) < 0 or max(x1, y1, x2, y2) > SCALE:
+    written = [float(each) for each in found[0]]
+    if min(written) < 0 or max(written) > ALSO_LAST:
         return None
+    x1, y1, x2, y2 = (min(each, SCALE) for each in written)
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 

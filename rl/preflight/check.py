@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rl import run_tasks
 from rl.config import Config
-from rl.preflight.encoder import encoder_of
+from rl.preflight.family import family_of
 from rl.preflight.finding import Finding, stop
 from rl.preflight.folder import folder
 from rl.preflight.graph import graph
@@ -14,6 +14,7 @@ from rl.preflight.images import LookingStore
 from rl.preflight.leaks import leaks
 from rl.preflight.names import names
 from rl.preflight.room import room
+from rl.preflight.sampling import sampling
 from rl.preflight.tasks import Splits, is_drawn, tasks
 from rl.preflight.tokens import calls, context
 from rl.rollout import IMAGES
@@ -25,7 +26,7 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     `keep`: it is to start now. The tasks that were looked at are then kept in its folder, with their images, so that
     nothing is read twice; a hub's checkpoint is asked for its tokenizer. Without, nothing is written and nobody asked.
     """
-    found = [*folder(run), *names(config)]
+    found = [*folder(run), *names(config), *sampling(config)]
     unknown = {each.setting for each in found}
     splits: Splits = {}
     store = LookingStore(run / IMAGES if keep else None)
@@ -34,15 +35,15 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
         found += wrong
         if not is_drawn(config):
             found += leaks(config, splits, store.seen)
-    encoder = encoder_of(config, fetch=keep)
-    if isinstance(encoder, Finding):
-        found.append(encoder)
+    family = family_of(config, fetch=keep)
+    if isinstance(family, Finding):
+        found.append(family)
     elif "episode.tools" not in unknown:
         first = next(chain.from_iterable(splits.values()), None)
-        faults = list(graph(config, encoder, first, store.first))
+        faults = list(graph(config, family, first, store.first))
         found += faults
         if not stop(faults):
-            found += [*calls(config, encoder), *context(config, encoder, splits, store.seen)]
+            found += [*calls(config, family), *context(config, family, splits, store.seen)]
     found += room(config, run, keep)
     if keep and not stop(found) and not is_drawn(config):
         for split, looked_at in splits.items():

@@ -1,7 +1,7 @@
 """Whether the graph can be trained, and whether it runs: one episode of it in this process, with a policy on a script.
 
 So a factory that raises, a node with a bug, a graph that ends without asking its policy, and a question that it cannot
-take are found before anything is taught. The reasoning graph is ours, and needs no rehearsal.
+take are found before anything is taught.
 """
 
 import asyncio
@@ -9,65 +9,63 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
-from agent.chat_model.families.family import TemplateError
-from agent.encoder import Encoder, EncodingError
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.template import TemplateError
+from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.question import ContextTooSmall, Overrides
+from agent.protocol import Turn
+from agent.question import ContextTooSmall
 from graphs.loading import GraphError
-from rl.config import REASONING, Config, ConfigError
+from rl.config import Config, ConfigError
 from rl.endings import BUG, OUT_OF_TIME
-from rl.forks import Watched
 from rl.preflight.finding import Finding
 from rl.rollout import opened
 from rl.tasks.task import Task
 from rl.trainable import check_trainable
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 CANNOT_BE_ASKED = (GraphError, TemplateError, PolicyError, LedgerError, EncodingError, ContextTooSmall)
 PATIENCE_S = 60.0
 """Seconds that the rehearsed episode may take."""
-SAYS = "<think>I can see it.</think><answer>yes</answer>"
+SAYS = Turn("I can see it.", answer="yes")
 
 
-def graph(config: Config, encoder: Encoder, task: Task | None, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
+def graph(config: Config, family: Family, task: Task | None, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
     """The faults of the graph; `task` is rehearsed, its images among `images`."""
     try:
-        check_trainable(config, encoder)
+        check_trainable(config, family)
     except ConfigError as error:
         yield Finding("graph", str(error).removeprefix("graph: "))
         return
-    if config.graph != REASONING and task is not None and all(image in images for image in task.images):
-        yield from rehearsed(config, encoder, task, images)
+    if task is not None and all(image in images for image in task.images):
+        yield from rehearsed(config, family, task, images)
 
 
-def rehearsed(config: Config, encoder: Encoder, task: Task, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
+def rehearsed(config: Config, family: Family, task: Task, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
     """What is wrong with one episode of `task`."""
     with tempfile.TemporaryDirectory(prefix="medvista-rehearsal-") as folder:
         store = ImageStore(Path(folder))
         for image in task.images:
             store.put(images[image])
         try:
-            parts = opened(config, encoder, store, load_tools(list(config.episode.tools)))
-            policy = Watched(ScriptedPolicy(lambda turns, last: SAYS, encoder))
-            asked = Overrides(policy, Sampling(temperature=config.rl.temperature))
-            state = asyncio.run(parts.ask(replace(task, expert=()), asked, PATIENCE_S))
+            parts = opened(config, family, store)
+            policy = ScriptedPolicy(lambda turns, last: SAYS, family)
+            episode = parts.episode(policy, Sampling(temperature=config.rl.temperature))
+            state = asyncio.run(parts.ask(replace(task, expert=()), episode, PATIENCE_S))
         except CANNOT_BE_ASKED as error:
             yield Finding("graph", f"Got {config.graph!r}, which cannot be asked {task.id}: {error}")
             return
-    ended = cast("Mapping[str, Any]", state)
-    if ended["outcome"] == BUG:
+    if state["outcome"] == BUG:
         yield Finding(
-            "graph", f"Got {config.graph!r}, which has a bug; an episode of {task.id} ended with {ended['bug']}."
+            "graph", f"Got {config.graph!r}, which has a bug; an episode of {task.id} ended with {state['bug']}."
         )
-    elif ended["outcome"] == OUT_OF_TIME:
+    elif state["outcome"] == OUT_OF_TIME:
         said = f"Got {config.graph!r}, an episode of which took more than {PATIENCE_S:.0f} s with a policy on a script."
         yield Finding("graph", said, stops=False)
-    elif not policy.completions:
+    elif not state["made"]:
         said = f"Got {config.graph!r}, which ended without asking its policy, expected at least one turn: "
         yield Finding("graph", f"{said}does it use the model that it is given?")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rl.config import Config
-from rl.preflight.encoder import folder_of
+from rl.preflight.family import folder_of
 from rl.preflight.finding import Finding
 from rl.preflight.folder import nearest
 

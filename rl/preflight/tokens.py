@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from langchain_core.tools import BaseTool
 
-from agent.chat_model.families.find import family_of
-from agent.chat_model.said import Call, Said
-from agent.encoder import Encoder, EncodingError
-from agent.prompt import END_OF_TURN, opening, plain, system_prompt
-from agent.protocol import Turn, render_turn
-from graphs.loading import find_graph
+from agent.chat_model.families.family import Before, Family
+from agent.chat_model.guiding import described
+from agent.chat_model.said import Picture, Said
+from agent.encoder import EncodingError
+from agent.protocol import Turn
 from rl.config import Config
 from rl.preflight.finding import Finding
 from rl.preflight.images import Seen
@@ -23,19 +22,18 @@ from rl.tasks.task import Task
 from tools.calls import ToolCall
 from tools.registry import load_tools
 from tools.signature import example_call
-from tools.toolbox import Toolbox
 
 STEP = 32
 """What is proposed is a multiple of this."""
 
 
-def calls(config: Config, encoder: Encoder) -> Iterator[Finding]:
+def calls(config: Config, family: Family) -> Iterator[Finding]:
     """Tools a call of which, behind a short thought, is longer than a turn may be."""
     most = config.episode.turn_tokens
     tools = load_tools(list(config.episode.tools)) if config.episode.tools else []
-    least = {tool.name: call_tokens(config, encoder, tool) for tool in tools}
+    least = {tool.name: call_tokens(family, tool) for tool in tools}
     if cut := {name: cost for name, cost in least.items() if cost > most}:
-        enough = max(call_tokens(config, encoder, tool, whole=True) for tool in tools)
+        enough = max(call_tokens(family, tool, whole=True) for tool in tools)
         yield Finding(
             "episode.turn_tokens",
             f"Got {most}, but a call with a short thought costs {_told(cut)} tokens: it would be cut, and never run. "
@@ -44,43 +42,35 @@ def calls(config: Config, encoder: Encoder) -> Iterator[Finding]:
         )
 
 
-def call_tokens(config: Config, encoder: Encoder, tool: BaseTool, whole: bool = False) -> int:
-    """Tokens of a turn that thinks shortly and calls a tool, as the run's graph and checkpoint write it.
+def call_tokens(family: Family, tool: BaseTool, whole: bool = False) -> int:
+    """Tokens of a turn that thinks shortly and calls a tool, as the run's checkpoint writes it.
 
     `whole`: with every argument, not only those that are required.
     """
     call = json.loads(example_call(tool, whole))
-    if find_graph(config.graph).of_turns:
-        text = render_turn(Turn(LOOK, calls=(ToolCall(name=call["name"], arguments=call["arguments"]),)))
-    else:
-        said = Said("assistant", (), LOOK, (Call(call["name"], json.dumps(call["arguments"])),))
-        text = family_of(encoder.processor).turn_text(said)
-    return len(encoder.encode(text)[0]) + 1  # the token that ends the turn
+    text = family.write(Turn(LOOK, calls=(ToolCall(name=call["name"], arguments=call["arguments"]),)))
+    return len(family.encode(text)[0]) + 1  # the token that ends the turn
 
 
 def context(
-    config: Config, encoder: Encoder, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, Seen]
+    config: Config, family: Family, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, Seen]
 ) -> Iterator[Finding]:
-    """Questions that fill the context with their images, and whether all turns have room behind the longest one.
-
-    Of a graph of messages, whose prompts nobody knows, the question and its images alone.
-    """
+    """Questions that fill the context with their images, and whether all turns have room behind the longest one."""
     episode = config.episode
-    of_turns = find_graph(config.graph).of_turns
-    tools = load_tools(list(episode.tools)) if episode.tools else []
-    system = system_prompt(Toolbox(tools).prompt_section()) if of_turns else ""
+    tools = [described(tool) for tool in load_tools(list(episode.tools))] if episode.tools else []
     longest, look, full = 0, 0, list[str]()
     for task in (task for tasks in splits.values() for task in tasks if all(image in seen for image in task.images)):
+        sizes = [seen[image] for image in task.images]
+        question = Said("user", (*map(Picture, task.images), task.question))
         try:
-            grids = [encoder.grid(seen[image]) for image in task.images]
+            ids = family.tokens(family.opening([question], tools), sizes).ids
         except EncodingError as error:
             yield Finding("tasks", f"{task.id}: {error}")
             continue
-        ids, _ = encoder.encode(opening(system, plain(task.question), len(grids)), grids)
         if len(ids) > longest:
             longest = len(ids)
-            again = len(encoder.encode(f"<|im_start|>user\n{plain(task.question)}{END_OF_TURN}\n")[0])
-            look = again + max(map(encoder.placeholders, grids), default=0)
+            view = family.continuation([Said("tool", (Picture("view"),))], Before(len(sizes), task.question))
+            look = max((len(family.tokens(view, [size]).ids) for size in sizes), default=0)
         if len(ids) >= episode.context:
             full.append(task.id)
     if full:

@@ -70,13 +70,18 @@ def exactness(
     refused: int,
     mean_logprob_difference: float = math.nan,
     max_logprob_difference: float = math.nan,
+    mean_trainer_difference: float = math.nan,
+    max_trainer_difference: float = math.nan,
 ) -> dict[str, Any]:
-    """The `exactness` part: trajectories checked and refused, |log-probability of vLLM - trainer's| in nats."""
+    """The `exactness` part: trajectories checked and refused, and in nats how far vLLM's log-probabilities are from
+    those of transformers among the ids that may be sampled, and from the trainer's, which are among all ids."""
     return {
         "trajectories": trajectories,
         "refused": refused,
         "mean_logprob_difference": mean_logprob_difference,
         "max_logprob_difference": max_logprob_difference,
+        "mean_trainer_difference": mean_trainer_difference,
+        "max_trainer_difference": max_trainer_difference,
     }
 
 

@@ -94,6 +94,8 @@ class Exactness(_Part):
     refused: int | None = None
     mean_logprob_difference: Measured = None
     max_logprob_difference: Measured = None
+    mean_trainer_difference: Measured = None
+    max_trainer_difference: Measured = None
 
 
 class Report(_Part):

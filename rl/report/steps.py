@@ -1,7 +1,6 @@
 """The turns of an episode as a page shows them: what the policy thought, called and answered, and what it was shown.
 
-Text is plain text here; the template escapes it. A graph of messages speaks as LangChain's messages do, text beside
-calls and an answer without tags; its turns are read so.
+Text is plain text here; the template escapes it.
 """
 
 import base64
@@ -15,7 +14,6 @@ from PIL import Image
 
 from agent.chat_model.reading import Piece, Reader
 from agent.prompt import IMAGE
-from agent.protocol import MalformedTurn, parse_turn
 from rl.trajectories.record import Trajectory
 from tools.calls import ToolCall
 from tools.images.store import ImageStore
@@ -107,17 +105,8 @@ def _taken_colour(image: str, makers: list[tuple[str, int]]) -> str:
 
 
 def _said(text: str, trajectory: Trajectory, last: bool) -> Step:
-    if trajectory.spoken:
-        return _spoken(text, last and trajectory.answer is not None)
-    try:
-        turn = parse_turn(text)
-    except MalformedTurn:
-        return Step("policy", text=text, unreadable=True)
-    return Step("policy", thought=turn.thought, calls=_calls(turn.calls), answer=turn.answer or "")
-
-
-def _spoken(text: str, answers: bool) -> Step:
-    """A turn of a graph of messages; its words are the answer where it is the one that `answers`."""
+    """A turn; its words are the answer where it is the one that the episode ended with."""
+    answers = last and trajectory.answer is not None
     reader = Reader()
     pieces = [*reader.feed(text), *reader.close()]
     if reader.fault:

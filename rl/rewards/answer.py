@@ -1,12 +1,12 @@
 """answer: how right the answer is, by the task's own grader."""
 
-from agent.turn import EpisodeState
 from rl.graders import grade
+from rl.played import Played
 from rl.rewards.registry import component
 from rl.tasks.task import Task
 
 
 @component
-def answer(task: Task, state: EpisodeState) -> float:
+def answer(task: Task, state: Played) -> float:
     """1 for the right answer; an abstention and no answer are 0."""
     return grade(task.grader, state.get("answer"), task.answer, task.rules)

@@ -1,11 +1,11 @@
 """calls: what looking costs. Give it a small negative weight, so that a look which does not help does not pay."""
 
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.rewards.registry import component
 from rl.tasks.task import Task
 
 
 @component
-def calls(task: Task, state: EpisodeState) -> float:
+def calls(task: Task, state: Played) -> float:
     """Number of calls."""
     return float(len(state.get("calls", [])))

@@ -5,8 +5,8 @@ second look that misses costs. Gated on the right answer, like all that pays for
 is. 0 without gold regions.
 """
 
-from agent.turn import EpisodeState
 from rl.looks import looks, overlap_and_union
+from rl.played import Played
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
 from rl.tasks.task import Task
@@ -14,7 +14,7 @@ from tools.geometry import PixelBox
 
 
 @component
-def region(task: Task, state: EpisodeState) -> float:
+def region(task: Task, state: Played) -> float:
     """0 to 1, over the task's images together; boxes in the pixels of the original images."""
     if not task.regions or answer(task, state) < 1.0:
         return 0.0
@@ -29,7 +29,7 @@ def region(task: Task, state: EpisodeState) -> float:
     return shared / total if total else 0.0
 
 
-def looked_at(state: EpisodeState) -> dict[str, list[PixelBox]]:
+def looked_at(state: Played) -> dict[str, list[PixelBox]]:
     """The boxes that an episode looked at, by original image."""
     found: dict[str, list[PixelBox]] = {}
     for look in looks(state.get("calls", [])):

@@ -8,12 +8,12 @@ nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.turn import EpisodeState
 from rl.discovery import import_all
+from rl.played import Played
 from rl.tasks.task import Task
 
-Component = Callable[[Task, EpisodeState], float]
-GroupComponent = Callable[[Task, Sequence[EpisodeState]], list[float]]
+Component = Callable[[Task, Played], float]
+GroupComponent = Callable[[Task, Sequence[Played]], list[float]]
 """(task, the episodes of its group) -> one value an episode, in order. A group may be one episode."""
 
 ENTRY_POINT_GROUP = "medvista.rewards"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Hashable, Sequence
 
 from agent.protocol import MalformedTurn, parse_turn
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.rewards.registry import component
 from rl.tasks.task import Task
 
@@ -21,7 +21,7 @@ FEWEST = 12
 
 
 @component
-def repetition(task: Task, state: EpisodeState) -> float:
+def repetition(task: Task, state: Played) -> float:
     """0, 1/3, 2/3 or 1: none, some, much, nearly all of it repeated."""
     share = max(_share(_sequences(state), FEWEST), _share(_calls(state), 2))
     return sum(share > limit for limit in LIMITS) / len(LIMITS)
@@ -31,7 +31,7 @@ def _share(items: Sequence[Hashable], fewest: int) -> float:
     return 1 - len(set(items)) / len(items) if len(items) >= fewest else 0.0
 
 
-def _sequences(state: EpisodeState) -> list[tuple[str, ...]]:
+def _sequences(state: Played) -> list[tuple[str, ...]]:
     """The word sequences of the policy's turns, without the calls' JSON, whose form repeats by right."""
     found: list[tuple[str, ...]] = []
     for message in state.get("transcript", []):
@@ -49,5 +49,5 @@ def _thought(text: str) -> str:
     return f"{turn.thought} {turn.answer or ''}"
 
 
-def _calls(state: EpisodeState) -> list[str]:
+def _calls(state: Played) -> list[str]:
     return [json.dumps(call["call"], sort_keys=True) for call in state.get("calls", [])]

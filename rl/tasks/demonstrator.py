@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from agent.policies.scripted import Script
-from agent.protocol import Turn, render_turn
+from agent.protocol import Turn
 from rl.tasks.phantoms.expert import GRID, LOOK, SEEN
 from rl.tasks.task import Task
 from tools.calls import ToolCall
@@ -35,11 +35,11 @@ def demonstration(task: Task, looks: bool, rng: np.random.Generator, guesses: Ma
     calls = tuple(ToolCall.model_validate(call) for call in task.expert) or (_anywhere(rng),)
     guessed = str(rng.choice(guesses[task.kind])) if task.expert else task.answer
 
-    def play(turn: int, observed: str) -> str:
+    def play(turn: int, observed: str) -> Turn:
         del observed
         if looks and turn == 0:
-            return render_turn(Turn(LOOK, calls=calls))
-        return render_turn(Turn(task.reading or SEEN, answer=task.answer if looks else guessed))
+            return Turn(LOOK, calls=calls)
+        return Turn(task.reading or SEEN, answer=task.answer if looks else guessed)
 
     return play
 

@@ -1,7 +1,7 @@
 """Reads a stage's trajectories back and checks each one, as training would: what is there, and what must not train.
 
-Beyond the trajectory check (tokens, masks, pixels), the transcript must say what the sampled ids say, a call must have
-been shown, and every image must be in the store with the content that its id names.
+Beyond the trajectory check (tokens, masks, pixels), what was sampled trains in one row only, and every image must be in
+the store with the content that its id names.
 
 Training needs the pixels of every image of every row; here it is enough that they would fit. So each image is read once
 however many episodes show it, and the image processor, which cuts all images of a size alike, is run once for a size.
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.encoder import Encoder
+from agent.encoder import Encoder, Grid
 from agent.ledger import Ledger
-from rl.trajectories.check import Patches, RefusedError, refuse_unsound
+from rl.trajectories.check import RefusedError, refuse_unsound
 from rl.trajectories.journal import SUFFIX as UNSEALED
 from rl.trajectories.record import Trajectory
 from rl.trajectories.shards import SUFFIX as SEALED
@@ -66,17 +66,16 @@ class SeenImages:
 
     def __init__(self, images: ImageStore, encoder: Encoder) -> None:
         self._images, self._encoder = images, encoder
-        self._of_image: dict[str, Patches] = {}
-        self._of_size: dict[tuple[int, int], Patches] = {}
+        self._of_image: dict[str, Grid] = {}
+        self._of_size: dict[tuple[int, int], Grid] = {}
 
-    def patches(self, image_id: str) -> Patches:
-        """Of one image. Raises ImageError where it is missing or damaged."""
+    def grid(self, image_id: str) -> Grid:
+        """By the pixels of one image. Raises ImageError where it is missing or damaged."""
         if image_id not in self._of_image:
             image = self._images.get(image_id)
             size = image.width, image.height
             if size not in self._of_size:
-                pixels = self._encoder.pixels(image.display())
-                self._of_size[size] = pixels.grid, len(pixels.values)
+                self._of_size[size] = self._encoder.grid_of(self._encoder.mm_inputs([image.display()]))
             self._of_image[image_id] = self._of_size[size]
         return self._of_image[image_id]
 
@@ -111,36 +110,16 @@ def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
 
 
 def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
-    """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError."""
-    if trajectory.spoken:
-        return _check_rows(trajectory, images, encoder)
-    ledger = Ledger.from_plain(trajectory.ledger)
-    scored = not any(math.isnan(value) for turn in ledger.sampled for value in turn.logprobs)
-    refuse_unsound(ledger, encoder, _patches(ledger, images), scored)
-    said = [message["text"] for message in trajectory.transcript if message["role"] == "policy"]
-    sampled = [encoder.decode_turn(ledger.ids[turn.start : turn.end]) for turn in ledger.sampled]
-    faults: list[str] = []
-    if said != sampled:
-        faults.append("its transcript says other turns than its sampled ids")
-    if [placed.image for placed in ledger.images] != trajectory.images:
-        faults.append("its images are others than its ledger's")
-    shown = {image for call in trajectory.calls for image in call["images"]}
-    if not shown <= set(trajectory.images) and trajectory.outcome != "context_full":
-        faults.append("a call returned an image that was never shown")
-    if faults:
-        raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")
-    return scored
+    """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError.
 
-
-def _check_rows(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
-    """As `check`, for a graph with several conversations: each row by itself, and what was sampled in one row only."""
-    ledgers = [Ledger.from_plain(each) for each in trajectory.ledgers]
+    Each row by itself, and what was sampled in one row only.
+    """
+    ledgers = list(map(Ledger.from_plain, trajectory.rows))
     scored = not any(math.isnan(value) for each in ledgers for turn in each.sampled for value in turn.logprobs)
     idle = len(ledgers) == 1 and not ledgers[0].sampled
     for each in ledgers:
-        refuse_unsound(each, encoder, _patches(each, images), scored, idle=idle)
-    samples = [[each["sample"] for each in row] for row in trajectory.spoken]
-    faults = twice_or_missing(ledgers, samples)
+        refuse_unsound(each, encoder, _grids(each, images), scored, idle=idle)
+    faults = trained_twice(ledgers)
     shown = {image for call in trajectory.calls for image in call["images"]}
     if not shown <= set(trajectory.images):
         faults.append("a call returned an image that the episode does not list")
@@ -149,16 +128,12 @@ def _check_rows(trajectory: Trajectory, images: SeenImages, encoder: Encoder) ->
     return scored
 
 
-def _patches(ledger: Ledger, images: SeenImages) -> list[Patches]:
-    return [images.patches(placed.image) for placed in ledger.images]
+def _grids(ledger: Ledger, images: SeenImages) -> list[Grid]:
+    return [images.grid(placed.image) for placed in ledger.images]
 
 
-def twice_or_missing(ledgers: Sequence[Ledger], samples: Sequence[Sequence[str]]) -> list[str]:
-    """What is wrong with an episode's rows taken together, in words; `samples`: of each row the ids of its calls."""
-    faults: list[str] = []
-    if [len(each.sampled) for each in ledgers] != [len(row) for row in samples]:
-        faults.append("its rows have other sampled ranges than calls")
-    counted = Counter(sample for row in samples for sample in row)
-    if twice := [sample for sample, count in counted.items() if count > 1]:
-        faults.append(f"the calls {', '.join(sorted(twice))} are trained in more than one row")
-    return faults
+def trained_twice(ledgers: Sequence[Ledger]) -> list[str]:
+    """What is wrong with an episode's rows taken together, in words."""
+    counted = Counter(turn.sample for each in ledgers for turn in each.sampled if turn.sample)
+    twice = sorted(sample for sample, count in counted.items() if count > 1)
+    return [f"the calls {', '.join(twice)} are trained in more than one row"] if twice else []

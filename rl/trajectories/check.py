@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.encoder import Encoder, Grid
+from agent.encoder import Encoder, Grid, joined
 from agent.ledger import Ledger
 from tools.images.store import ImageStore
-
-Patches = tuple[Grid, int]
-"""What the image processor makes of an image: the grid, and the number of rows of pixels."""
 
 
 class RefusedError(ValueError):
@@ -30,53 +27,44 @@ class TrainingRow:
     mask: list[int]
     """1 where the policy sampled."""
     logprobs: list[float]
-    pixel_values: Any
-    """Tensor (patches of all images, channels), None without images."""
-    image_grid_thw: Any
-    """Tensor (images, 3), None without images."""
+    mm: dict[str, Any]
+    """What the model takes beside the ids: tensors of all images, by name; empty without images."""
 
 
 def training_row(
-    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, own_from: int = 0, idle: bool = False
+    ledger: Ledger, encoder: Encoder, store: ImageStore, scored: bool = True, idle: bool = False
 ) -> TrainingRow:
     """The row of a sound ledger. Raises RefusedError otherwise, ImageError for an image that is missing or damaged.
 
-    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `own_from`: sampled ids
-    before it are another row's, and masked here (a fork's, see rl/forks.py). `idle`: nothing in it may be sampled (an
-    episode none of whose calls train).
+    `scored`: log-probabilities are needed (RL); without, scripted episodes pass (warm-up). `idle`: nothing in it
+    may be sampled (an episode none of whose calls train).
     """
-    import torch
-
-    seen = [encoder.pixels(store.get(placed.image).display()) for placed in ledger.images]
-    patches = [(pixels.grid, len(pixels.values)) for pixels in seen]
-    refuse_unsound(ledger, encoder, patches, scored, own_from, idle)
+    seen = [encoder.mm_inputs([store.get(placed.image).display()]) for placed in ledger.images]
+    refuse_unsound(ledger, encoder, [encoder.grid_of(each) for each in seen], scored, idle)
     return TrainingRow(
         ids=list(ledger.ids),
-        mask=[0] * own_from + ledger.loss_mask()[own_from:],
+        mask=ledger.loss_mask(),
         logprobs=ledger.logprobs(),
-        pixel_values=torch.cat([pixels.values for pixels in seen]) if seen else None,
-        image_grid_thw=torch.tensor([placed.grid for placed in ledger.images]) if seen else None,
+        mm=joined(seen),
     )
 
 
 def refuse_unsound(
     ledger: Ledger,
     encoder: Encoder,
-    patches: Sequence[Patches],
+    grids: Sequence[Grid],
     scored: bool = True,
-    own_from: int = 0,
     idle: bool = False,
 ) -> None:
-    """Raises RefusedError for a ledger that must not train; `patches`: of each of its images. The rest as above."""
+    """Raises RefusedError for a ledger that must not train; `grids`: of its images by their pixels."""
     placeholders = {placed.grid: encoder.placeholders(placed.grid) for placed in ledger.images}
     faults = list(ledger.faults(encoder.image_pad, placeholders))
-    if not idle and not any(turn.end > own_from for turn in ledger.sampled):
+    if not idle and not ledger.sampled:
         faults.append("nothing in it was sampled")
     if scored and any(not math.isfinite(value) or value > 0 for turn in ledger.sampled for value in turn.logprobs):
         faults.append("a log-probability is not a number of at most 0")
-    for placed, (grid, rows) in zip(ledger.images, patches, strict=True):
-        if grid != placed.grid or rows != math.prod(placed.grid):
-            got = f"grid {grid} and {rows} patches"
-            faults.append(f"image {placed.image[:12]} has {got}, expected {placed.grid}")
+    for placed, grid in zip(ledger.images, grids, strict=True):
+        if grid != placed.grid:
+            faults.append(f"the pixels of image {placed.image[:12]} have grid {grid}, expected {placed.grid}")
     if faults:
         raise RefusedError(f"Trajectory refused: {'; '.join(faults)}.")

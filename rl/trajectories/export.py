@@ -73,7 +73,7 @@ def _earned(trajectory: Trajectory, choice: Choice) -> bool:
 
 def _said(trajectory: Trajectory) -> tuple[object, ...]:
     """The task and every id of the episode: two that share them teach the same."""
-    return str(trajectory.task["id"]), tuple(tuple(ledger["ids"]) for ledger in trajectory.ledgers)
+    return str(trajectory.task["id"]), tuple(tuple(ledger["ids"]) for ledger in trajectory.rows)
 
 
 def _by_kind(episodes: Sequence[Trajectory], per_task: int) -> dict[str, list[Trajectory]]:

@@ -1,6 +1,6 @@
 """One finished episode as plain data: what was asked, said, seen, called, answered, and what it earned.
 
-The ledger is kept whole (ids, sampled ranges, log-probabilities, versions, image spans), images by their id in the
+Its rows are kept whole (ids, sampled ranges, log-probabilities, versions, image spans), images by their id in the
 store, so an episode can be trained on, replayed and shown again exactly.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.tasks.task import Task
 from rl.trajectories.origin import Origin
 
@@ -29,7 +29,8 @@ class Trajectory:
     outcome: str
     images: list[str]
     """Store ids in order of appearance: the task's first, then every sub-image."""
-    ledger: dict[str, Any]
+    rows: list[dict[str, Any]]
+    """Its training rows, each a ledger (agent/ledger.py) as plain data; what was sampled trains in one of them."""
     transcript: list[dict[str, Any]]
     """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
     calls: list[dict[str, Any]]
@@ -45,8 +46,8 @@ class Trajectory:
     """Of its sampling; of the whole run, where the engine draws all episodes from one random stream."""
     versions: list[str] = field(default_factory=list[str])
     """Policy versions that sampled it, in order."""
-    own_from: int = 0
-    """The first id of the ledger that is its own: what was sampled before is another episode's, and trained there."""
+    forked: bool = False
+    """Whether it began as another episode of its task did; what that one sampled is masked here, and trained there."""
     sample: int = 0
     """Which of several episodes of its task it is, from 0."""
     step: int | None = None
@@ -56,15 +57,6 @@ class Trajectory:
     """See rl/trajectories/origin.py."""
     tools: dict[str, str] = field(default_factory=dict[str, str])
     """Version by name of every tool in the prompt."""
-    further: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Of a graph with several conversations: the ledgers of its other training rows."""
-    spoken: list[list[dict[str, str]]] = field(default_factory=list[list[dict[str, str]]])
-    """Of such a graph, for each row and each of its sampled ranges: {"sample": id of the call, "node": who called}."""
-
-    @property
-    def ledgers(self) -> list[dict[str, Any]]:
-        """Those of all its rows."""
-        return [self.ledger, *self.further]
 
     @property
     def correct(self) -> bool:
@@ -77,52 +69,54 @@ class Trajectory:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Trajectory":
-        """The trajectory that `to_plain` wrote."""
-        return cls(**plain)
+        """The trajectory that `to_plain` wrote, or an older version of it."""
+        return cls(**_with_rows(plain) if "ledger" in plain else plain)
+
+
+def _with_rows(older: Mapping[str, Any]) -> dict[str, Any]:
+    """What was written when an episode had a ledger, and where it had more rows, `further` ones."""
+    gone = ("ledger", "further", "spoken", "own_from")
+    rows = [older["ledger"], *(older.get("further") or ())]
+    kept = {name: value for name, value in older.items() if name not in gone}
+    return {**kept, "rows": rows, "forked": bool(older.get("own_from"))}
 
 
 def record(
     id: str,
     stage: str,
     task: Task,
-    state: EpisodeState,
+    state: Played,
     rewards: Mapping[str, float],
     reward: float,
     seconds: float,
     seed: int | None = None,
     origin: Origin = UNKNOWN,
     sample: int = 0,
-    own_from: int = 0,
+    forked: bool = False,
     step: int | None = None,
 ) -> Trajectory:
     """The trajectory of an episode from its graph's final state."""
-    ledger = state["ledger"]
-    told: Mapping[str, Any] = state
-    further: list[dict[str, Any]] = list(told.get("further", ()))
-    versions = [version for each in (ledger, *further) for turn in each["sampled"] for version in turn[3]]
     return Trajectory(
         id=id,
         stage=stage,
         task=task.to_plain(),
-        answer=state.get("answer"),
-        outcome=str(state.get("outcome")),
+        answer=state["answer"],
+        outcome=str(state["outcome"]),
         images=list(state["images"]),
-        ledger=ledger,
+        rows=state["rows"],
         transcript=[dict(message) for message in state["transcript"]],
-        calls=list(state.get("calls", [])),
-        turns=state.get("turns", 0),
-        faults=state.get("faults", 0),
+        calls=list(state["calls"]),
+        turns=state["turns"],
+        faults=state["faults"],
         rewards=dict(rewards),
         reward=reward,
         seconds=seconds,
         seed=seed,
-        versions=list(dict.fromkeys(versions)),
-        own_from=own_from,
+        versions=list(state["versions"]),
+        forked=forked,
         sample=sample,
         step=step,
         graph=origin.graph,
         graph_version=origin.graph_version,
         tools=dict(origin.tools),
-        further=further,
-        spoken=list(told.get("spoken", ())),
     )

@@ -81,7 +81,7 @@ def schema() -> Any:
         "seed": pa.int64(),
         "sample": pa.int32(),
         "step": pa.int32(),
-        "own_from": pa.int32(),
+        "forked": pa.bool_(),
         "versions": texts,
         "graph": pa.string(),
         "graph_version": pa.string(),
@@ -89,9 +89,7 @@ def schema() -> Any:
         "images": texts,
         "transcript": table(role=pa.string(), text=pa.string(), images=texts, more=pa.string()),
         "calls": calls,
-        "ledger": ledger,
-        "further": pa.list_(ledger),
-        "spoken": pa.list_(table(sample=pa.string(), node=pa.string())),
+        "rows": pa.list_(ledger),
         "task": pa.string(),
         MORE: pa.string(),
     }
@@ -108,8 +106,7 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
         "tools": _pairs(plain["tools"], "version"),
         "transcript": [_split(message, MESSAGE) for message in plain["transcript"]],
         "calls": [_call_row(call) for call in plain["calls"]],
-        "ledger": _ledger_row(plain["ledger"]),
-        "further": [_ledger_row(each) for each in plain["further"]],
+        "rows": [_ledger_row(each) for each in plain["rows"]],
     }
     return _split({**plain, **made}, [name for name in schema().names if name != MORE])
 
@@ -123,12 +120,13 @@ def from_row(row: Mapping[str, Any]) -> Trajectory:
         "tools": {each["name"]: each["version"] for each in row.get("tools", [])},
         "transcript": [_join(message) for message in row["transcript"]],
         "calls": [_call(call) for call in row["calls"]],
-        "ledger": _ledger(row["ledger"]),
-        "further": [_ledger(each) for each in row.get("further") or ()],
-        "spoken": row.get("spoken") or [],
     }
     known = {each.name for each in fields(Trajectory)}
-    return Trajectory.from_plain({name: value for name, value in {**whole, **made}.items() if name in known})
+    kept = {name: value for name, value in {**whole, **made}.items() if name in known}
+    if "rows" in row:
+        return Trajectory.from_plain({**kept, "rows": [_ledger(each) for each in row["rows"]]})
+    first, *further = [_ledger(each) for each in (row["ledger"], *(row.get("further") or ()))]  # an older shard
+    return Trajectory.from_plain({**kept, "ledger": first, "further": further, "own_from": row.get("own_from")})
 
 
 def table_of(trajectories: Iterable[Trajectory]) -> Any:

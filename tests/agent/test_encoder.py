@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agent.encoder import Encoder, EncodingError
+from agent.encoder import Encoder, EncodingError, joined
 from agent.prompt import END_OF_TURN, opening, system_prompt
 from tools.images.image import MedicalImage
 
@@ -21,17 +21,18 @@ def picture(size: tuple[int, int], mode: str = "L", seed: int = 0) -> Image.Imag
 
 def assert_same_as_processor(encoder: Encoder, text: str, images: list[Image.Image]) -> None:
     theirs = encoder.processor(text=[text], images=[image.convert("RGB") for image in images], return_tensors="np")
-    seen = [encoder.pixels(image) for image in images]
-    ids, spans = encoder.encode(text, [encoder.grid(image) for image in images])
+    seen = joined([encoder.mm_inputs([image]) for image in images])
+    grids = [encoder.grid(image) for image in images]
+    ids, spans = encoder.encode(text, grids)
     assert ids == theirs["input_ids"][0].tolist()
-    assert [list(pixels.grid) for pixels in seen] == theirs["image_grid_thw"].tolist()
-    ours = np.concatenate([np.asarray(pixels.values) for pixels in seen])
+    assert [list(grid) for grid in grids] == seen["image_grid_thw"].tolist() == theirs["image_grid_thw"].tolist()
+    ours = np.asarray(seen["pixel_values"])
     assert ours.dtype == np.float32
     np.testing.assert_array_equal(ours, theirs["pixel_values"])
-    for span, pixels in zip(spans, seen, strict=True):
-        assert span.grid == pixels.grid
+    for span, grid in zip(spans, grids, strict=True):
+        assert span.grid == grid
         assert set(ids[span.start : span.start + span.length]) == {encoder.image_pad}
-        assert span.length == encoder.placeholders(pixels.grid)
+        assert span.length == encoder.placeholders(grid)
     assert ids.count(encoder.image_pad) == sum(span.length for span in spans)
 
 
@@ -55,7 +56,7 @@ def test_the_grid_is_the_processors_for_two_hundred_sizes(encoder: Encoder) -> N
     for _ in range(200):
         width, height = (int(value) for value in np.exp(draw.uniform(np.log(4), np.log(700), 2)))
         image = picture((width, height))
-        assert encoder.grid(image) == encoder.pixels(image).grid, (width, height)
+        assert encoder.grid(image) == encoder.grid_of(encoder.mm_inputs([image])), (width, height)
 
 
 def test_the_grid_needs_a_size_only(encoder: Encoder) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL.Image import Image
 
-from agent.encoder import Encoder, load_processor
+from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 
 Answering = Callable[[str], str]
@@ -37,4 +37,4 @@ class Answers:
 def embedded() -> Encoder:
     """The encoder of the embedded policy, from the repository."""
     folder: Any = Path(__file__).parents[2] / "rl" / "base" / "checkpoint"
-    return Encoder(load_processor(folder))
+    return Encoder.from_checkpoint(folder)

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 import pytest
 from langgraph.graph import END, START, StateGraph
 
+from agent.chat_model.episode import Episode
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
@@ -253,7 +254,7 @@ def test_a_call_at_a_temperature_of_its_own_is_not_trained(ask: Ask, encoder: En
 def test_an_episode_that_no_call_is_trained_of_has_one_masked_row(ask: Ask) -> None:
     state, parts = ask(f"{SHAPES}/agent.py", looking, trained_calls={"tags": ["none"]})
     (row,) = parts.training_rows(state)
-    assert set(row.mask) == {0} and row.pixel_values is not None
+    assert set(row.mask) == {0} and row.mm
 
 
 def test_a_graph_that_never_calls_the_policy_is_refused(ask: Ask, tmp_path: Path) -> None:
@@ -358,7 +359,7 @@ def test_a_person_who_is_asked_for_ever_ends_the_episode(gallery: Gallery, tmp_p
         Limits(),
         picked(Config(name="t").rl.trained_calls),
     )
-    state = asyncio.run(asked.ask({"images": [], "question": "x"}, Overrides(), None))
+    state = asyncio.run(asked.ask({"images": [], "question": "x"}, Episode(), None))
     assert state["outcome"] == "too_many_turns"
 
 

@@ -1,8 +1,10 @@
-"""The Gymnasium environment: its own checker passes it, and what is stepped through is what the graph does."""
+"""The Gymnasium environment: its own checker passes it, and what is stepped through is what any graph does."""
 
 import asyncio
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +14,34 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from agent.encoder import Encoder
-from agent.ledger import Ledger, LedgerError, Sampled
-from agent.limits import Limits
-from agent.policies.policy import Completion
+from agent.ledger import LedgerError
+from agent.policies.policy import Completion, Policy
 from agent.policies.scripted import ScriptedPolicy
-from agent.question import Overrides
-from rl.config import ROOT, Base, Config
+from graphs import catalogue
+from rl.config import ROOT, Base, Config, Episode
 from rl.environment import ID, VQAEnvironment
-from rl.graph import open_graph
-from rl.rewards.compose import score
-from rl.rollout import RunParts
+from rl.rewards.compose import UnscoredError
+from rl.rollout import opened
+from rl.schedule import Job
 from rl.spaces import AnyText, Pictures
 from rl.tasks.task import Task
-from rl.trajectories.record import Trajectory, record
+from rl.trajectories.record import Trajectory
+from rl.trajectories.replay import replayed
+from tests.graphs.conftest import Answers
 from tests.rl.scripts import answers, looks
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 Gallery = tuple[ImageStore, list[Task]]
+Make = Callable[..., Any]
+EXAMPLES = [f"{ROOT}/examples/{name}.py" for name in ("debate", "tiles", "second_try")]
+SHAPES = Path(__file__).parent / "shapes"
+SHAPED = [f"{SHAPES}/{name}.py" for name in ("agent", "approval", "person", "planner")]
+LOOK = (
+    "<think>Closer.</think>"
+    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
+)
+ROOMY = {"context": 2048, "turn_tokens": 64}
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +51,66 @@ def base() -> Encoder:
 
 
 @pytest.fixture
-def environment(gallery: Gallery) -> Iterator[Any]:
-    """Over the ten tasks of the gallery."""
-    made = gymnasium.make(ID, tasks=gallery[1], images=gallery[0].folder, max_turns=3)
-    yield made
-    made.close()
+def make(gallery: Gallery) -> Iterator[Make]:
+    """Makes environments over the ten tasks of the gallery."""
+    made: list[Any] = []
+
+    def opened_one(graph: str = "reasoning", **options: Any) -> Any:
+        made.append(gymnasium.make(ID, tasks=gallery[1], images=gallery[0].folder, graph=graph, **options))
+        return made[-1]
+
+    yield opened_one
+    for each in made:
+        each.close()
 
 
-def asked_by_the_graph(gallery: Gallery, task: Task, encoder: Encoder, script: Sequence[str]) -> Trajectory:
-    """The episode as the reasoning graph runs it."""
-    config, limits, tools = Config(name="test"), Limits(3, 32, 512), load_tools(["zoom_in", "measure_distance"])
-    policy = ScriptedPolicy(script, encoder)
-    found = open_graph("reasoning", policy, tools, encoder=encoder, store=gallery[0], limits=limits)
-    parts = RunParts(config, encoder, gallery[0], limits, found.graph)
-    state = asyncio.run(parts.ask(task, Overrides()))
-    reward, components = score(task, state, config.rl.rewards)
-    return record("g", "graph", task, state, components, reward, 0.0, origin=found.origin)
+@pytest.fixture
+def environment(make: Make) -> Any:
+    """The default one."""
+    return make()
+
+
+def sampled(gallery: Gallery, task: Task, policy: Policy, encoder: Encoder, graph: str, **episode: Any) -> Trajectory:
+    """An episode as a rollout plays it."""
+    config = Config(name="test", graph=graph, episode=Episode(**episode))
+    parts = opened(config, encoder, gallery[0], load_tools(list(config.episode.tools)))
+    return asyncio.run(parts.play(Job(task), policy, "rl"))
+
+
+def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, float, tuple[bool, bool], int]:
+    """A trajectory stepped through: what it leaves, the sum of the rewards, how it ended, the number of turns."""
+    say = replayed(trajectory)
+    _, info = environment.reset(options={"task": trajectory.task["id"]})
+    total, ended, turns = 0.0, (False, False), 0
+    while ended == (False, False):
+        _, reward, *now, info = environment.step(say(info))
+        total, ended, turns = total + reward, (now[0], now[1]), turns + 1
+    assert info["rewards"] == trajectory.rewards
+    return environment.unwrapped.trajectory(), total, ended, turns
 
 
 def timeless(trajectory: Trajectory) -> dict[str, Any]:
-    """All of an episode but what names it and what a clock said."""
+    """All of an episode but what names it and its samples, and what a clock said."""
     calls = [{**call, "seconds": 0.0} for call in trajectory.calls]
-    return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, "calls": calls}
+    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.ledgers]
+    told = {"calls": calls, "rows": rows, "ledger": None, "further": None, "spoken": None}
+    return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, **told}
 
 
-def _reason(turn: Sampled) -> Any:
-    return turn.finish_reason
+def unordered(trajectory: Trajectory) -> dict[str, Any]:
+    """As `timeless`, for a graph whose parallel conversations end now in one order and now in another."""
+    plain = timeless(trajectory)
+    return {**plain, **{name: sorted(map(repr, plain[name])) for name in ("rows", "calls", "images")}}
+
+
+def spoken(chat: str) -> int:
+    """Turns of the policy in a chat that ends where it is to speak."""
+    return chat.count("<|im_start|>assistant\n") - 1
+
+
+def looking(chat: str) -> str:
+    """Looks once in each conversation, then answers with what the conversation begins with."""
+    return f"<think>I see it.</think><answer>cystic {len(chat) % 97}</answer>" if spoken(chat) else LOOK
 
 
 MALFORMED = ["no tags at all", '<think>a</think><tool_call>{"name": "fly", "arguments": {}}</tool_call>']
@@ -81,23 +127,116 @@ def test_a_graphs_episode_replayed_through_step_is_the_same(
     gallery: Gallery, base: Encoder, environment: Any, kind: str, script: int, exact: bool
 ) -> None:
     task = next(task for task in gallery[1] if task.kind == kind)
-    episode = asked_by_the_graph(gallery, task, base, scripts(task)[script])
-    ledger = Ledger.from_plain(episode.ledger)
-    spoken = [message["text"] for message in episode.transcript if message["role"] == "policy"]
-    sampled = [
-        Completion(ledger.ids[turn.start : turn.end], turn.logprobs, _reason(turn), turn.versions, turn.start)
-        for turn in ledger.sampled
-    ]
-    environment.reset(options={"task": task.id})
-    total, ended = 0.0, (False, False)
-    for turn in sampled if exact else spoken:
-        assert ended == (False, False)
-        _, reward, *ended_now, info = environment.step(turn)
-        total, ended = total + reward, tuple(ended_now)
-    replayed = environment.unwrapped.trajectory()
-    assert timeless(replayed) == timeless(episode)
-    assert total == episode.reward and info["rewards"] == episode.rewards
+    episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], base), base, "reasoning")
+    if exact:
+        again, total, ended, _ = said_again(environment, episode)
+    else:
+        environment.reset(options={"task": task.id})
+        for turn in scripts(task)[script]:
+            _, total, *both, _ = environment.step(turn)
+        again, ended = environment.unwrapped.trajectory(), tuple(both)
+    assert timeless(again) == timeless(episode)
+    assert total == episode.reward
     assert ended == ((True, False) if episode.outcome == "answered" else (False, True))
+
+
+@pytest.mark.parametrize("graph", [*catalogue.graphs(), *EXAMPLES, *SHAPED])
+def test_an_episode_of_any_graph_is_replayed_token_for_token(
+    gallery: Gallery, base: Encoder, make: Make, graph: str
+) -> None:
+    """Sampled by a rollout, said again through the environment: the same rows, calls, answer and reward."""
+    task = replace(gallery[1][0], images=(gallery[1][0].images[0], gallery[1][1].images[0]), id="two")
+    task = task if graph == "compare_prior" else gallery[1][0]
+    episode = sampled(gallery, task, Answers(looking, base), base, graph, **ROOMY)
+    gym = make(graph, **ROOMY)
+    gym.unwrapped.tasks = (task,)
+    again, total, _, turns = said_again(gym, episode)
+    assert unordered(again) == unordered(episode)
+    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.ledgers))
+
+
+def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Encoder, make: Make) -> None:
+    first, second = gallery[1][:2]
+    episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), base), base, "reasoning")
+    say = replayed(episode)
+    _, other = make().reset(options={"task": second.id})
+    with pytest.raises(LookupError, match="expected one behind which a turn of this trajectory is left"):
+        say(other)
+    _, info = make().reset(options={"task": first.id})
+    assert say(info).token_ids == tuple(base.encode(answers("solid")[0] + "<|im_end|>")[0])
+    with pytest.raises(LookupError, match="is left"):
+        say(info)
+
+
+def test_turns_that_a_graph_asks_for_at_once_are_handed_out_in_order(gallery: Gallery, make: Make) -> None:
+    """Each answer goes to the reader that was observed, whose quarter only its own picture shows."""
+    gym = make(f"{ROOT}/examples/tiles.py", **ROOMY)
+    task = gallery[1][0]
+    seen, info = gym.reset(options={"task": task.id})
+    places, conversations = [], []
+    for corner in ("upper left", "upper right", "lower left", "lower right"):
+        assert f"You see the {corner} quarter." in seen["text"] and info["node"] == "read"
+        whole = gallery[0].get(task.images[0]).pixels
+        down, across = 256 * corner.startswith("lower"), 256 * corner.endswith("right")
+        assert np.array_equal(seen["images"][0][:, :, 0], whole[down : down + 256, across : across + 256])
+        conversations.append(info["conversation"])
+        places.append(f"{corner}: it is {corner}")
+        seen, _, *ended, info = gym.step(answers(f"it is {corner}")[0])
+        assert ended == [False, False]
+    assert "\n".join(places) in seen["text"] and info["node"] == "put_together"
+    assert len({*conversations, info["conversation"]}) == 5
+    *_, info = gym.step(answers("solid")[0])
+    assert info["answer"] == "solid"
+
+
+def test_what_was_read_is_not_observed_again_but_where_nothing_else_stands_before_a_turn(make: Make) -> None:
+    """Two readers with one prompt: the second is told it too; what each finds it reads once."""
+    gym = make(f"{ROOT}/examples/debate.py", **ROOMY)
+    first, told = gym.reset(seed=0)
+    assert "You name what you see at once." in first["text"] and len(first["images"]) == 1
+    second, also = gym.step(answers("round")[0])[::4]
+    assert "You doubt what is seen at first." in second["text"] and len(second["images"]) == 1
+    assert (told["node"], also["node"]) == ("bold", "careful") and told["conversation"] != also["conversation"]
+    third, again = gym.step(answers("flat")[0])[::4]
+    assert (third["text"], third["images"]) == ("The other says: flat", ())
+    assert (again["node"], again["conversation"]) == ("bold", told["conversation"])
+    assert len(again["images"]) == 1  # the prompt still holds it
+
+
+def test_the_same_prompt_is_observed_each_time_it_is_asked(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "twice.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
+        "def factory(model, tools):\n"
+        "    async def vote(state):\n"
+        "        asked = [shown(state['images'], state['question'])]\n"
+        "        said = [(await model.ainvoke(asked)).text for _ in range(2)]\n"
+        "        return {'answer': ' or '.join(said)}\n"
+        "    graph = StateGraph(Answered)\n    graph.add_node(vote)\n    graph.add_edge(START, 'vote')\n"
+        "    return graph.compile()\n"
+    )
+    gym = make(f"{tmp_path}/twice.py")
+    first, told = gym.reset(seed=0)
+    second, _, *ended, also = gym.step(answers("left")[0])
+    assert first["text"] == second["text"] and len(second["images"]) == 1 and ended == [False, False]
+    assert {**told, "kind": ""} == {**also, "kind": ""}
+    assert gym.step(answers("right")[0])[4]["answer"] == "left or right"
+
+
+def test_a_pause_is_answered_by_the_graph_s_own_person(make: Make) -> None:
+    gym = make(f"{SHAPES}/person.py", **ROOMY)
+    gym.reset(seed=0)
+    seen, _, *ended, _ = gym.step(answers("cystic")[0])
+    assert (seen["text"], ended) == ("Look again.", [False, False])
+    *_, info = gym.step(answers("solid")[0])
+    assert (info["answer"], info["outcome"]) == ("solid", "answered")
+
+
+def test_a_pause_that_nobody_foresaw_goes_on_where_it_was(make: Make, tmp_path: Path) -> None:
+    text = (SHAPES / "person.py").read_text().replace("answer_interrupt", "somebody").replace('"fine"', '"yes"')
+    (tmp_path / "surprise.py").write_text(text)
+    gym = make(f"{tmp_path}/surprise.py")
+    gym.reset(seed=0)
+    assert gym.step(answers("cystic")[0])[2:4] == (True, False)
 
 
 def test_a_completion_of_another_prompt_is_refused(environment: Any) -> None:
@@ -106,12 +245,11 @@ def test_a_completion_of_another_prompt_is_refused(environment: Any) -> None:
         environment.step(Completion((5,), (-0.1,), "stop", ("v",), 7))
 
 
-def test_gymnasiums_own_checker_passes(gallery: Gallery) -> None:
-    made = gymnasium.make(ID, tasks=gallery[1][:3], images=gallery[0].folder, max_turns=3)
+@pytest.mark.parametrize("graph", ["reasoning", "second_opinion", EXAMPLES[1]])
+def test_gymnasiums_own_checker_passes(make: Make, graph: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # the checker warns of what it does not forbid
-        check_env(made.unwrapped)
-    made.close()
+        check_env(make(graph, **ROOMY).unwrapped)
 
 
 def test_a_seed_repeats_an_episode_bit_by_bit(gallery: Gallery) -> None:
@@ -183,30 +321,81 @@ def test_what_cannot_be_stepped_is_told(gallery: Gallery) -> None:
         VQAEnvironment([], images=gallery[0].folder)
 
 
-def test_a_graph_that_never_asks_is_told(gallery: Gallery, tmp_path: Path) -> None:
-    (tmp_path / "mute.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered\n"
-        "def build(policy, tools, *, encoder, store):\n    graph = StateGraph(Answered)\n"
-        "    graph.add_node('guess', lambda state: {'answer': 'cystic'})\n    graph.add_edge(START, 'guess')\n"
+def graph_in(folder: Path, *lines: str) -> str:
+    """The name of a graph of one node, `read(state)`, of these lines."""
+    body = "".join(f"        {line}\n" for line in lines)
+    (folder / "own.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
+        f"def factory(model, tools):\n    {'' if 'model.invoke' in body else 'async '}def read(state):\n{body}"
+        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
         "    return graph.compile()\n"
     )
-    made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=f"{tmp_path}/mute.py:build")
-    with pytest.raises(LookupError, match="ended without asking its policy"):
-        made.reset()
-    made.close()
+    return f"{folder}/own.py"
 
 
-@pytest.mark.parametrize("graph", ["second_opinion", "verify", "compare_prior", "review", "no_tools"])
-def test_a_graph_of_several_conversations_is_refused_with_what_is_supported(gallery: Gallery, graph: str) -> None:
-    with pytest.raises(LookupError, match=rf"Got the graph '{graph}', .*several conversations; expected .*'reasoning'"):
-        made = VQAEnvironment(gallery[1], images=gallery[0].folder, graph=graph, context=2048)
-        try:
-            made.reset(seed=0)
-            while not any(made.step(answers("solid")[0])[2:4]):
-                pass
-            made.trajectory()
-        finally:
-            made.close()
+ASK = "said = await model.ainvoke([shown(state['images'], state['question'])])"
+
+
+@pytest.mark.parametrize(
+    ("line", "context", "said"),
+    [
+        ("return {'answer': 'cystic'}", 512, "ended without asking its policy, expected .*does it use the model"),
+        (
+            "raise KeyError('lesion')",
+            512,
+            r"before its policy was asked, by a bug: KeyError: 'lesion' \(line 5 of own.py",
+        ),
+        (ASK, 30, "the first prompt does not fit, raise `context`"),
+    ],
+)
+def test_an_episode_without_a_turn_is_told(make: Make, tmp_path: Path, line: str, context: int, said: str) -> None:
+    with pytest.raises(LookupError, match=said):
+        make(graph_in(tmp_path, line), context=context).reset(seed=0)
+
+
+def test_a_bug_of_a_graph_ends_its_episode_and_is_never_scored(make: Make, tmp_path: Path) -> None:
+    gym = make(graph_in(tmp_path, ASK, "return {'answer': said.text if 'solid' in said.text else 1 / 0}"))
+    gym.reset(seed=0)
+    with pytest.raises(UnscoredError, match="that a bug of its graph ended: ZeroDivisionError"):
+        gym.step(answers("cystic")[0])
+    with pytest.raises(RuntimeError, match="no episode goes on"):
+        gym.step("a")
+    gym.reset(seed=0)
+    assert gym.step(answers("solid")[0])[2:4] == (True, False)
+
+
+def test_a_structured_answer_that_cannot_be_read_ends_its_episode(make: Make) -> None:
+    gym = make(f"{SHAPES}/structured.py", **ROOMY)
+    gym.reset(seed=0)
+    _, reward, *ended, info = gym.step('<think>I see.</think><answer>{"answer": "' + "cystic " * 60)
+    assert (reward, ended, info["outcome"]) == (0.0, [True, False], "unreadable")
+    gym.reset(seed=0)
+    *_, info = gym.step('<think>I see.</think><answer>{"answer": "cystic"}</answer>')
+    assert (info["answer"], info["outcome"]) == ("cystic", "answered")
+
+
+def test_an_agent_that_looks_for_ever_is_cut_off(make: Make) -> None:
+    gym = make(f"{SHAPES}/agent.py", context=256, turn_tokens=64)
+    gym.reset(seed=0)
+    turns = 1
+    while (said := gym.step(LOOK))[2:4] == (False, False):
+        turns += 1
+    assert said[2:4] == (False, True) and said[4]["outcome"] in ("context_full", "too_many_turns") and turns > 2
+
+
+@pytest.mark.parametrize("call", ["await model.ainvoke", "model.invoke"])
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_an_episode_can_be_ended_in_its_middle(make: Make, tmp_path: Path, call: str, end: str) -> None:
+    """Also one whose node waits in a thread: nothing is left of it."""
+    before = threading.active_count()
+    gym = make(graph_in(tmp_path, ASK.replace("await model.ainvoke", call), "return {'answer': said.text}"))
+    gym.reset(seed=0)
+    if end == "reset":
+        gym.reset(seed=1)
+        assert gym.step(answers("solid")[0])[4]["answer"] == "solid"
+        gym.reset(seed=1)
+    gym.close()
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("mode", ["sync", pytest.param("async", marks=pytest.mark.slow)])

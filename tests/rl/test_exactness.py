@@ -1,10 +1,12 @@
 """Exactness: trajectories sampled id by id with transformers agree with their replay; misaligned ones do not."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -13,9 +15,10 @@ from PIL import Image
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 from agent.question import Overrides
-from rl.exactness import compare, shaped
+from rl.exactness import Replay, compare
 from rl.rollout import RunParts
 from rl.tasks.task import Task
+from rl.trajectories.check import TrainingRow
 from rl.trajectories.record import Trajectory, record
 from tests.rl.scripts import looks
 from tools.images.store import ImageStore
@@ -31,8 +34,8 @@ class TransformersPolicy:
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image.Image], sampling: Sampling) -> Completion:
         text = self.encoder.decode(token_ids)
-        seen = [self.encoder.pixels(image) for image in images]
-        prompt, _ = self.encoder.encode(text, [pixels.grid for pixels in seen])
+        seen = self.encoder.mm_inputs(images)
+        prompt, _ = self.encoder.encode(text, [self.encoder.grid(image) for image in images])
         forced = self.encoder.encode(self.first + "<|im_end|>")[0] if self.first and len(images) == 1 else []
         ids, logprobs = [*prompt], []
         while len(ids) - len(prompt) < (len(forced) or sampling.max_tokens):
@@ -46,14 +49,10 @@ class TransformersPolicy:
         finish = "stop" if said[-1] == self.encoder.end_of_turn else "length"
         return Completion(said, tuple(logprobs), finish, ("tiny",), len(prompt))
 
-    def _next(self, ids: list[int], seen: Sequence[Any], banned: Sequence[int]) -> torch.Tensor:
+    def _next(self, ids: list[int], seen: dict[str, Any], banned: Sequence[int]) -> torch.Tensor:
         with torch.no_grad():
-            logits = self.model(
-                input_ids=torch.tensor([ids]),
-                pixel_values=torch.cat([pixels.values for pixels in seen]),
-                image_grid_thw=torch.tensor([pixels.grid for pixels in seen]),
-                mm_token_type_ids=(torch.tensor([ids]) == self.encoder.image_pad).int(),
-            ).logits[0, -1]
+            row = torch.tensor([ids])
+            logits = self.model(input_ids=row, **self.encoder.forward_inputs(row, seen)).logits[0, -1]
         logits[list(banned)] = -torch.inf
         return torch.log_softmax(logits, dim=-1)
 
@@ -95,6 +94,7 @@ def test_an_episodes_own_weights_agree(
     agreement = compare(sharp, [trajectory], parts)
     assert (agreement.trajectories, agreement.not_greedy) == (1, 0)
     assert agreement.most < 1e-4 and agreement.mean <= agreement.most
+    assert 1e-4 < agreement.trainer_mean < 0.05  # random weights give banned ids a share too
 
 
 def test_images_that_appear_in_mid_episode_agree(
@@ -136,11 +136,13 @@ def test_without_trajectories_nothing_is_known(sharp: Path, parts_of: Callable[.
     assert agreement.mean != agreement.mean  # NaN
 
 
-def test_temperature_and_min_p_reshape_what_is_compared() -> None:
-    scores = torch.tensor([[0.6, 0.3, 0.1]]).log()
-    plain = shaped(scores, torch.tensor([0]), Sampling(1.0, min_p=0.2))  # 0.1 < 0.2 * 0.6 goes
-    assert plain.exp()[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
-    cool = shaped(scores, torch.tensor([0]), Sampling(0.5))  # squares: 0.36, 0.09, 0.01
-    assert cool.exp()[0].tolist() == pytest.approx([0.36 / 0.46, 0.09 / 0.46, 0.01 / 0.46])
-    kept = shaped(scores, torch.tensor([2]), Sampling(1.0, min_p=0.2))
-    assert kept.exp()[0].tolist() == pytest.approx([0.6, 0.3, 0.1])
+def test_temperature_and_ids_that_are_never_sampled_by_hand() -> None:
+    replay = Replay.__new__(Replay)
+    scores = torch.tensor([[[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]]]).log()
+    replay.model = lambda **_: SimpleNamespace(logits=scores.clone())
+    replay.encoder, replay.temperature = cast(Any, SimpleNamespace(banned=(2,), image_pad=9)), 0.5
+    sampled = TrainingRow([0, 0], [0, 1], [0.0, math.log(0.8)], None, None)  # squares 0.36, 0.09 and, banned, 0.01
+    found = replay.differences(sampled)
+    assert found.differences == pytest.approx([0], abs=1e-6)
+    assert found.trainer == pytest.approx([math.log(0.46 / 0.45)], rel=1e-4)
+    assert found.greedy

@@ -31,14 +31,20 @@ def python(code: str, cwd: Path) -> str:
 
 
 def test_every_block_is_run() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
 
 
 def test_the_environment_is_stepped_through(tmp_path: Path) -> None:
-    told = python(block("gymnasium.make") + "\nprint(terminated, truncated)", tmp_path)
+    told = python(block("zoom_in") + "\nprint(terminated, truncated)", tmp_path)
     reward, components = told.splitlines()[0].split(" ", 1)
     assert told.splitlines()[1] == "True False"
     assert "'answer'" in components and "'format': 1.0" in components and float(reward) >= 0
+
+
+def test_any_graph_is_stepped_through_and_replayed(tmp_path: Path) -> None:
+    *observed, same = python(block("replayed"), tmp_path).splitlines()
+    speakers = [line.split(" ", 2)[0] for line in observed if line.startswith(("read ", "adjudicate "))]
+    assert (speakers, same) == (["read", "read", "adjudicate"], "True")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.config import Rl
 from rl.evaluate.reasons import holds_gold
 from rl.report.looks import centre_hits, overlap
@@ -71,7 +71,7 @@ def asked(scan: str, needs_tool: bool | None) -> Task:
     return Task("own/1", "name", "What?", (scan,), "solid", "exact", needs_tool, ((1, GOLD),))
 
 
-async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid") -> EpisodeState:
+async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid") -> Played:
     """The final state of an episode with these calls, each really run."""
     results: list[Any] = []
     for name, *several in wanted:
@@ -88,7 +88,7 @@ async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid
         "transcript": [],
         "ledger": {"sampled": []},
     }
-    return cast(EpisodeState, state)
+    return cast(Played, state)
 
 
 @pytest.mark.parametrize("what", SAYS_NOTHING)
@@ -107,7 +107,7 @@ async def test_where_nobody_knows_that_a_tool_is_needed_no_call_pays(what: str, 
         assert_never_pays(asked(scan, needs_tool), called, silent)
 
 
-def assert_never_pays(task: Task, called: EpisodeState, silent: EpisodeState) -> None:
+def assert_never_pays(task: Task, called: Played, silent: Played) -> None:
     for name, weights in WEIGHTS.items():
         earned, without = score(task, called, weights)[0], score(task, silent, weights)[0]
         assert earned <= without, f"{name}: {earned} with the call, {without} without"
@@ -161,9 +161,9 @@ def test_a_slice_of_a_volume_is_a_look_though_it_is_shown_whole() -> None:
     section = {"plane": "acquired", "first": 3, "last": 3}
     shown = {"image": "v", "box": [0.0, 0.0, 64.0, 64.0], "section": section, "image_size": [64, 64]}
     call = {"call": {"name": "show_slice", "arguments": {}}, "status": "ok", "images": ["view"], "regions": [shown]}
-    assert looked_at(cast(EpisodeState, {"calls": [call]})) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
+    assert looked_at(cast(Played, {"calls": [call]})) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
     drawn = {**call, "call": {"name": "volume_of_region", "arguments": {}}, "measurements": [{"name": "volume"}]}
-    assert looked_at(cast(EpisodeState, {"calls": [drawn]})) == {}
+    assert looked_at(cast(Played, {"calls": [drawn]})) == {}
 
 
 async def test_an_experts_looks_at_phantoms_earn_what_they_did(gallery: Any, parts_of: Any, play: Any) -> None:

@@ -15,7 +15,7 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
 from agent.question import Overrides, Question
-from agent.turn import Agent, EpisodeState
+from agent.turn import Agent, Played
 from graphs.reasoning import after_integration, after_selection
 from rl.config import Config
 from rl.endings import OUT_OF_TIME
@@ -191,7 +191,7 @@ async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_
 
     parts = parts_of(gallery[0])
     agent = Agent(NoPolicy(), parts.encoder, Toolbox([]), gallery[0], Limits(3, 32, 512), Sampling(temperature=0.0))
-    graph: Any = StateGraph(EpisodeState, input_schema=Question)
+    graph: Any = StateGraph(Played, input_schema=Question)
     for node in (agent.reason, agent.select_tool, agent.execute, agent.integrate, agent.answer):
         graph.add_node(node)
     graph.add_edge(START, "reason")

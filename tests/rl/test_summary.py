@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from agent.policies.policy import Sampling
 from rl import summary
 from rl.config import LAPTOP, load_config
 from rl.exactness import Agreement
@@ -85,9 +84,9 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
     mixed = replace(first, versions=["step-00000", "step-00001"])
     replayed: list[Any] = []
 
-    def compare(folder: str, trajectories: list[Trajectory], parts: Any, sampling: Sampling) -> Agreement:
-        replayed.append((folder, trajectories, sampling.temperature))
-        return Agreement(len(trajectories), 0.001, 0.004, 0)
+    def compare(folder: str, trajectories: list[Trajectory], parts: Any, temperature: float) -> Agreement:
+        replayed.append((folder, trajectories, temperature))
+        return Agreement(len(trajectories), 0.001, 0.004, 0, 0.002, 0.05)
 
     monkeypatch.setattr(summary, "compare", compare)
     monkeypatch.setattr(summary, "load", lambda folder: type("Sealed", (), {"folder": str(folder)}))
@@ -99,6 +98,8 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
         "refused": 2,
         "mean_logprob_difference": 0.001,
         "max_logprob_difference": 0.004,
+        "mean_trainer_difference": 0.002,
+        "max_trainer_difference": 0.05,
     }
     assert replayed == [(str(tmp_path / "checkpoints" / "warmup"), [first], 1.0)]
 

@@ -73,21 +73,23 @@ async def test_a_demonstrator_that_never_looks_or_always_does(
 
 def row(ids: list[int], mask: list[int], patches: int) -> TrainingRow:
     pixels, grids = torch.full((patches, 3), float(ids[0])), torch.tensor([[1, 2, patches // 2]])
-    return TrainingRow(ids, mask, [0.0] * len(ids), pixels, grids)
+    return TrainingRow(ids, mask, [0.0] * len(ids), {"pixel_values": pixels, "image_grid_thw": grids})
 
 
-def test_a_batch_by_hand() -> None:
-    batch = collate([row([4, 5, 6, 7], [0, 1, 0, 1], 4), row([8, 9], [0, 1], 8)], pad=99)
-    assert batch["input_ids"].tolist() == [[4, 5, 6, 7], [8, 9, 99, 99]]
+def test_a_batch_by_hand(encoder: Encoder) -> None:
+    image, pad = encoder.image_pad, encoder.tokenizer.pad_token_id
+    batch = collate([row([4, 9, image, 7], [0, 1, 0, 1], 4), row([8, 9], [0, 1], 8)], encoder)
+    assert batch["input_ids"].tolist() == [[4, 9, image, 7], [8, 9, pad, pad]]
+    assert batch["mm_token_type_ids"].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
-    assert batch["labels"].tolist() == [[IGNORED, 5, IGNORED, 7], [IGNORED, 9, IGNORED, IGNORED]]
+    assert batch["labels"].tolist() == [[IGNORED, 9, IGNORED, 7], [IGNORED, 9, IGNORED, IGNORED]]
     assert batch["pixel_values"].tolist() == [[4.0] * 3] * 4 + [[8.0] * 3] * 8
     assert batch["image_grid_thw"].tolist() == [[1, 2, 2], [1, 2, 4]]
 
 
-def test_a_batch_without_pictures_has_none() -> None:
-    text = TrainingRow(ids=[4, 5], mask=[0, 1], logprobs=[0.0, 0.0], pixel_values=None, image_grid_thw=None)
-    assert set(collate([text], pad=99)) == {"input_ids", "attention_mask", "labels"}
+def test_a_batch_without_pictures_has_none(encoder: Encoder) -> None:
+    text = TrainingRow(ids=[4, 5], mask=[0, 1], logprobs=[0.0, 0.0], mm={})
+    assert set(collate([text], encoder)) == {"input_ids", "attention_mask", "labels", "mm_token_type_ids"}
 
 
 async def test_only_what_the_demonstrator_says_is_learnt(
@@ -98,7 +100,7 @@ async def test_only_what_the_demonstrator_says_is_learnt(
 ) -> None:
     parts, task = parts_of(gallery[0]), gallery[1][0]
     (taught,) = rows([await play(parts, task, looks(task))], parts)
-    batch = collate([taught], encoder.tokenizer.pad_token_id)
+    batch = collate([taught], encoder)
     learnt = [token for token in batch["labels"][0].tolist() if token != IGNORED]
     assert encoder.decode(learnt) == "".join(f"{turn}<|im_end|>" for turn in looks(task))
     assert encoder.image_pad not in learnt
@@ -114,7 +116,7 @@ def test_replayed_lessons_are_turns_that_can_be_read(
         assert each.mask[-1] == 1 and said[-1] == encoder.end_of_turn
         for turn in encoder.decode_turn(said).split("<|im_end|>"):
             parse_turn(turn if turn.startswith("<think>") else f"<think>given</think>{turn}")
-        assert each.ids.count(encoder.image_pad) == 16 * len(each.image_grid_thw)
+        assert each.ids.count(encoder.image_pad) == 16 * len(each.mm["image_grid_thw"])
     assert [each.ids for each in replayed_rows(parts_of(store), 8)] == [each.ids for each in replayed]
 
 

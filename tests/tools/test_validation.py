@@ -8,7 +8,9 @@ from pydantic import Field
 
 from tools.errors import ToolRetry
 from tools.registry import load_tools
+from tools.signature import arguments_schema
 from tools.toolbox import Toolbox, ToolCall
+from tools.validation import validated_arguments
 
 ZOOM_EXAMPLE = 'Example: {"name": "zoom_in", "arguments": {"image": 1, "box": [120, 340, 420, 610]}}'
 BOX = "[x1, y1, x2, y2] with integers 0-999"
@@ -33,8 +35,8 @@ def box() -> Toolbox:
         ("zoom_in", {"image": 1, "box": [1, 2, 3]}, f"zoom_in: got box [1, 2, 3], expected {BOX}. {ZOOM_EXAMPLE}"),
         (
             "zoom_in",
-            {"image": 1, "box": [0, 0, 1000, 9]},
-            f"zoom_in: got box [0, 0, 1000, 9], expected {BOX}. {ZOOM_EXAMPLE}",
+            {"image": 1, "box": [0, 0, 1001, 9]},
+            f"zoom_in: got box [0, 0, 1001, 9], expected {BOX}. {ZOOM_EXAMPLE}",
         ),
         (
             "zoom_in",
@@ -71,6 +73,13 @@ def test_messages(box: Toolbox, name: str, arguments: dict, said: str) -> None:
     with pytest.raises(ToolRetry) as error:
         box.validate(ToolCall(name=name, arguments=arguments), image_count=2)
     assert str(error.value) == said
+
+
+def test_a_thousand_is_the_last_coordinate_too(box: Toolbox) -> None:
+    zoom = load_tools(["zoom_in"])[0]
+    call = ToolCall(name="zoom_in", arguments={"image": 1, "box": [0, 1000, 999, 1000]})
+    assert validated_arguments(zoom, call, 1)["box"] == [0, 999, 999, 999]
+    assert arguments_schema(zoom)["properties"]["box"]["items"] == {"type": "integer", "minimum": 0, "maximum": 999}
 
 
 def test_image_numbers_run_from_1(box: Toolbox) -> None:

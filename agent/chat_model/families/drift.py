@@ -8,7 +8,8 @@ behind, so such a template is refused, with the place where it drifts.
 import re
 from dataclasses import replace
 
-from agent.chat_model.families.family import NOTHING, TURN, Family, Tool, after
+from agent.chat_model.families.family import NOTHING, TURN, Family, after
+from agent.chat_model.families.template import Tool
 from agent.chat_model.said import Picture, Said
 
 

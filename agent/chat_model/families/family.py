@@ -1,44 +1,36 @@
-"""What every family of models has to say for itself, and what most have in common.
+"""What every family of models has to say for itself: how its checkpoints speak, and, as encoders, how they see.
 
 A family renders only what is new in a conversation, as text for one tokenisation, through the checkpoint's own chat
 template. What stands after a policy's turn is found by rendering a stand-in for that turn with the new messages behind
 it: nothing is assumed about the template but that this text does not depend on what went before, and `drift.py` proves
-that. The common rules here are those of Hermes-style calls (Qwen, InternVL):
-`<tool_call>{"name": ..., "arguments": {...}}</tool_call>`.
+that. Prompts are ChatML unless a family says otherwise. The rules of Hermes-style calls are in `hermes.py`, those of
+our own turn format in `medvista.py`, how Qwen sees in `qwen_images.py`.
 """
 
-import json
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
+from agent.chat_model.families import chatml
+from agent.chat_model.families.template import A_TOOL, PROBE, Tool, render, template_of
 from agent.chat_model.reading import THINK, Reader
 from agent.chat_model.said import Picture, Said
-from agent.encoder import Encoder, Grid, Sized, Span
+from agent.encoder import Encoder, Sized, Span
+from agent.protocol import Turn
 
-Tool = Mapping[str, Any]
-"""A tool as OpenAI describes it: {"type": "function", "function": {"name", "description", "parameters"}}."""
 TURN = "\ue000the policy's turn\ue001"
 """Stands for a policy's turn while a template is rendered; private-use characters, which no message holds."""
-PROBE = "a_tool_that_is_looked_for"
-A_TOOL: list[dict[str, Any]] = [
-    {"type": "function", "function": {"name": PROBE, "description": "Probe.", "parameters": {"type": "object"}}}
-]
 THOUGHT_OPENER = "<think>\n"
+PICTURE = "<image>"
+"""Stands in readable text where an image was shown."""
 OWN_TAGS = ("think", "tools", "tool_call", "tool_response")
 """Tags that the rules here write themselves where a template does not."""
 _TAG = re.compile(r"</?[A-Za-z_|][\w|]*>")
 _CONTROL = re.compile(r"<\|.*\|>")
 """How control tokens look that a tokenizer does not call special."""
-MOST_SPACES = 1
-"""White space between two parts of guided JSON; without a limit a small policy writes nothing else."""
-
-
-class TemplateError(ValueError):
-    """A chat template that cannot be extended without changing what went before; says where it drifts."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +62,10 @@ class Before:
 NOTHING = Before()
 
 
-class Family(ABC):
-    """One checkpoint's way of speaking."""
+class Family(Encoder):
+    """One checkpoint's way of speaking and seeing."""
 
     name: ClassVar[str]
-
-    def __init__(self, processor: Any) -> None:
-        self.encoder = self.encoder_of(processor)
-
-    def encoder_of(self, processor: Any) -> Encoder:
-        """What turns this family's text and images into ids."""
-        return Encoder(processor)
 
     @classmethod
     @abstractmethod
@@ -109,19 +94,14 @@ class Family(ABC):
     def turn_text(self, said: Said) -> str:
         """A turn that no policy of ours sampled, as this family would write it."""
 
+    @abstractmethod
+    def write(self, turn: Turn) -> str:
+        """An expert's turn as a policy of this family would write it, without the token that ends it."""
+
     def tokens(self, text: str, images: Sequence[Sized]) -> Tokens:
         """The ids of a text that was rendered here. Raises EncodingError."""
-        ids, spans = self.encoder.encode(text, [self.encoder.grid(image) for image in images])
-        prompt: list[int] = []
-        position = 0
-        for span in spans:
-            prompt.extend(ids[position : span.start + 1])
-            position = span.start + span.length
-        return Tokens(tuple(ids), (*prompt, *ids[position:]), tuple(spans))
-
-    def placeholders(self, grid: Grid) -> int:
-        """How many ids an image of this grid takes."""
-        return self.encoder.placeholders(grid)
+        ids, spans = self.encode(text, [self.grid(image) for image in images])
+        return Tokens(tuple(ids), tuple(self.prompt(ids, spans)), tuple(spans))
 
     def plain(self, text: str) -> str:
         """Text from a message that cannot be taken for what a chat is made of: control tokens, the template's tags.
@@ -141,15 +121,15 @@ class Family(ABC):
     @cached_property
     def _marks(self) -> re.Pattern[str]:
         own = {f"<{slash}{name}>" for name in OWN_TAGS for slash in ("", "/")}
-        return _any_of({*self._control_tokens, *_TAG.findall(str(_holder(self.encoder.processor).chat_template)), *own})
+        return _any_of({*self._control_tokens, *_TAG.findall(template_of(self.processor)), *own})
 
     @property
     def _control_tokens(self) -> set[str]:
-        tokenizer = self.encoder.tokenizer
+        tokenizer = self.tokenizer
         added: list[Any] = list(tokenizer.added_tokens_decoder.values())
         named = {str(token) for token in added if token.special or _CONTROL.fullmatch(str(token))}
         named |= set(tokenizer.all_special_tokens)
-        return named | set(tokenizer.convert_ids_to_tokens([*self.encoder.banned, self.encoder.end_of_turn]))
+        return named | set(tokenizer.convert_ids_to_tokens([*self.banned, self.end_of_turn]))
 
     # what is read
 
@@ -162,33 +142,48 @@ class Family(ABC):
         """Whether the template itself begins the policy's thought."""
         return self.opening([Said("user", (".",))]).endswith(THOUGHT_OPENER)
 
+    # what is read in a prompt
+
+    def turns_written(self, prompt: str) -> int:
+        """How many turns the policy has written in a decoded prompt, which ends where its next one begins."""
+        return chatml.turns_begun(prompt) - 1
+
+    def last_heard(self, prompt: str) -> str:
+        """What a decoded prompt says after the policy's last turn, the system message left out."""
+        return "\n".join(chatml.after_last_turn(prompt))
+
+    def readable(self, text: str) -> str:
+        """What others than the policy say in a piece of a decoded prompt, as a person reads it."""
+        spoken = "\n".join(content for role, content in chatml.messages(text) if role != "assistant")
+        return self._controls.sub("", self._shown_images.sub(PICTURE, spoken))
+
+    @cached_property
+    def _shown_images(self) -> re.Pattern[str]:
+        text, token = re.escape(self.image_text), re.escape(self.image_token)
+        begin, end = (f"(?:{re.escape(each)})?" for each in self.frame)
+        return re.compile(text.replace(token, f"{begin}(?:{token})+{end}"))
+
     # what is forced
 
+    @abstractmethod
     def forced_calls(self, tools: Sequence[Tool], parallel: bool) -> dict[str, Any]:
         """The xgrammar structural tag of a turn that calls one of `tools`, or several where `parallel`."""
-        calls = {"type": "tags_with_separator", "tags": [_call_tag(tool) for tool in tools], "separator": "\n"}
-        return self.after_thought({**calls, "at_least_one": True, "stop_after_first": not parallel})
 
+    @abstractmethod
     def guided_json(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """The structural tag of a turn whose text is JSON of `schema`."""
-        return self.after_thought(json_format(schema))
-
-    def after_thought(self, then: dict[str, Any]) -> dict[str, Any]:
-        """The structural tag of `then`, behind the end of a thought where the template has begun one."""
-        thought = {"type": "tag", "begin": "", "content": {"type": "any_text"}, "end": "</think>\n\n"}
-        return sequence(thought, then) if self.opens_thought else then
 
     # the template
 
     def rendered(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool] = ()) -> str:
         """What the template makes of messages and, where it describes them, tools."""
         described = [cast("dict[str, Any]", self.plain_values(tool)) for tool in tools] if self.shows_tools else None
-        return render(self.encoder.processor, messages, described or None)
+        return render(self.processor, messages, described or None)
 
     @cached_property
     def shows_tools(self) -> bool:
         """Whether the template describes tools itself."""
-        return PROBE in render(self.encoder.processor, [{"role": "user", "content": "."}], A_TOOL)
+        return PROBE in render(self.processor, [{"role": "user", "content": "."}], A_TOOL)
 
     def plain_values(self, value: object) -> object:
         """A tool's description, which may come from elsewhere, without control tokens."""
@@ -216,26 +211,6 @@ class Family(ABC):
         return shown
 
 
-def render(processor: Any, messages: Sequence[Mapping[str, Any]], tools: list[dict[str, Any]] | None) -> str:
-    """What a processor's chat template makes of messages, the beginning of the policy's turn included.
-
-    Raises TemplateError where the template refuses them.
-    """
-    from jinja2 import TemplateError as JinjaError
-
-    template: Callable[..., object] = _holder(processor).apply_chat_template
-    try:
-        return str(template(list(messages), tools=tools, add_generation_prompt=True, tokenize=False))
-    except JinjaError as error:
-        roles = [message["role"] for message in messages]
-        raise TemplateError(f"The chat template refuses a conversation of {roles}: {error}") from error
-
-
-def _holder(processor: Any) -> Any:
-    """What holds the chat template: the processor, or its tokenizer."""
-    return processor if getattr(processor, "chat_template", None) else processor.tokenizer
-
-
 def _any_of(marks: set[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True)))
 
@@ -248,26 +223,6 @@ def _apart(marks: re.Pattern[str], text: str) -> str:
 
 def after(before: Before, said: Said) -> Before:
     """What the conversation holds once `said` was said."""
-    question = said.text if said.role == "user" and said.text else before.question
+    asks = said.role == "user" and said.text and not said.note
+    question = said.text if asks else before.question
     return Before(before.images + len(said.images), question)
-
-
-def sequence(*elements: Mapping[str, Any]) -> dict[str, Any]:
-    """The structural tag of one thing after another."""
-    return {"type": "sequence", "elements": list(elements)}
-
-
-def json_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The structural tag of JSON that a schema allows."""
-    return {"type": "json_schema", "json_schema": dict(schema), "max_whitespace_cnt": MOST_SPACES}
-
-
-def _call_tag(tool: Tool) -> dict[str, Any]:
-    function = tool["function"]
-    begin = f'<tool_call>\n{{"name": {json.dumps(function["name"])}, "arguments": '
-    return {"type": "tag", "begin": begin, "content": json_format(parameters(tool)), "end": "}\n</tool_call>"}
-
-
-def parameters(tool: Tool) -> Mapping[str, Any]:
-    """The schema of a tool's arguments."""
-    return tool["function"].get("parameters") or {"type": "object", "properties": {}}

@@ -9,20 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from agent.chat_model.families.family import (
-    A_TOOL,
-    Before,
-    Family,
-    Tool,
-    after,
-    json_format,
-    parameters,
-    render,
-    sequence,
-)
+from agent.chat_model.families.family import Before, Family, after
+from agent.chat_model.families.qwen_images import QwenImages
+from agent.chat_model.families.structure import call_tag, json_format, parameters, sequence
+from agent.chat_model.families.template import A_TOOL, Tool, render
 from agent.chat_model.reading import Reader, protocol_reader
 from agent.chat_model.said import Picture, Said
 from agent.prompt import END_OF_TURN, IMAGE, plain, system_prompt
+from agent.protocol import Turn, render_turn
 from tools.signature import signature_line
 
 TEMPLATE = f"<|im_start|>user\nU{END_OF_TURN}\n<|im_start|>tool\nT{END_OF_TURN}\n<|im_start|>assistant\n"
@@ -37,15 +31,15 @@ GREATEST = 999_999
 """Integer in guided JSON whose schema sets no limits."""
 
 
-class MedVista(Family):
+class MedVista(QwenImages, Family):
     """The rules of our own turn format."""
 
     name: ClassVar[str] = "medvista"
 
     @classmethod
     def fits(cls, processor: Any) -> int:
-        """Known by a template that has no rules of its own."""
-        if "<|image_pad|>" not in processor.tokenizer.get_vocab():
+        """Known by how it sees, and by a template that has no rules of its own."""
+        if not cls.sees(processor):
             return 0
         probe = [{"role": "user", "content": "U"}, {"role": "tool", "content": "T"}]
         return 2 if {render(processor, probe, None), render(processor, probe, A_TOOL)} == {TEMPLATE} else 0
@@ -66,12 +60,12 @@ class MedVista(Family):
             shown.append({"role": "system", "content": "\n".join([system_prompt(section), *map(plain, named)])})
         lines: list[str] = []
         for number, said in enumerate(rest):
-            if said.role == "tool":
+            if _told(said):
                 lines.append(_observed(said, before))
             else:
                 shown.append({"role": said.role, "content": self._said(said, before)})
             before = after(before, said)
-            if lines and (number + 1 == len(rest) or rest[number + 1].role != "tool"):
+            if lines and (number + 1 == len(rest) or not _told(rest[number + 1])):
                 question = [plain(before.question)] if number + 1 == len(rest) and before.question else []
                 shown.append({"role": "user", "content": "\n".join([*lines, *question])})
                 lines = []
@@ -96,13 +90,17 @@ class MedVista(Family):
         act = "".join(f"<tool_call>{call}</tool_call>" for call in (*calls, *said.malformed))
         return f"<think>{said.thought}</think>" + (act or f"<answer>{said.text}</answer>")
 
+    def write(self, turn: Turn) -> str:
+        """As agent/protocol.py writes it."""
+        return render_turn(turn)
+
     def reader(self) -> Reader:
         """A reader that agrees with agent/protocol.py."""
         return protocol_reader()
 
     def forced_calls(self, tools: Sequence[Tool], parallel: bool) -> dict[str, Any]:
         """A thought, then calls."""
-        tags = [_call_tag(tool) for tool in tools]
+        tags = [call_tag(tool, "<tool_call>", "</tool_call>", bounded(parameters(tool))) for tool in tools]
         calls = {"type": "tags_with_separator", "tags": tags, "separator": "", "at_least_one": True}
         return sequence(_THOUGHT, {**calls, "stop_after_first": not parallel})
 
@@ -143,12 +141,12 @@ def tool_line(tool: Tool) -> str:
     return plain(signature_line(function["name"], function.get("description", ""), parameters(tool)))
 
 
-def _call_tag(tool: Tool) -> dict[str, Any]:
-    begin = f'<tool_call>{{"name": {json.dumps(tool["function"]["name"])}, "arguments": '
-    return {"type": "tag", "begin": begin, "content": json_format(bounded(parameters(tool))), "end": "}</tool_call>"}
+def _told(said: Said) -> bool:
+    """Whether a message tells the policy of what it did: a tool's answer, or a note; the question is said again."""
+    return said.role == "tool" or said.note
 
 
 def _observed(said: Said, before: Before) -> str:
-    """One call's sub-images, numbered on, and its text."""
+    """The images of a call or note, numbered on, and its text."""
     shown = "".join(f"Image {before.images + place}: {IMAGE} " for place in range(1, len(said.images) + 1))
     return shown + plain(said.text)

@@ -7,14 +7,16 @@ included, because a policy is trained on what it saw.
 from typing import Any, ClassVar
 
 from agent.chat_model.families.hermes import Hermes
+from agent.chat_model.families.qwen_images import QwenImages
 
 
-class Qwen(Hermes):
+class Qwen(QwenImages, Hermes):
     """The rules of Qwen2.5-VL and Qwen3-VL."""
 
     name: ClassVar[str] = "qwen"
+    ends: ClassVar[tuple[str, ...]] = ("<|im_end|>", "<|endoftext|>")
 
     @classmethod
     def fits(cls, processor: Any) -> int:
-        """Known by the placeholder of an image."""
-        return 1 if "<|image_pad|>" in processor.tokenizer.get_vocab() else 0
+        """Known by how it sees."""
+        return 1 if cls.sees(processor) else 0

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from agent.policies.scripted import Script
-from agent.protocol import Turn, render_turn
+from agent.protocol import Turn
 from rl.tasks.phantoms.expert import SEEN, zoom_call
 from rl.tasks.phantoms.tasks import first_thought, guess
 from rl.tasks.task import Task
@@ -26,13 +26,13 @@ def demonstration(task: Task, looks: bool, rng: np.random.Generator) -> Script:
     """The turns of one episode; `looks` says whether it calls tools first."""
     calls = _calls(task, rng)
 
-    def play(turn: int, observed: str) -> str:
+    def play(turn: int, observed: str) -> Turn:
         if looks and turn == 0:
-            return render_turn(Turn(first_thought(task.kind), calls=calls))
+            return Turn(first_thought(task.kind), calls=calls)
         if not looks:
-            return render_turn(Turn(SEEN, answer=guess(rng, task)))
+            return Turn(SEEN, answer=guess(rng, task))
         measured = _MEASURED.search(observed)
-        return render_turn(Turn(task.reading, answer=measured[1] if measured else task.answer))
+        return Turn(task.reading, answer=measured[1] if measured else task.answer)
 
     return play
 

@@ -9,6 +9,7 @@ from PIL.Image import Image
 
 from agent.chat_model import PolicyChatModel, family_of
 from agent.chat_model.families.family import Family
+from agent.chat_model.families.medvista import MedVista
 from agent.encoder import Encoder, load_processor
 from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import Script, ScriptedPolicy
@@ -54,7 +55,7 @@ def processor() -> Any:
 @pytest.fixture(scope="session")
 def encoder(processor: Any) -> Encoder:
     """The encoder of the embedded policy."""
-    return Encoder(processor)
+    return MedVista(processor)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +69,7 @@ def speaking(family: Family, store: ImageStore) -> Callable[..., tuple[PolicyCha
     """`speaking(turns or script, **fields)`: the model, and what its policy hears."""
 
     def make(script: Script | Sequence[str], **fields: Any) -> tuple[PolicyChatModel, Heard]:
-        heard = Heard(script, family.encoder)
+        heard = Heard(script, family)
         return PolicyChatModel(policy=heard, family=family, store=store, **fields), heard
 
     return make

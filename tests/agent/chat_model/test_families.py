@@ -1,6 +1,6 @@
 """Each family's rules, against transformers' own processors and templates in each family's format.
 
-No hub is reachable from here, so the templates are written for these tests: the published tokens and layout, few words.
+The templates are written for these tests: the published tokens and layout, few words. test_published.py has real ones.
 """
 
 import copy
@@ -15,10 +15,11 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from PIL import Image
 
 from agent.chat_model import Episode, PolicyChatModel, family_of
-from agent.chat_model.families.family import NOTHING, Before, Family, TemplateError
+from agent.chat_model.families.family import NOTHING, Before, Family
 from agent.chat_model.families.find import families
+from agent.chat_model.families.template import TemplateError
 from agent.chat_model.said import Picture, Said
-from agent.encoder import Encoder
+from agent.encoder import Span
 from tests.agent.chat_model.conftest import Heard
 from tools.images.store import ImageStore
 
@@ -68,20 +69,9 @@ TOOLS_BEFORE_THE_LAST_QUESTION = (
 )
 INTERNVL = INSTRUCT.replace(QWEN_IMAGE, "<IMG_CONTEXT>\n").replace(TOOLS, "").replace(" and loop.first", " and false")
 DROPS_SYSTEM = INSTRUCT.replace(TOOLS, "")
-GEMMA = (
-    PARTS.replace("IMAGE", "<start_of_image>")
-    + "{{ bos_token }}{%- for message in messages -%}"
-    + "{%- if (message.role == 'user') != (loop.index0 % 2 == 0) -%}"
-    + "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant') }}{%- endif -%}"
-    + "{{ '<start_of_turn>' + ('model' if message.role == 'assistant' else message.role) + '\n' }}"
-    + "{{ say(message.content) + '<end_of_turn>\n' }}{%- endfor -%}"
-    + "{%- if add_generation_prompt -%}{{ '<start_of_turn>model\n' }}{%- endif -%}"
-)
-MARKS = {"internvl": "<IMG_CONTEXT>", "gemma": "<start_of_image>"}
-"""What stands for an image in what engines take."""
-ENDS = {"medvista": 5, "qwen": 6, "internvl": 6, "gemma": 4}
-"""Turns of one question, a call, what it showed and an answer: with a system turn except in Gemma, and with a turn of
-its own for the images of tools in Qwen and InternVL."""
+ENDS = {"medvista": 5, "qwen": 6, "internvl": 6}
+"""Turns of one question, a call, what it showed and an answer: with a system turn, and with a turn of its own for the
+images of tools in Qwen and InternVL."""
 TOOL = {
     "type": "function",
     "function": {
@@ -99,8 +89,8 @@ def with_template(processor: Any, template: str) -> Any:
 
 
 def a_tokenizer(special: Sequence[str], **named: str) -> Any:
-    """A byte-level tokenizer with a family's special tokens; line breaks of one to four are tokens, as in Gemma's."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    """A byte-level tokenizer with a family's special tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     bpe: Any = Tokenizer(models.BPE())
@@ -111,7 +101,6 @@ def a_tokenizer(special: Sequence[str], **named: str) -> Any:
         vocab_size=300, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
     bpe.train_from_iterator(["what is it in the image"], trainer)
-    bpe.add_tokens([AddedToken("\n" * count, normalized=False) for count in (4, 3, 2)])
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, additional_special_tokens=list(special), extra_special_tokens=named
     )
@@ -134,23 +123,11 @@ def internvl() -> Any:
     )
 
 
-@pytest.fixture(scope="module")
-def gemma() -> Any:
-    from transformers import Gemma3ImageProcessor, Gemma3Processor
-
-    names = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
-    special = ["<bos>", "<start_of_turn>", "<end_of_turn>", *names.values()]
-    tokenizer = a_tokenizer(special, **names, bos_token="<bos>")
-    tokenizer.bos_token = "<bos>"
-    images = Gemma3ImageProcessor(size={"height": 56, "width": 56})
-    return Gemma3Processor(images, tokenizer, chat_template=GEMMA, image_seq_length=4)
-
-
 def picture(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-@pytest.fixture(params=["medvista", "qwen3", "qwen3-thinking", "qwen2.5", "internvl", "gemma"])
+@pytest.fixture(params=["medvista", "qwen3", "qwen3-thinking", "qwen2.5", "internvl"])
 def each(request: pytest.FixtureRequest, processor: Any) -> Family:
     """Every family in turn."""
     made = {
@@ -159,7 +136,6 @@ def each(request: pytest.FixtureRequest, processor: Any) -> Family:
         "qwen3-thinking": lambda: with_template(processor, THINKING),
         "qwen2.5": lambda: with_template(processor, QWEN25),
         "internvl": lambda: request.getfixturevalue("internvl"),
-        "gemma": lambda: request.getfixturevalue("gemma"),
     }
     family = family_of(made[request.param]())
     assert family.name == request.param.partition("3")[0].partition("2")[0]
@@ -167,7 +143,7 @@ def each(request: pytest.FixtureRequest, processor: Any) -> Family:
 
 
 def test_there_is_one_class_a_file() -> None:
-    assert {family.name for family in families()} == {"gemma", "internvl", "medvista", "qwen"}
+    assert {family.name for family in families()} == {"internvl", "medvista", "qwen"}
 
 
 def test_ids_are_those_of_transformers_and_prompts_have_one_placeholder(each: Family) -> None:
@@ -175,15 +151,15 @@ def test_ids_are_those_of_transformers_and_prompts_have_one_placeholder(each: Fa
     group = [Said("user", ("What is it?\n", Picture("1"), "\nAnd this?", Picture("2")))]
     text = each.opening(group)
     tokens = each.tokens(text, shown)
-    whole = each.encoder.processor(images=[shown], text=[text], add_special_tokens=False)
+    whole = each.processor(images=[shown], text=[text], add_special_tokens=False)
     assert list(tokens.ids) == list(whole["input_ids"][0])
-    pad = each.encoder.image_pad
+    pad = each.image_pad
     for span in tokens.spans:
         assert span.length == each.placeholders(span.grid)
         assert set(tokens.ids[span.start : span.start + span.length]) == {pad}
     assert tokens.ids.count(pad) == sum(span.length for span in tokens.spans)
-    mark = each.encoder.tokenizer.convert_tokens_to_ids(MARKS.get(each.name, "<|image_pad|>"))
-    assert tokens.prompt.count(mark) == 2
+    assert list(tokens.prompt) == each.tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokens.prompt.count(pad) == 2
 
 
 def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images(
@@ -193,7 +169,7 @@ def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images
     first = f"<think>\nI must look.\n</think>\n\n<tool_call>\n{call}\n</tool_call>"
     second = "<think>\nI see it.\n</think>\n\nIt is solid."
     turns = [text.removeprefix("<think>\n") if each.opens_thought else text for text in (first, second)]
-    end = each.encoder.tokenizer.convert_ids_to_tokens(each.encoder.end_of_turn)
+    end = each.tokenizer.convert_ids_to_tokens(each.end_of_turn)
 
     class Plays(Heard):
         async def generate(self, token_ids: Any, images: Any, sampling: Any) -> Any:
@@ -201,10 +177,10 @@ def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images
             self.images.append(len(images))
             from agent.policies.policy import Completion
 
-            ids = each.encoder.tokenizer(turns[len(self.prompts) - 1] + end, add_special_tokens=False)["input_ids"]
+            ids = each.tokenizer(turns[len(self.prompts) - 1] + end, add_special_tokens=False)["input_ids"]
             return Completion(tuple(ids), (-1.0,) * len(ids), "stop", ("v",), None)
 
-    heard = Plays([], Encoder.__new__(Encoder))
+    heard = Plays([], each)
     model = PolicyChatModel(policy=heard, family=each, store=store)
     file = io.BytesIO()
     picture(64, 64).save(file, "PNG")
@@ -222,17 +198,18 @@ def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images
     assert (last.text, heard.images) == ("It is solid.", [1, 2])
     (row,) = episode.rows()
     assert len(row.ledger.sampled) == 2
-    text = each.encoder.decode(row.ledger.ids)
+    text = each.decode(row.ledger.ids)
     assert "I must look." in text  # the thought of an earlier turn is kept
     assert text.count(end) == ENDS[each.name], text
-    assert row.ledger.prompt_ids()[: len(heard.prompts[0])] == heard.prompts[0] or each.name in ("internvl", "gemma")
+    spans = [Span(placed.start, placed.length, placed.grid) for placed in row.ledger.images]
+    assert each.prompt(row.ledger.ids, spans)[: len(heard.prompts[1])] == heard.prompts[1]
     grids = {placed.grid: each.placeholders(placed.grid) for placed in row.ledger.images}
-    assert list(row.ledger.faults(each.encoder.image_pad, grids)) == []
+    assert list(row.ledger.faults(each.image_pad, grids)) == []
 
 
 def test_no_message_can_forge_control_tokens(each: Family) -> None:
-    tokenizer = each.encoder.tokenizer
-    controls = [*each.encoder.banned, each.encoder.end_of_turn]
+    tokenizer = each.tokenizer
+    controls = [*each.banned, each.end_of_turn]
     forged = "".join([*tokenizer.all_special_tokens, *tokenizer.convert_ids_to_tokens(controls)])
     honest = each.opening([Said("user", ("x",))], [replace_description(TOOL, "x")])
     faked = each.opening([Said("user", (forged,))], [replace_description(TOOL, forged)])
@@ -278,7 +255,7 @@ def test_a_checkpoint_of_no_family_is_refused() -> None:
     class Unknown:
         tokenizer = a_tokenizer(["<|im_end|>"])
 
-    with pytest.raises(TemplateError, match="whose image tokens no family knows, expected one of gemma"):
+    with pytest.raises(TemplateError, match="whose image tokens no family knows, expected one of internvl"):
         family_of(Unknown())
 
 

@@ -70,7 +70,7 @@ def each(request: pytest.FixtureRequest, processor: Any) -> tuple[Family, str]:
 
 def marks(family: Family, template: str) -> list[str]:
     """Every string that means something in this family's chats: its control tokens, and the tags of its template."""
-    tokenizer = family.encoder.tokenizer
+    tokenizer = family.tokenizer
     added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
     named = [*filter(TAG.fullmatch, added), *tokenizer.all_special_tokens, *TAG.findall(template)]
     own = [f"<{slash}{name}>" for name in ("tools", "tool_call", "tool_response", "think") for slash in ("", "/")]
@@ -125,7 +125,7 @@ def test_a_mark_that_is_cut_in_two_parts_is_one(each: tuple[Family, str]) -> Non
 
 def test_a_turn_that_nobody_sampled_keeps_its_own_tags(each: tuple[Family, str]) -> None:
     family, _ = each
-    end = family.encoder.tokenizer.convert_ids_to_tokens(family.encoder.end_of_turn)
+    end = family.tokenizer.convert_ids_to_tokens(family.end_of_turn)
     said = Said("assistant", (f"It is{end} solid.",), "I see.", (Call("look", '{"image": 1}'),))
     text = family.continuation([Said("user", ("Well?",)), said, Said("user", ("And?",))], NOTHING)
     assert '<tool_call>\n{"name": "look", "arguments": {"image": 1}}\n</tool_call>' in text

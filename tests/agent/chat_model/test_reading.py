@@ -27,8 +27,8 @@ def families(processor: Any) -> dict[str, Family]:
 
 def read(family: Family, text: str, at_once: int | None = None, stops: tuple[str, ...] = ()) -> Any:
     """The message of a turn, its ids fed so many at a time (all at once by default)."""
-    ids = tuple(family.encoder.encode(text)[0])
-    reply = Reply("sample-1", family.encoder, family.reader(), stops)
+    ids = tuple(family.encode(text)[0])
+    reply = Reply("sample-1", family, family.reader(), stops)
     step = at_once or len(ids) or 1
     chunks = [chunk for start in range(0, len(ids), step) for chunk in reply.feed(ids[start : start + step])]
     return whole([*chunks, *reply.close(Completion(ids, (-1.0,) * len(ids), "stop", ("v",), None), 1, "policy")])

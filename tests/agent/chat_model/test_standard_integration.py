@@ -137,7 +137,7 @@ SUITE: Any = ChatModelIntegrationTests
 )
 async def test_on_a_script(asks: Asks, family: Family, store: ImageStore) -> None:
     """The tests of the suite that need a policy which understands what it is asked."""
-    model = PolicyChatModel(policy=Heard(understands, family.encoder), family=family, store=store)
+    model = PolicyChatModel(policy=Heard(understands, family), family=family, store=store)
     done = await asyncio.to_thread(asks, TestServed(), model)
     if asyncio.iscoroutine(done):
         await done

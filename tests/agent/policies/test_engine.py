@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from agent.policies.engine import EnginePolicy
 from agent.policies.policy import Completion, PolicyError, Sampling
+from agent.policies.sampling_params import sampling_params
 
 
 @dataclass
@@ -31,13 +33,8 @@ class RequestOutput:
     outputs: list[CompletionOutput]
 
 
-@dataclass
-class Params:
-    temperature: float = 0.7
-    max_tokens: int = 1024
-    min_tokens: int = 0
-    logprobs: int | None = 1
-    logit_bias: dict[int, float] | None = None
+class Params(SimpleNamespace):
+    """vLLM's SamplingParams: any fields."""
 
 
 @dataclass
@@ -51,13 +48,14 @@ class Engine:
 
 
 GREY = Image.new("L", (8, 8))
+OPENRLHF = Params(temperature=0.7, top_p=0.8, top_k=-1, max_tokens=1024, min_tokens=1, logprobs=1)
 SOUND = CompletionOutput([5, 6], [{5: Logprob(-0.5), 1: Logprob(-0.1)}, {6: Logprob(-0.25)}])
 
 
-def ask(output: RequestOutput | None, params: Params | None = None) -> tuple[Completion, Engine]:
+def ask(output: RequestOutput | None, sampling: Sampling | None = None) -> tuple[Completion, Engine]:
     engine = Engine(output)
-    policy = EnginePolicy(engine, params or Params(), lambda: "v1")
-    return asyncio.run(policy.generate((1, 9, 2), [GREY], Sampling(max_tokens=12, banned=(9, 8)))), engine
+    policy = EnginePolicy(engine, OPENRLHF, lambda: "v1")
+    return asyncio.run(policy.generate((1, 9, 2), [GREY], sampling or Sampling())), engine
 
 
 def test_ids_and_their_own_log_probabilities_come_back() -> None:
@@ -65,20 +63,21 @@ def test_ids_and_their_own_log_probabilities_come_back() -> None:
     assert completion == Completion((5, 6), (-0.5, -0.25), "stop", ("v1",), prompt_tokens=6)
 
 
-def test_the_runs_own_params_are_copied_not_changed() -> None:
-    shared = Params(logprobs=None)
-    _, engine = ask(RequestOutput([1], [SOUND]), shared)
+def test_a_turn_is_sampled_as_it_was_asked_and_as_nothing_else_says() -> None:
+    asked = Sampling(0.5, 0.9, 12, 3, (9, 8), 0.02, alternatives=4)
+    _, engine = ask(RequestOutput([1], [SOUND]), asked)
     ids, params, pictures = engine.asked[0]
     assert ids == [1, 9, 2]
-    assert (params.temperature, params.max_tokens, params.min_tokens, params.logprobs) == (0.7, 12, 1, 0)
+    assert params == Params(**sampling_params(asked))
+    assert (params.temperature, params.top_p, params.min_p, params.seed) == (0.5, 0.9, 0.02, 3)
+    assert (params.top_k, params.min_tokens, params.repetition_penalty, params.logprobs) == (0, 0, 1.0, 4)
     assert params.logit_bias == {9: -100.0, 8: -100.0}
     assert [image.mode for image in pictures["image"]] == ["RGB"]
-    assert shared == Params(logprobs=None)
 
 
 def test_a_prompt_without_images_sends_none() -> None:
     engine = Engine(RequestOutput([1], [SOUND]))
-    asyncio.run(EnginePolicy(engine, Params(), lambda: "v1").generate([1], [], Sampling()))
+    asyncio.run(EnginePolicy(engine, OPENRLHF, lambda: "v1").generate([1], [], Sampling()))
     assert engine.asked[0][2] is None
 
 
@@ -89,7 +88,7 @@ def test_a_turn_cut_by_length_says_so() -> None:
 
 def test_a_swap_in_flight_names_both_versions() -> None:
     versions = iter(["v1", "v2"])
-    policy = EnginePolicy(Engine(RequestOutput([1], [SOUND])), Params(), lambda: next(versions))
+    policy = EnginePolicy(Engine(RequestOutput([1], [SOUND])), OPENRLHF, lambda: next(versions))
     assert asyncio.run(policy.generate([1], [], Sampling())).versions == ("v1", "v2")
 
 

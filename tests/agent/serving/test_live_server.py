@@ -450,8 +450,14 @@ async def test_a_failing_probe_rolls_back(
 ) -> None:
     await _ensure(server, checkpoints["a"])
     before, good = server.versions.history(), [VISION_START, PLACEHOLDER, VISION_END]
-    prompts = [[40], good]  # a picture without a placeholder is refused; then the old weights are proved
-    monkeypatch.setattr(swap, "image_prompt", lambda _folder: prompts.pop(0))
+    restore = swap._Engine.restore
+
+    async def mended(engine: swap._Engine, checkpoint: Checkpoint) -> None:
+        engine.prompt = good
+        await restore(engine, checkpoint)
+
+    monkeypatch.setattr(swap, "image_prompt", lambda _folder: [40])  # a picture without a placeholder is refused
+    monkeypatch.setattr(swap._Engine, "restore", mended)
     with pytest.raises(SwapError, match=r"failed after the pause(.|\n)*a is live again"):
         await hot_swap(server, checkpoints["b"])
     assert server.versions.history() == before  # nobody was answered by what failed

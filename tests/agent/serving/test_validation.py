@@ -232,8 +232,11 @@ def test_a_plain_folder_is_checked_for_what_could_run(tmp_path: Path, plain_fold
         check_contents(plain)
 
 
-@pytest.mark.parametrize("content", [{}, {"image_token_id": 5}, {"image_token_id": "5"}])
-def test_a_model_that_cannot_be_probed_is_refused(tmp_path: Path, content: dict[str, object]) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match="expected three numbers"):
+def test_new_weights_are_proved_with_a_picture_as_the_family_writes_it(tiny_folders: dict[str, Path]) -> None:
+    assert image_prompt(tiny_folders["a"]) == [3, 5, 4]  # vision_start, image_pad, vision_end in conftest.SPECIAL
+
+
+def test_a_model_that_cannot_be_probed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="gives no prompt with a picture .*without an image processor"):
         image_prompt(tmp_path)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,13 +40,11 @@ class RequestOutput:
     outputs: list[CompletionOutput]
 
 
-@dataclass
-class Params:
-    temperature: float = 1.0
+class Params(SimpleNamespace):
+    """vLLM's SamplingParams, as OpenRLHF fills them in and as we do."""
+
     max_tokens: int | None = None
-    min_tokens: int = 1
     logprobs: int | None = 1
-    logit_bias: dict[int, float] | None = None
 
 
 class Engine:

@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def replay() -> Replay:
     """The embedded base in transformers."""
-    return Replay(CHECKPOINT, Encoder.from_checkpoint(CHECKPOINT), SAMPLING)
+    return Replay(CHECKPOINT, Encoder.from_checkpoint(CHECKPOINT))
 
 
 @pytest.mark.slow

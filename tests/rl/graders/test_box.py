@@ -45,6 +45,8 @@ def test_the_threshold_is_a_rule() -> None:
 
 def test_reading() -> None:
     assert read_box("[5, 6, 1, 2]") == (1, 2, 5, 6)
+    assert read_box("[0, 0, 1000, 500]") == (0, 0, 999, 500)  # Qwen3-VL's last coordinate
+    assert read_box("[0, 0, 1001, 500]") is None
 
 
 @pytest.mark.parametrize("gold", ["", "upper left", "[1, 2, 3]", "[5, 5, 5, 9]"])

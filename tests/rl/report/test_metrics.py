@@ -135,9 +135,11 @@ def test_a_task_answered_twice_counts_once(episode: MakeEpisode) -> None:
 
 def test_exactness_that_was_not_measured_is_undefined() -> None:
     assert math.isnan(exactness(trajectories=10, refused=1)["mean_logprob_difference"])
-    assert exactness(10, 1, 0.003, 0.2) == {
+    assert exactness(10, 1, 0.003, 0.2, 0.004, 0.3) == {
         "trajectories": 10,
         "refused": 1,
         "mean_logprob_difference": 0.003,
         "max_logprob_difference": 0.2,
+        "mean_trainer_difference": 0.004,
+        "max_trainer_difference": 0.3,
     }

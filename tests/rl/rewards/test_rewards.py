@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from agent.turn import EpisodeState
+from rl.played import Played
 from rl.config import Rl
 from rl.rewards.compose import UnscoredError, score
 from rl.rewards.registry import components
@@ -22,7 +22,7 @@ def ended(answer: str | None = "solid", calls: tuple[str, ...] = (), faults: int
     region = {"image": "a", "box": [30.0, 30.0, 60.0, 60.0], "image_size": [100, 100]}
     view = {"text": "", "images": ["view"], "regions": [region]}
     results = [{"call": {"name": "zoom_in", "arguments": {}}, "status": status, **view} for status in calls]
-    return cast(EpisodeState, {"answer": answer, "calls": results, "faults": faults, "outcome": outcome})
+    return cast(Played, {"answer": answer, "calls": results, "faults": faults, "outcome": outcome})
 
 
 @pytest.mark.parametrize(

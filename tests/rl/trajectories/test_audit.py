@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model.families.medvista import MedVista
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.__main__ import main
@@ -37,9 +37,9 @@ async def test_an_image_is_read_once_and_the_processor_run_once_for_a_size(
     sizes = {(image.width, image.height) for image in map(gallery[0].get, images)}
 
     read, processed = list[str](), list[Any]()
-    get, pixels = ImageStore.get, Encoder.pixels
+    get, cut = ImageStore.get, MedVista.mm_inputs
     monkeypatch.setattr(ImageStore, "get", lambda self, image: (read.append(image), get(self, image))[1])
-    monkeypatch.setattr(Encoder, "pixels", lambda self, image: (processed.append(image), pixels(self, image))[1])
+    monkeypatch.setattr(MedVista, "mm_inputs", lambda self, images: (processed.extend(images), cut(self, images))[1])
     assert main(["check", str(tmp_path), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["episodes"], found["refused"]) == (60, 0)
@@ -67,4 +67,6 @@ async def test_a_grid_that_the_image_does_not_have_is_still_found(
     assert main(["check", str(tmp_path), "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)
     (fault,) = found["faults"]
-    assert fault.startswith(f"wrong: Trajectory refused: image {image[:12]} has grid ({frames}, {rows}, {columns}) and")
+    assert fault.startswith(
+        f"wrong: Trajectory refused: the pixels of image {image[:12]} have grid ({frames}, {rows}, {columns}),"
+    )

@@ -44,16 +44,17 @@ def test_the_row_of_a_sound_ledger(sound: Ledger, encoder: Encoder, store: Image
     assert row.ids == [9, *[pad] * 16, 9, 15, 16, *[pad] * 16, 9, 17]
     assert row.mask == [0] * 18 + [1, 1] + [0] * 17 + [1]
     assert row.logprobs == [0.0] * 18 + [-0.5, -0.25] + [0.0] * 17 + [-1.0]
-    assert row.image_grid_thw.tolist() == [[1, 8, 8], [1, 8, 8]]
-    assert row.pixel_values.shape == (128, 1176)  # 2 * 64 patches of 3 channels * 2 frames * 14 * 14
-    second = encoder.pixels(store.get(pictures[1]).display()).values
-    assert (row.pixel_values[64:] == second).all()
+    assert set(row.mm) == {"image_grid_thw", "pixel_values"}
+    assert row.mm["image_grid_thw"].tolist() == [[1, 8, 8], [1, 8, 8]]
+    assert row.mm["pixel_values"].shape == (128, 1176)  # 2 * 64 patches of 3 channels * 2 frames * 14 * 14
+    second = encoder.mm_inputs([store.get(pictures[1]).display()])
+    assert (row.mm["pixel_values"][64:] == second["pixel_values"]).all()
 
 
 def test_an_episode_without_images_has_no_pixels(encoder: Encoder, store: ImageStore) -> None:
     ledger = Ledger().observe([9]).sample(Completion((15,), (-0.5,), "stop", ("v",), 1))
     row = training_row(ledger, encoder, store)
-    assert (row.ids, row.mask, row.pixel_values, row.image_grid_thw) == ([9, 15], [0, 1], None, None)
+    assert (row.ids, row.mask, row.mm) == ([9, 15], [0, 1], {})
 
 
 def with_turn(ledger: Ledger, number: int, **changes: Any) -> Ledger:

@@ -1,9 +1,12 @@
-"""The tokenizer and image processor that a run begins with, before its first stage has made the base."""
+"""How the policy that a run begins with speaks, before its first stage has made the base."""
 
 from pathlib import Path
 from typing import Any, cast
 
-from agent.encoder import Encoder, EncodingError
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.template import TemplateError
+from agent.chat_model.opening import family_in
+from agent.encoder import EncodingError
 from rl.config import ROOT, Base, Config
 from rl.preflight.finding import Finding
 
@@ -11,14 +14,14 @@ SMALL = ("*.json", "*.txt", "*.jinja")
 """What of a hub's checkpoint is needed: no weights."""
 
 
-def encoder_of(config: Config, fetch: bool) -> Encoder | Finding:
-    """The run's encoder, or why there is none; `fetch`: a hub's checkpoint that is not here is asked for its files."""
+def family_of(config: Config, fetch: bool) -> Family | Finding:
+    """The run's family, or why there is none; `fetch`: a hub's checkpoint that is not here is asked for its files."""
     folder = folder_of(config, fetch)
     if isinstance(folder, Finding):
         return folder
     try:
-        return Encoder.from_checkpoint(folder)
-    except (EncodingError, OSError, ValueError) as error:
+        return family_in(folder)
+    except (EncodingError, TemplateError, OSError, ValueError) as error:
         return Finding("base.checkpoint", f"Got {config.base.checkpoint}, whose processor cannot be read: {error}")
 
 

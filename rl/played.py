@@ -1,0 +1,19 @@
+"""What an episode leaves in the gym: the graph's answer, and the tokens and calls that it was made of."""
+
+from typing import Any
+
+from agent.answer import Answered
+
+
+class Played(Answered):
+    """A finished episode, as rewards and records read it.
+
+    Its `outcome` may also be one of rl/endings.py.
+    """
+
+    rows: list[dict[str, Any]]
+    """Its training rows (agent/chat_model/rows.py), each a ledger as plain data: at least one."""
+    made: list[dict[str, Any]]
+    """The calls of the policy: id of the sample, node, whether it trains, ids that were sampled."""
+    bug: str
+    """What ended it, where that was a bug of its graph; else empty."""
