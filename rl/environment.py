@@ -25,6 +25,7 @@ import numpy as np
 from gymnasium import spaces
 
 from agent.chat_model.families.family import Family
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Completion
 from agent.prompt import IMAGE
 from graphs.loading import find_graph

@@ -1,4 +1,4 @@
-"""A policy that any graph can be run with: it decides by what it reads, as the embedded policy's family writes it.
+"""A policy that any graph can be run with: it decides by what it reads, and writes as its family does.
 
 Where a grammar holds it, it writes the shortest that fits. Where it may hand over, it hands over; where it may look, it
 looks, as often in a conversation as it was told; then it answers. Its words are spelt letter by letter, as no tokenizer
@@ -15,14 +15,16 @@ from zlib import crc32
 
 from PIL.Image import Image
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from agent.policies.policy import Completion, PolicyError, Sampling
-from agent.prompt import END_OF_TURN
+from agent.protocol import Turn
+from tools.calls import ToolCall
 
-SPOKE = "<|im_start|>assistant\n"
-LOOKS, HANDS_OVER = "zoom_in(", "ask_looker("
-"""How the tools of looking and handing over begin in a system prompt."""
+LOOKS, HANDS_OVER = (re.compile(name + r'[("]') for name in ("zoom_in", "ask_looker"))
+"""How a system prompt names the tools of looking and handing over."""
 _WORDS = re.compile(r"<[^<>]*>|.", re.DOTALL)
+Prompt = tuple[tuple[int, ...], tuple[int, ...]]
+"""Ids, and a checksum of each picture."""
 SURE = -0.25
 """The natural log-probability of every id."""
 
@@ -34,25 +36,21 @@ class Spoken:
     prompt: tuple[int, ...]
     pictures: tuple[int, ...]
     """A checksum of each."""
-    chat: str
+    turn: int
+    """How often the policy had spoken in this conversation."""
     completion: Completion
 
     @property
-    def asked(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def asked(self) -> Prompt:
         """What it was asked: equal for the same ids and the same pictures."""
         return self.prompt, self.pictures
-
-    @property
-    def turn(self) -> int:
-        """How often the policy had spoken in this conversation."""
-        return self.chat.count(SPOKE) - 1
 
 
 @dataclass
 class Willing:
     """The policy of one episode or of several; `spoken` are its calls, in the order in which they ended."""
 
-    encoder: Encoder
+    family: Family
     answer: str
     box: tuple[int, int, int, int] = (100, 100, 400, 400)
     """Where it looks, in 0-999 of the first image."""
@@ -62,20 +60,24 @@ class Willing:
     """After how many calls it is gone; None never."""
     spoken: list[Spoken] = field(default_factory=list[Spoken])
 
+    called: int = 0
+    """How often it looked."""
+
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Its next turn. Raises PolicyError where it is gone."""
         if self.gone is not None and len(self.spoken) >= self.gone:
             raise PolicyError("The policy is gone, as it was told to be.")
-        chat = self.encoder.decode(token_ids)
-        begun = chat.rpartition(SPOKE)[2]  # a fork begins inside a turn
-        text = self._turn(chat, sampling.structure).removeprefix(begun)
-        ids = [id for word in _WORDS.findall(text + END_OF_TURN) for id in self.encoder.encode(word)[0]]
+        chat = self.family.decode(token_ids)
+        turn = self.family.turns_written(chat)
+        text = self._turn(chat, turn, sampling.structure) + self.family.ends[0]
+        begun = next(length for length in range(len(text), -1, -1) if chat.endswith(text[:length]))  # a fork's turn
+        ids = [id for word in _WORDS.findall(text[begun:]) for id in self.family.encode(word)[0]]
         kept = tuple(ids[: sampling.max_tokens])
         entropies = (0.5,) * len(kept) if sampling.alternatives else ()
         finish = "stop" if len(kept) == len(ids) else "length"
         completion = Completion(kept, (SURE,) * len(kept), finish, ("scripted",), None, entropies)
         pictures = tuple(crc32(image.tobytes()) for image in images)
-        self.spoken.append(Spoken(tuple(token_ids), pictures, chat, completion))
+        self.spoken.append(Spoken(tuple(token_ids), pictures, turn, completion))
         return completion
 
     async def stream(
@@ -87,20 +89,16 @@ class Willing:
             yield [id]
         yield completion
 
-    def _turn(self, chat: str, structure: str | None) -> str:
+    def _turn(self, chat: str, turn: int, structure: str | None) -> str:
         if structure is not None:
             return shortest(json.loads(structure)["format"], self.answer)
-        turn = chat.count(SPOKE) - 1
-        if HANDS_OVER in chat and turn == 0:
-            return _call("ask_looker", {})
-        if LOOKS in chat and turn < self.looks:
-            return _call("zoom_in", {"image": 1, "box": list(self.box)})
-        return f"<think>I see it.</think><answer>{self.answer}</answer>"
-
-
-def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    call = json.dumps({"name": name, "arguments": arguments})
-    return f"<think>Closer.</think><tool_call>{call}</tool_call>"
+        if turn == 0 and HANDS_OVER.search(chat):
+            return self.family.write(Turn("Who?", calls=(ToolCall(name="ask_looker", arguments={}),)))
+        if turn < self.looks and LOOKS.search(chat):
+            look = ToolCall(name="zoom_in", arguments={"image": 1, "box": list(self.box)})
+            self.called += 1
+            return self.family.write(Turn("Closer.", calls=(look,)))
+        return self.family.write(Turn("I see it.", answer=self.answer))
 
 
 def shortest(tag: Mapping[str, Any], word: str) -> str:

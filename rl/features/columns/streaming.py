@@ -4,27 +4,25 @@ sample; the pieces together are what was recorded."""
 from collections import defaultdict
 
 from langchain_core.messages import AIMessageChunk
-from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat_model.episode import Episode
 from agent.question import Question
 from rl.features.case import Case, expect
-from rl.features.threads import ended, run
+from rl.features.threads import run
 
 TITLE = "streaming"
 
 
 async def prove(case: Case) -> str | None:
     """One episode, from which messages are streamed."""
-    found = case.opened(case.willing(), InMemorySaver())
+    found = case.opened(case.model(case.willing()))
     asked = Question(images=list(case.task.images), question=case.task.question)
     pieces: dict[str, list[AIMessageChunk]] = defaultdict(list)
     with Episode().recording() as episode:
         async for _, kind, item in run(found, "streamed", asked):
             if kind == "messages" and isinstance(item[0], AIMessageChunk):
                 pieces[str(item[0].id)].append(item[0])
-    answer = await ended(found, "streamed")
-    expect(answer == case.task.answer, f"Got the answer {answer!r}, expected {case.task.answer!r}.")
+    await case.answered(found, "streamed")
     for turn in episode.turns:
         got = pieces[turn.call.sample]
         expect(len(got) > 1, f"Got {len(got)} pieces of a turn of {turn.call.node}, expected several.")

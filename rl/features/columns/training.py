@@ -73,8 +73,8 @@ class Engine:
         said = await self.policy.generate(prompt_token_ids, images, sampling)
         if structure is None:
             self.free.append(said.token_ids)
-        encoder = self.policy.encoder
-        longer = sum(encoder.placeholders(encoder.grid(image)) - 1 for image in images)
+        family = self.policy.family
+        longer = sum(family.placeholders(family.grid(image)) - 1 for image in images)
         known = [{id: LogProbability()} for id in said.token_ids]
         output = CompletionOutput(list(said.token_ids), said.finish_reason, known)
         return RequestOutput([*prompt_token_ids, *[0] * longer], [output])

@@ -1,0 +1,54 @@
+"""`gymnasium.make("MedVista/VQA-v0", graph=...)` steps through the graph turn by turn; said again by its trajectory
+(`rl.trajectories.replay`), a second episode has the same prompts, images, reward and rows."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+
+import rl.environment as environment
+from agent.policies.policy import Completion
+from rl.features.case import CONTEXT, TOOLS, TURN_TOKENS, WARM, Case, expect
+from rl.trajectories.record import Trajectory
+from rl.trajectories.replay import replayed
+
+TITLE = "Gymnasium, replay"
+
+
+async def prove(case: Case) -> str | None:
+    """Steps through one episode, and again; both in a thread, as an environment is no coroutine."""
+    return await asyncio.to_thread(_twice, case)
+
+
+def _twice(case: Case) -> None:
+    images = case.shared.store.folder
+    limits = {"context": CONTEXT, "turn_tokens": TURN_TOKENS}
+    gym: Any = gymnasium.make(environment.ID, tasks=[case.task], tools=TOOLS, graph=case.graph, images=images, **limits)
+    try:
+        policy = case.willing()
+
+        def says(told: dict[str, Any]) -> Completion:
+            pictures = [case.shared.store.get(image).display() for image in told["images"]]
+            return asyncio.run(policy.generate(told["token_ids"], pictures, WARM))
+
+        prompts, first = _episode(gym, says)
+        expect(first.reward == 1.0, f"Got the reward {first.reward} of a right answer, expected 1.0.")
+        again, second = _episode(gym, replayed(first))
+        expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
+        expect(second.reward == first.reward, f"Got the reward {second.reward} in the replay, not {first.reward}.")
+        expect(second.ledgers == first.ledgers, "Got other rows in the replay than in the first episode.")
+    finally:
+        gym.close()
+
+
+def _episode(gym: Any, says: Callable[[Any], Completion]) -> tuple[list[Any], Trajectory]:
+    """The prompts of an episode in which `says` speaks, and its trajectory."""
+    prompts: list[Any] = []
+    _, told = gym.reset(seed=0)
+    ended = False
+    while not ended:
+        prompts.append((told["token_ids"], told["images"]))
+        _, _, terminated, truncated, told = gym.step(says(told))
+        ended = terminated or truncated
+    return sorted(prompts), gym.unwrapped.trajectory()
