@@ -117,13 +117,14 @@ class Asked:
         abstains = text is not None and text.rstrip(".").lower() == ABSTAIN
         answer = None if abstains or not text else text
         ended = "abstained" if abstains else "answered" if answer is not None else "too_many_turns"
-        outcome = end.outcome or (told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended)
+        told_so = told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended
+        outcome = cast(Outcome, end.outcome or told_so)
         rows = rows_of(episode, self.pick)
         return Played(
             question=question["question"],
             images=images,
             answer=answer,
-            outcome=cast(Outcome, outcome),
+            outcome=outcome,
             bug=end.bug,
             evidence=told.get("evidence") or (cited(images, calls, self.store) if answer else []),
             transcript=told.get("transcript") or self._transcript(question, output, text),

@@ -11,10 +11,12 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from langchain_core.exceptions import OutputParserException
 from langgraph.errors import GraphRecursionError
 
+from agent.answer import Outcome
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
@@ -22,11 +24,11 @@ from agent.policies.served import ContextFull
 from agent.question import ContextTooSmall
 from graphs import bugs
 
-OUT_OF_TIME = "out_of_time"
+OUT_OF_TIME: Literal["out_of_time"] = "out_of_time"
 """The outcome of an episode that its deadline cut."""
-UNREADABLE = "unreadable"
+UNREADABLE: Literal["unreadable"] = "unreadable"
 """Of one in which a structured answer could not be read: it was cut by the limit of its tokens, as a rule."""
-BUG = "bug"
+BUG: Literal["bug"] = "bug"
 """Of one that a bug in its graph ended."""
 RAISED = (PolicyError, LedgerError, EncodingError, ContextTooSmall)
 
@@ -37,7 +39,7 @@ _log = logging.getLogger(__name__)
 class Ending:
     """How an episode ended."""
 
-    outcome: str | None = None
+    outcome: Outcome | None = None
     """None: the graph came to its own end."""
     bug: str = ""
     """What the graph's bug was, and where."""

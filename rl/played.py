@@ -6,10 +6,7 @@ from agent.answer import Answered
 
 
 class Played(Answered):
-    """A finished episode, as rewards and records read it.
-
-    Its `outcome` may also be one of rl/endings.py.
-    """
+    """A finished episode, as rewards and records read it."""
 
     rows: list[dict[str, Any]]
     """Its training rows (agent/chat_model/rows.py), each a ledger as plain data: at least one."""

@@ -58,7 +58,7 @@ async def check(
         states = await asyncio.gather(
             *(parts.ask(task, parts.episode(each, sampling)) for task, each in zip(tasks, asked, strict=True))
         )
-    replay = Replay(checkpoint, family, sampling)
+    replay = Replay(checkpoint, family, sampling.temperature)
     return [
         check_episode(number, state, each.completions, parts, replay)
         for number, (state, each) in enumerate(zip(states, asked, strict=True), start=1)

@@ -19,7 +19,7 @@ def replayed(trajectory: Trajectory) -> Callable[[Mapping[str, Any]], Completion
     It raises LookupError where none is left: a turn that was not to be trained is not kept in a trajectory.
     """
     left: defaultdict[object, list[Completion]] = defaultdict(list)
-    for each in trajectory.ledgers:
+    for each in trajectory.rows:
         ledger = Ledger.from_plain(each)
         for turn in ledger.sampled:
             placed = tuple(image for image in ledger.images if image.start < turn.start)

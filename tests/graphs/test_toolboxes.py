@@ -55,7 +55,7 @@ def model_of(turns: Turns, store: ImageStore) -> ImageChatModel:
         return f"<think>x</think>{said}" if said else ANSWER
 
     family = family_of(load_processor(CHECKPOINT))
-    return chat_model(ScriptedPolicy(script, family.encoder), family, store, Limits(turn_tokens=1000, context=8000))
+    return chat_model(ScriptedPolicy(script, family), family, store, Limits(turn_tokens=1000, context=8000))
 
 
 class Reasoning:

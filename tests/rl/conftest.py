@@ -10,16 +10,11 @@ import numpy as np
 import pytest
 from langchain_core.tools import BaseTool
 
-from agent.encoder import Encoder
-from agent.limits import Limits
-from agent.policies.policy import Sampling
+from agent.chat_model.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
-from agent.question import Overrides
-from agent.turn import Agent
-from graphs.reasoning import compile_reasoning
 from rl.config import Config
 from rl.rewards.compose import score
-from rl.rollout import NoPolicy, RunParts, toolbox
+from rl.rollout import RunParts, opened
 from rl.tasks.phantoms import tasks as phantoms
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task
@@ -52,15 +47,12 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def parts_of(encoder: Encoder) -> Parts:
+def parts_of(encoder: Family) -> Parts:
     """Makes a run's parts over a store; keyword arguments are sections of the run's config."""
 
     def made(store: ImageStore, tools: Sequence[BaseTool] | None = None, **sections: Any) -> RunParts:
         config = Config.model_validate({"name": "test", **sections})
-        limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
-        held = toolbox(config) if tools is None else Toolbox(tools)
-        agent = Agent(NoPolicy(), encoder, held, store, limits, Sampling(temperature=0.0))
-        return RunParts(config, encoder, store, limits, compile_reasoning(agent))
+        return opened(config, encoder, store, None if tools is None else Toolbox(tools))
 
     return made
 
@@ -70,7 +62,7 @@ def play() -> Play:
     """Runs one episode of a task by a script through the run's graph; its trajectory."""
 
     async def played(parts: RunParts, task: Task, script: Any, id: str = "t") -> Trajectory:
-        state = await parts.ask(task, Overrides(ScriptedPolicy(script, parts.encoder)))
+        state = await parts.ask(task, parts.episode(ScriptedPolicy(script, parts.family)))
         reward, components = score(task, state, parts.config.rl.rewards)
         return record(id, "test", task, state, components, reward, 0.5)
 

@@ -71,7 +71,7 @@ def scripted(marks: Path, parts: RunParts) -> Policy:
             raise PolicyError("gone")
         return render_turn(Turn("I can see it.", answer="solid"))
 
-    return ScriptedPolicy(script, parts.encoder, version=str(os.getpid()))
+    return ScriptedPolicy(script, parts.family, version=str(os.getpid()))
 
 
 @pytest.fixture

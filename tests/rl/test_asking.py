@@ -91,7 +91,7 @@ def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
     trajectory = record("t", "rl", task, state, {"answer": 1.0}, 1.0, 0.1, origin=parts.origin)
     again = from_row(to_row(trajectory))
     assert json.loads(json.dumps(again.to_plain())) == json.loads(json.dumps(trajectory.to_plain()))
-    assert check(again, SeenImages(parts.store, parts.encoder), parts.encoder)
+    assert check(again, SeenImages(parts.store, parts.family), parts.family)
     assert len(parts.training_rows(state)) == len(again.ledgers)
     return again
 

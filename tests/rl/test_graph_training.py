@@ -45,7 +45,7 @@ def test_a_map_over_tiles_trains_and_its_rows_are_exact(tmp_path: Path) -> None:
     assert [len(each.ledgers) for each in episodes] == [5] * PROMPTS * SAMPLES
     assert not (run / "trajectories" / "refused.jsonl").exists()
     parts = stages.parts()
-    *_, found = audit(kept, parts.store, parts.encoder)
+    *_, found = audit(kept, parts.store, parts.family)
     assert found.sound and found.episodes == PROMPTS * SAMPLES
     agreement = compare(start, episodes, parts, config.rl.temperature)
     assert agreement.mean < 1e-3 and agreement.trainer_mean < 0.01

@@ -108,7 +108,7 @@ async def test_failed_questions_are_counted_at_the_next_swap(
 
 
 async def test_a_question_that_is_answered_does_not_fail(publisher: Publisher) -> None:
-    publisher.policy = ScriptedPolicy(answers("solid"), publisher.parts.encoder)  # type: ignore[assignment]
+    publisher.policy = ScriptedPolicy(answers("solid"), publisher.parts.family)  # type: ignore[assignment]
     answered = await publisher.ask(publisher.probes[0])
     assert answered is not None and (answered.stage, answered.answer) == ("probe", "solid")
     assert (publisher.asked, publisher.failed) == (1, [])
@@ -124,13 +124,13 @@ async def test_a_tool_with_a_bug_costs_a_question_not_the_publishing(
 
     publisher.parts = parts_of(gallery[0], tools=[zoom_in])
     call = '<think>a</think><tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 9, 9]}}</tool_call>'
-    publisher.policy = ScriptedPolicy([call, *answers("solid")], publisher.parts.encoder)  # type: ignore[assignment]
+    publisher.policy = ScriptedPolicy([call, *answers("solid")], publisher.parts.family)  # type: ignore[assignment]
     assert await publisher.ask(publisher.probes[0]) is None
     assert len(publisher.failed) == 1
 
 
 async def test_the_prober_asks_until_it_is_stopped(publisher: Publisher) -> None:
-    publisher.policy = ScriptedPolicy(answers("solid"), publisher.parts.encoder)  # type: ignore[assignment]
+    publisher.policy = ScriptedPolicy(answers("solid"), publisher.parts.family)  # type: ignore[assignment]
     stop = asyncio.Event()
     probing = asyncio.create_task(publisher.probe(stop))
     while publisher.asked < 3:

@@ -39,7 +39,7 @@ async def test_as_many_episodes_run_at_once_as_are_allowed(
     gallery: Gallery, parts_of: Callable[..., RunParts], concurrency: int
 ) -> None:
     parts = parts_of(gallery[0])
-    policy = Counted(ScriptedPolicy(answers("solid"), parts.encoder))
+    policy = Counted(ScriptedPolicy(answers("solid"), parts.family))
     found = [each async for each in episodes(parts, gallery[1], lambda _: policy, "trained", concurrency)]
     assert policy.most == concurrency
     assert {each.task["id"] for each in found} == {task.id for task in gallery[1]}
@@ -53,13 +53,13 @@ async def test_each_task_has_its_own_policy_and_reward(gallery: Gallery, parts_o
     weights = parts.config.rl.rewards
     earned = weights["answer"] + weights["tool_use"] + weights["format"] + weights["calls"]
     tasks = [task for task in gallery[1] if task.kind == "name"]
-    made = episodes(parts, tasks, lambda task: ScriptedPolicy(looks(task), parts.encoder), "rl", 2)
+    made = episodes(parts, tasks, lambda task: ScriptedPolicy(looks(task), parts.family), "rl", 2)
     assert [(each.reward, each.correct) async for each in made] == [(pytest.approx(earned), True)] * 2
 
 
 async def test_an_episode_that_fails_ends_the_others(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:
     parts = parts_of(gallery[0])
-    policy = Counted(ScriptedPolicy([], parts.encoder))  # it has nothing to say: PolicyError
+    policy = Counted(ScriptedPolicy([], parts.family))  # it has nothing to say: PolicyError
     with pytest.raises(RuntimeError, match="The script holds 0 turns"):
         async for _ in episodes(parts, gallery[1], lambda _: policy, "rl", 1):
             pass
@@ -76,9 +76,9 @@ def test_a_run_is_opened_from_its_folder(tmp_path: Path, processor: Any, gallery
     assert with_tools.config == config and with_tools.limits.turns == 1
     prompts = []
     for parts in (with_tools, without):
-        policy = Overrides(ScriptedPolicy(answers("solid"), parts.encoder))
+        policy = parts.episode(ScriptedPolicy(answers("solid"), parts.family))
         state = asyncio.run(parts.ask(gallery[1][0], policy))
-        prompts.append(parts.encoder.decode(state["ledger"]["ids"]))
+        prompts.append(parts.family.decode(state["ledger"]["ids"]))
     assert "zoom_in(image: int" in prompts[0] and "measure_distance(" in prompts[0]
     assert "zoom_in" not in prompts[1]
     with pytest.raises(PolicyError, match="opened without a policy"):

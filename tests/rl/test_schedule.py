@@ -146,7 +146,7 @@ async def test_a_lost_server_is_asked_again_for_the_same_turn(
     gallery: Gallery, parts_of: Callable[..., RunParts]
 ) -> None:
     parts = parts_of(gallery[0])
-    shaky = Shaky(ScriptedPolicy(answers("solid"), parts.encoder), failures=2)
+    shaky = Shaky(ScriptedPolicy(answers("solid"), parts.family), failures=2)
     made = await parts.play(Job(gallery[1][0]), PatientPolicy([shaky], tries=3, pause_s=0.001), "test")
     assert (made.outcome, made.turns, shaky.asked) == ("answered", 1, 3)
     with pytest.raises(PolicyError, match="failure 2"):
@@ -158,7 +158,7 @@ async def test_a_lost_server_is_asked_again_for_the_same_turn(
 
 async def test_the_next_server_takes_over_and_stays(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:
     parts = parts_of(gallery[0])
-    dead, alive = Shaky(None, 10**9), Shaky(ScriptedPolicy(answers("solid"), parts.encoder), 0)
+    dead, alive = Shaky(None, 10**9), Shaky(ScriptedPolicy(answers("solid"), parts.family), 0)
     policy = PatientPolicy([dead, alive], pause_s=0.001)
     for task in gallery[1][:2]:
         assert (await parts.play(Job(task), policy, "test")).outcome == "answered"
@@ -174,7 +174,7 @@ async def test_a_deadline_keeps_what_was_done(gallery: Gallery, parts_of: Callab
 
     parts = parts_of(gallery[0], [wait], episode={"turn_tokens": 128})
     turn = render_turn(Turn("I must look closer.", calls=(ToolCall(name="wait", arguments={}),)))
-    policy = ScriptedPolicy([turn], parts.encoder)
+    policy = ScriptedPolicy([turn], parts.family)
     started = time.monotonic()
     made = await parts.play(Job(gallery[1][0], id="cut", deadline_s=1.5), policy, "test")
     assert time.monotonic() - started < 10
@@ -190,7 +190,7 @@ async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_
     from langgraph.graph import END, START, StateGraph
 
     parts = parts_of(gallery[0])
-    agent = Agent(NoPolicy(), parts.encoder, Toolbox([]), gallery[0], Limits(3, 32, 512), Sampling(temperature=0.0))
+    agent = Agent(NoPolicy(), parts.family, Toolbox([]), gallery[0], Limits(3, 32, 512), Sampling(temperature=0.0))
     graph: Any = StateGraph(Played, input_schema=Question)
     for node in (agent.reason, agent.select_tool, agent.execute, agent.integrate, agent.answer):
         graph.add_node(node)
@@ -200,12 +200,12 @@ async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_
     graph.add_edge("execute", "integrate")
     graph.add_conditional_edges("integrate", after_integration)
     graph.add_edge("answer", END)
-    plain = RunParts(Config(name="t"), parts.encoder, gallery[0], parts.limits, graph.compile())
+    plain = RunParts(Config(name="t"), parts.family, gallery[0], parts.limits, graph.compile())
     seen: list[Sampling] = []
 
     class Noting:
         def __init__(self, text: str) -> None:
-            self.policy = ScriptedPolicy(answers(text), parts.encoder)
+            self.policy = ScriptedPolicy(answers(text), parts.family)
 
         async def generate(self, token_ids: Any, images: Any, sampling: Sampling) -> Completion:
             seen.append(sampling)

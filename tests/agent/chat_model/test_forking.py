@@ -76,7 +76,7 @@ def argument(turn: Any, encoder: Encoder) -> int:
 
 
 def test_a_fork_shares_what_was_sampled_and_trains_only_its_own(family: Family, store: ImageStore) -> None:
-    encoder = family.encoder
+    encoder = family
     old = Pieces(encoder, CALL(1), CALL(5), answer("cystic"))
     model = PolicyChatModel(policy=old, family=family, store=store)
     graph = looking(model)
@@ -120,7 +120,7 @@ def test_a_fork_shares_what_was_sampled_and_trains_only_its_own(family: Family, 
 
 
 def test_a_fork_that_keeps_nothing_of_a_turn_samples_it_whole(family: Family, store: ImageStore) -> None:
-    encoder = family.encoder
+    encoder = family
     old = Pieces(encoder, CALL(1), answer("cystic"))
     graph = looking(PolicyChatModel(policy=old, family=family, store=store))
     parent = Episode()

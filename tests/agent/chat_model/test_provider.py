@@ -313,7 +313,7 @@ def test_an_error_of_an_unknown_client_can_be_named(store: ImageStore) -> None:
 async def test_only_our_policies_are_recorded(opened: Opens, family: Family) -> None:
     model, server = opened(says("Yes."))
     with (
-        Episode(Heard(["<think></think><answer>no</answer>"], family.encoder)).recording(),
+        Episode(Heard(["<think></think><answer>no</answer>"], family)).recording(),
         pytest.raises(PolicyError, match=r"got ProviderChatModel .* expected PolicyChatModel: only our policies"),
     ):
         await model.ainvoke("?")
@@ -392,7 +392,7 @@ def test_what_langchain_does_around_a_model_is_done_once(store: ImageStore) -> N
 
 
 def test_ours_stay_as_they_are_and_no_model_is_refused(family: Family, store: ImageStore) -> None:
-    ours = PolicyChatModel(policy=Heard([], family.encoder), family=family, store=store)
+    ours = PolicyChatModel(policy=Heard([], family), family=family, store=store)
     assert with_images(ours) is ours
     wrapped = with_images(GenericFakeChatModel(messages=iter(())))
     assert with_images(wrapped) is wrapped and isinstance(wrapped.image_store, ImageStore)

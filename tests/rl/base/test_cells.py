@@ -106,7 +106,7 @@ def test_warm_up_replays_what_the_base_was_taught_on(
 ) -> None:
     parts = parts_of(store, base={"lessons": "cells"}, tasks={"options": {"root": str(root)}})
     replayed = list(replayed_rows(parts, 6))
-    text = " ".join(parts.encoder.decode(row.ids) for row in replayed)
+    text = " ".join(parts.family.decode(row.ids) for row in replayed)
     assert len(replayed) == 6 and ("nucle" in text or "cell" in text) and "lesion" not in text
     assert all(0 < sum(row.mask) < len(row.mask) for row in replayed)
 
