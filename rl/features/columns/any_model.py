@@ -1,5 +1,6 @@
 """A LangChain chat model that is none of ours, behind `ProviderChatModel`: it is shown pictures by their bytes, the
-views that its calls make among them, and the graph answers by what it says. That it cannot be trained is said when asked."""
+views that its calls make among them, and the graph answers by what it says. Asked to record exactly, it says that it
+cannot."""
 
 from agent.chat_model.episode import Episode
 from agent.chat_model.provider import ProviderChatModel

@@ -1,8 +1,10 @@
-"""`gymnasium.make("MedVista/VQA-v0", graph=...)` steps through the graph turn by turn; said again by its trajectory
-(`rl.trajectories.replay`), a second episode has the same prompts, images, reward and rows."""
+"""`gymnasium.make("MedVista/VQA-v0", graph=...)` steps through the graph turn by turn; said again from its trajectory
+(`rl.trajectories.replay`; turns that a grammar holds are not kept there, and said anew), a second episode has the same
+prompts, images, reward and rows."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -30,11 +32,16 @@ def _twice(case: Case) -> None:
 
         def says(told: dict[str, Any]) -> Completion:
             pictures = [case.shared.store.get(image).display() for image in told["images"]]
-            return asyncio.run(policy.generate(told["token_ids"], pictures, WARM))
+            sampling = replace(WARM, structure=told["structure"])
+            return asyncio.run(policy.generate(told["token_ids"], pictures, sampling))
+
+        def repeats(told: dict[str, Any]) -> Completion:
+            return says(told) if told["structure"] else kept(told)
 
         prompts, first = _episode(gym, says)
-        expect(first.reward == 1.0, f"Got the reward {first.reward} of a right answer, expected 1.0.")
-        again, second = _episode(gym, replayed(first))
+        kept = replayed(first)
+        expect(first.rewards["answer"] == 1.0, f"Got the rewards {first.rewards} of a right answer, expected 1.0.")
+        again, second = _episode(gym, repeats)
         expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
         expect(second.reward == first.reward, f"Got the reward {second.reward} in the replay, not {first.reward}.")
         expect(second.ledgers == first.ledgers, "Got other rows in the replay than in the first episode.")
