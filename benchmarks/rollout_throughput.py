@@ -126,7 +126,7 @@ async def agent_pass(
                 return Recorder(policy, began, recorded)
 
             async for trajectory in episodes(parts, tasks, recorder, "benchmark", concurrency, sampling):
-                training_row(Ledger.from_plain(trajectory.ledger), encoder, parts.store)
+                training_row(Ledger.from_plain(trajectory.rows[0]), encoder, parts.store)
                 kept.add(trajectory)
             seconds = time.perf_counter() - began
     return Pass(seconds, sorted(recorded, key=lambda request: request.started))

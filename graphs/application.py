@@ -2,10 +2,11 @@
 
 | variable | names | default |
 |---|---|---|
+| `MEDVISTA_MODEL` | any other chat model in the policy's place: `openai:NAME`, `http://host:port/v1` | our policy |
 | `MEDVISTA_CHECKPOINT` | the folder of the policy's checkpoint | what runs, else the last version, else the base |
 | `MEDVISTA_SERVER` | the address of a vLLM server that holds it | one of our own is found or started |
 | `MEDVISTA_SERVER_KEY` | the key of that server, where others started it | found by the address |
-| `MEDVISTA_TOOLS` | tools or families, with commas | what the embedded policy was taught to call |
+| `MEDVISTA_TOOLS` | tools or families, with commas | `default_tools` of graphs/model.py: what fits the model |
 | `MEDVISTA_IMAGES` | the folder of the image store | `runs/application/images` |
 | `MEDVISTA_THREADS` | an SQLite file or `postgresql://...` | `runs/application/threads.sqlite` |
 | `MEDVISTA_CONTEXT` | most ids of a conversation | 2048 |
@@ -23,25 +24,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from PIL.Image import Image
 
 from agent.chat_model.base import ImageChatModel
+from agent.chat_model.named import chat_model_named
 from agent.chat_model.opening import family_in
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import Connection, checkpoint_for, connect
-from graphs.model import chat_model
+from graphs.model import chat_model, default_tools
 from graphs.state import Checkpointer
 from graphs.threads import open_threads
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 FOLDER = RUNS / "application"
-TAUGHT = "zoom_in,measure_distance"
-"""What the embedded policy was taught to call."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,13 @@ class Settings:
 
     checkpoint: Path | None = None
     server: str | None = None
-    tools: str = TAUGHT
+    tools: str | None = None
+    """None: what fits the model (`graphs.model.default_tools`)."""
     images: Path = FOLDER / "images"
     threads: str = str(FOLDER / "threads.sqlite")
     context: int = Limits.context
+    model: str | None = None
+    """A chat model that is none of ours, by its name (`agent.chat_model.named`)."""
 
     @classmethod
     def of_environment(cls, variables: Mapping[str, str] = os.environ) -> "Settings":
@@ -68,10 +73,11 @@ class Settings:
         return cls(
             checkpoint=Path(named("CHECKPOINT", "")) if named("CHECKPOINT", "") else None,
             server=named("SERVER", "") or None,
-            tools=named("TOOLS", cls.tools),
+            tools=named("TOOLS", "") or None,
             images=Path(named("IMAGES", str(cls.images))),
             threads=named("THREADS", cls.threads),
             context=int(context),
+            model=named("MODEL", "") or None,
         )
 
 
@@ -116,22 +122,28 @@ class Application:
     settings: Settings
     policy: Policy
     checkpointer: Checkpointer = None
+    given: BaseChatModel | str | None = None
+    """A chat model, or its name, in place of the policy."""
 
     @cached_property
     def store(self) -> ImageStore:
         """Where images are put, and found by the ids in inputs, states and outputs."""
-        return ImageStore(self.settings.images)
+        return self.given.image_store if isinstance(self.given, ImageChatModel) else ImageStore(self.settings.images)
 
     @cached_property
     def model(self) -> ImageChatModel:
-        """What the graphs speak to."""
+        """What the graphs speak to. Raises PolicyError for a name that names none."""
+        given = self.given or self.settings.model
+        if given is not None:
+            return with_images(chat_model_named(given) if isinstance(given, str) else given, self.store)
         family = family_in(checkpoint_for(self.settings.checkpoint).folder)
         return chat_model(self.policy, family, self.store, Limits(context=self.settings.context))
 
     @cached_property
     def tools(self) -> list[BaseTool]:
-        """What the policy may call."""
-        return load_tools([name for name in self.settings.tools.split(",") if name])
+        """What the model may call."""
+        names = default_tools(self.model) if self.settings.tools is None else self.settings.tools
+        return load_tools([name for name in names.split(",") if name])
 
     def graph(self, name: str) -> Any:
         """The graph of that name, as `python -m graphs list` has it. Raises KeyError."""
@@ -140,12 +152,12 @@ class Application:
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings | None = None, policy: Policy | None = None
+    settings: Settings | None = None, policy: Policy | None = None, *, model: BaseChatModel | str | None = None
 ) -> AsyncGenerator[Application]:
     """An application of these settings (None: the environment's), its threads open until it is left.
 
-    `policy` takes the place of the server's.
+    `policy` takes the place of the server's; `model`, any chat model of LangChain or its name, that of our policies.
     """
     settings = settings or Settings.of_environment()
     async with open_threads(settings.threads) as checkpointer:
-        yield Application(settings, policy or WhenAsked(settings), checkpointer)
+        yield Application(settings, policy or WhenAsked(settings), checkpointer, model)

@@ -1,7 +1,8 @@
 """One question about one or several images, put to a graph: `python -m graphs ask`.
 
 Everything that a person may have got wrong (a file, a folder, a tool's name) is found before a server is started.
-Without --checkpoint, what runs is asked. What is waited for is told on stderr, so that --json prints JSON alone.
+Without --checkpoint, what runs is asked; with --model any other chat model, and no server of ours is looked for. What
+is waited for is told on stderr, so that --json prints JSON alone.
 """
 
 import argparse
@@ -13,21 +14,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.answer import Answered
+from agent.chat_model.base import ImageChatModel
+from agent.chat_model.named import chat_model_named
 from agent.chat_model.opening import family_in
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question
 from graphs import catalogue
 from graphs.checkpoint import RUNS
 from graphs.connection import connect, disconnect
-from graphs.model import chat_model
+from graphs.model import FOR_ANY_MODEL, TAUGHT, chat_model
 from graphs.telling import NOTICE, as_json, printable, tell, tell_answer
 from tools.errors import ImageError
 from tools.images.load import load_image
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
-DEFAULT_TOOLS = "zoom_in,measure_distance"
-"""What the embedded policy was taught to call."""
 Stream = Callable[..., AsyncIterator[tuple[tuple[str, ...], str, dict[str, Any]]]]
 IMAGES = RUNS / "ask" / "images"
 
@@ -45,8 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FOLDER", help="default: what runs, else the version published last"
     )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="another chat model in the policy's place: openai:NAME, http://HOST:PORT/v1[#NAME]",
+    )
     parser.add_argument("--graph", choices=list(catalogue.graphs()), default="reasoning", help="default: %(default)s")
-    parser.add_argument("--tools", default=DEFAULT_TOOLS, help="names or families (default: %(default)s)")
+    parser.add_argument("--tools", help=f"names or families (default: {TAUGHT}; with --model {FOR_ANY_MODEL})")
     parser.add_argument("--no-tools", dest="tools", action="store_const", const="", help="let the policy only look")
     parser.add_argument("--spacing", nargs=2, type=float, metavar=("ROW", "COL"), help="mm from pixel to pixel")
     parser.add_argument("--server", metavar="URL", help="a vLLM server that runs already and holds the checkpoint")
@@ -68,8 +75,11 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
         return 0
     if not arguments.images or not arguments.question:
         refuse("an IMAGE and --question are needed")
+    if arguments.model and (arguments.checkpoint or arguments.server or arguments.stop_server):
+        refuse("--model takes the place of our policy: leave out --checkpoint, --server and --stop-server")
+    named = (FOR_ANY_MODEL if arguments.model else TAUGHT) if arguments.tools is None else arguments.tools
     try:
-        tools = load_tools([name for name in arguments.tools.split(",") if name])
+        tools = load_tools([name for name in named.split(",") if name])
     except ValueError as error:
         refuse(str(error))
         raise
@@ -78,10 +88,7 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
     say = _silent if arguments.json else _print
     say(NOTICE)
     try:
-        connection = connect(arguments.checkpoint, arguments.server, arguments.context, _say_waiting)
-        say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
-        limits = Limits(context=arguments.context)
-        model = chat_model(connection.policy, family_in(connection.folder), store, limits)
+        model = _any_model(arguments.model, store, say) if arguments.model else _our_policy(arguments, store, say)
         module = catalogue.graphs()[arguments.graph]
         graph = catalogue.compiled(module, model, tools, turns=arguments.turns)
         state = asyncio.run(follow(graph, question, store, say))
@@ -90,6 +97,18 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
             disconnect()
     print(json.dumps(as_json(state, store), indent=2) if arguments.json else f"\n{tell_answer(state, store)}")
     return 0 if state["outcome"] in ("answered", "abstained") else 1
+
+
+def _our_policy(arguments: argparse.Namespace, store: ImageStore, say: Callable[[str], None]) -> ImageChatModel:
+    connection = connect(arguments.checkpoint, arguments.server, arguments.context, _say_waiting)
+    say(f"Policy: {connection.policy.versions.history()[-1]} ({connection.folder}) at {connection.policy.base_url}")
+    return chat_model(connection.policy, family_in(connection.folder), store, Limits(context=arguments.context))
+
+
+def _any_model(name: str, store: ImageStore, say: Callable[[str], None]) -> ImageChatModel:
+    model = with_images(chat_model_named(name), store)
+    say(f"Model: {name}")
+    return model
 
 
 def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageStore) -> list[str]:

@@ -1,11 +1,17 @@
 """The chat model of our own that graphs run on, from a policy and the parts of its conversation."""
 
+from agent.chat_model.base import ImageChatModel
 from agent.chat_model.families.family import Family
 from agent.chat_model.model import PolicyChatModel
 from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from tools.images.store import ImageStore
 
+TAUGHT = "zoom_in,measure_distance"
+"""What the embedded policy was taught to call."""
+FOR_ANY_MODEL = "look,appearance,measure,find,read,volume"
+"""What another chat model is offered: the families that show, measure or read what an image holds. Those that only
+draw, and those that want weights of the user's, are for who names them."""
 GREEDY = Sampling(temperature=0.0)
 
 
@@ -25,3 +31,8 @@ def chat_model(
         min_p=sampling.min_p,
         seed=sampling.seed,
     )
+
+
+def default_tools(model: ImageChatModel) -> str:
+    """The tools that a model is offered where nobody names any: names or families, with commas."""
+    return TAUGHT if isinstance(model, PolicyChatModel) else FOR_ANY_MODEL

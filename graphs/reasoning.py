@@ -94,16 +94,16 @@ def factory(
 
     async def reason(state: Reasoning, runtime: Runtime[None]) -> Update:
         """Asks the model for one turn."""
-        update: Update = {} if _goes_on(state) else _beginning(state, turns)
+        update = {} if _goes_on(state, pictures) else _beginning(state, turns, pictures)
         messages: list[AnyMessage] = update.get("messages") or state["messages"]
         try:
             said = await armed.ainvoke(messages)
         except ContextFull as full:
-            if not spoken(messages):
+            if update and not state.get("opening"):  # the question's own beginning, and nothing else
                 raise ContextTooSmall(full) from full
             return {**update, "outcome": "context_full"}
         progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
-        return {**update, "messages": [*messages, said]}
+        return {**update, "messages": [*messages, said], "turns": spoken(messages) + 1}
 
     def select_tool(state: Reasoning) -> Update:
         """Reads the turn: whether it says what cannot be read. Its calls, or its answer, stand in the message."""
@@ -113,7 +113,7 @@ def factory(
         """Runs the calls in parallel; each with its deadline, a failure costing that call alone."""
         messages, asked_for = state["messages"], _last_turn(state).tool_calls
         calls = [ToolCall(name=call["name"], arguments=call["args"]) for call in asked_for]
-        images, spent = images_shown(messages, pictures), spent_in(messages, toolbox.names)
+        images, spent = state["images"], spent_in(messages, toolbox.names)
         ran = await run_calls(toolbox, calls, images, model.image_store, spent, why_not_shown=model.why_not_shown)
         answers = [tool_message(result, str(call["id"])) for result, call in zip(ran, asked_for, strict=True)]
         progress.looked([answer.artifact for answer in answers], runtime.stream_writer)
@@ -125,6 +125,7 @@ def factory(
         full = spoken(state["messages"]) >= state["most"]
         return {
             "messages": [*state["messages"], *told],
+            "images": [*state["images"], *images_shown(told, pictures)],
             "found": [],
             "outcome": "too_many_turns" if full else None,
         }
@@ -182,17 +183,20 @@ def _last_turn(state: Reasoning) -> AIMessage:
     return said
 
 
-def _goes_on(state: Reasoning) -> bool:
+def _goes_on(state: Reasoning, pictures: Pictures) -> bool:
     """Whether the state is that of an episode in progress.
 
-    A checkpointer's thread may hold an older episode when a new question is put to it; that one must not be continued.
+    A checkpointer's thread may hold an older episode when a new question is put to it, or half of one when the same is
+    put again, its images those of the beginning; these must not be continued.
     """
     if "begun" not in state or state["outcome"] is not None or state.get("opening"):
         return False
-    return asked(state) == state["begun"] and not isinstance(state["messages"][-1], AIMessage)
+    messages = state["messages"]
+    same = state["question"] == state["begun"]["question"] and state["images"] == images_shown(messages, pictures)
+    return same and not isinstance(messages[-1], AIMessage)
 
 
-def _beginning(state: Reasoning, turns: int) -> Update:
+def _beginning(state: Reasoning, turns: int, pictures: Pictures) -> Update:
     """The state before the first turn. Raises QuestionError."""
     question = asked(state)
     messages = list(state.get("opening") or [shown(question["images"], question["question"])])
@@ -200,6 +204,7 @@ def _beginning(state: Reasoning, turns: int) -> Update:
         "opening": [],
         "begun": question,
         "messages": messages,
+        "images": images_shown(messages, pictures),
         "most": spoken(messages) + turns,
         "answer": None,
         "evidence": [],

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.answer import Answered
 from agent.prompt import ABSTAIN
-from graphs.state import calls_in, spoken, written
+from graphs.state import calls_in, written
 from tools.images.panel import Section
 from tools.images.store import ImageStore
 
@@ -27,8 +27,7 @@ def printable(text: str) -> str:
 def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
     """What an update of the reasoning graph's nodes tells a reader; None where it tells nothing new."""
     if node == "reason" and not update.get("outcome"):
-        messages = update["messages"]
-        return printable(f"Turn {spoken(messages)}: {written(messages[-1])}")
+        return printable(f"Turn {update['turns']}: {written(update['messages'][-1])}")
     if node == "select_tool" and update["correction"]:
         return _indented(update["correction"])
     if node == "execute":

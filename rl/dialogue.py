@@ -7,12 +7,12 @@ none and may have one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, cast
+from typing import Any
 
 from PIL.Image import Image
 
@@ -22,15 +22,13 @@ from agent.chat_model.families.family import Family
 from agent.chat_model.positions import Position
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.prompt import plain
 from graphs.loading import GraphError
-from rl.endings import BUG
 from rl.played import Played
+from rl.rollout import RunParts, sampling_of
 from rl.tasks.task import Task
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
-Ask = Callable[[Task, Any], Awaitable[Played]]
 
 
 @dataclass(eq=False)
@@ -47,7 +45,7 @@ class Wanted:
     """Ids of the prompt's images, in order."""
     queue: "SimpleQueue[Wanted | None]"
     """Where it waits to be handed out."""
-    encoder: Family
+    family: Family
     structure: str | None = None
     """The grammar that holds the turn (a structural tag, as JSON), if any."""
     said: "Future[Said]" = field(default_factory=Future[Said])
@@ -59,21 +57,21 @@ class Wanted:
         turn = await asyncio.wrap_future(self.said)
         if isinstance(turn, Completion):
             return turn
-        text = plain(turn)
+        text = self.family.plain_turn(turn)
 
         def script(turns: int, last: str) -> str:
             del turns, last
             return text
 
-        return await ScriptedPolicy(script, self.encoder).generate(token_ids, images, sampling)
+        return await ScriptedPolicy(script, self.family).generate(token_ids, images, sampling)
 
 
 class _Spoken(Episode):
     """An episode in which every call of the policy waits to be answered."""
 
-    def __init__(self, encoder: Family) -> None:
-        super().__init__(ScriptedPolicy([], encoder))  # is never asked: each call has a policy of its own
-        self.encoder = encoder
+    def __init__(self, family: Family, sampling: Sampling) -> None:
+        super().__init__(ScriptedPolicy([], family), sampling)  # is never asked: each call has a policy of its own
+        self.family = family
         self.queue: SimpleQueue[Wanted | None] = SimpleQueue()
         """None: it has ended."""
         self.wanted: list[Wanted] = []
@@ -82,7 +80,7 @@ class _Spoken(Episode):
     def begin(self, at: Position, call: PolicyCall, policy: Policy) -> tuple[PolicyCall, Policy]:
         """The call, and a policy that waits. Raises PolicyError where the episode was ended from outside."""
         call, _ = super().begin(at, call, policy)
-        self.wanted.append(wanted := Wanted(call, at, *self.prompt(at), self.queue, self.encoder))
+        self.wanted.append(wanted := Wanted(call, at, *self.prompt(at), self.queue, self.family))
         if self.over:  # looked at last: another thread may end it at any time
             raise PolicyError("The episode was ended while its graph went on; begin another one.")
         return call, wanted
@@ -97,13 +95,13 @@ class _Spoken(Episode):
 class Dialogue:
     """Episodes, one after the other. Close it, or its thread stays."""
 
-    def __init__(self, ask: Ask, encoder: Family) -> None:
-        """`ask` runs an episode of a task to its end."""
-        self._ask, self._encoder = ask, encoder
+    def __init__(self, parts: RunParts) -> None:
+        self._parts = parts
+        parts.asked.with_threads()  # an episode that began anew at a pause would ask again what was answered
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="medvista-dialogue", daemon=True)
         self._thread.start()
-        self._episode = _Spoken(encoder)
+        self._episode = self._new()
         self._run: asyncio.Task[Played] | None = None
         self._wanted: Wanted | None = None
 
@@ -113,16 +111,15 @@ class Dialogue:
         Raises what the episode raises, GraphError where it ends without one.
         """
         self._end()
-        self._episode = _Spoken(self._encoder)
+        self._episode = self._new()
         self._run = self._in_loop(self._begin(task))
         first = self._next()
         if isinstance(first, Wanted):
             return first
         why = "without asking its policy, expected one turn at least: does it use the model that it is given?"
-        told = cast("Mapping[str, Any]", first)
-        if told["outcome"] == BUG:
-            why = f"before its policy was asked, by a bug: {told['bug']}. Mend it there."
-        elif told["outcome"] == "context_full":
+        if first["bug"]:
+            why = f"before its policy was asked, by a bug: {first['bug']}. Mend it there."
+        elif first["outcome"] == "context_full":
             why = "before its policy was asked: the first prompt does not fit, raise `context`."
         raise GraphError(f"Got an episode of {task.id} whose graph ended {why}")
 
@@ -146,12 +143,16 @@ class Dialogue:
             self._thread.join()
             self._loop.close()
 
+    def _new(self) -> _Spoken:
+        sampling = replace(sampling_of(self._parts.config), max_tokens=self._parts.limits.turn_tokens)
+        return _Spoken(self._parts.family, sampling)
+
     def _in_loop(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _begin(self, task: Task) -> "asyncio.Task[Played]":
         episode = self._episode
-        run = asyncio.ensure_future(self._ask(task, episode))
+        run = asyncio.ensure_future(self._parts.ask(task, episode))
         run.add_done_callback(lambda _: episode.queue.put(None))
         return run
 

@@ -10,7 +10,6 @@ terminates it.
 Importing this module registers the environment; `gymnasium.make("rl.environment:MedVista/VQA-v0")` imports it itself.
 """
 
-import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,6 @@ from gymnasium import spaces
 from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
 from agent.policies.policy import Completion
-from agent.prompt import IMAGE
 from graphs.loading import find_graph
 from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
 from rl.dialogue import Dialogue, Wanted
@@ -47,7 +45,6 @@ LONGEST = 1_000_000
 """Characters of a turn or an observation."""
 CUT_OFF = ("too_many_turns", "context_full", OUT_OF_TIME)
 """Outcomes of an episode that is truncated: nothing that the policy said ended it."""
-_SPOKEN = re.compile(r"<\|im_start\|>(?:system|user)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 
 class Observation(TypedDict):
@@ -122,16 +119,14 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         )
 
     @cached_property
-    def encoder(self) -> Family:
-        """The encoder of the prompts."""
+    def family(self) -> Family:
+        """How its checkpoint speaks."""
         return family_in(self._checkpoint)
 
     @cached_property
     def parts(self) -> RunParts:
         """What its episodes share with a run's."""
-        parts = opened(self.config, self.encoder, self.store)
-        cast(Any, parts.asked).with_threads()  # an episode that began anew would ask again what was answered
-        return parts
+        return opened(self.config, self.family, self.store)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -144,7 +139,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         place = int(self.np_random.integers(len(self.tasks)))
         task = self._named(options["task"]) if options and "task" in options else self.tasks[place]
         if self._dialogue is None:
-            self._dialogue = Dialogue(self.parts.ask, self.encoder)
+            self._dialogue = Dialogue(self.parts)
         self._episode = None
         wanted = self._dialogue.begin(task)
         self._episode = _Episode(task, time.perf_counter())
@@ -185,7 +180,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         if wanted is None:
             return "" if self.render_mode == "ansi" else None
         if self.render_mode == "ansi":
-            return self.encoder.decode(wanted.token_ids)
+            return self.family.decode(wanted.token_ids)
         return self._pixels(wanted.images[-1]) if self.render_mode == "rgb_array" and wanted.images else None
 
     def close(self) -> None:
@@ -218,7 +213,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             "images": list(wanted.images),
             "structure": wanted.structure,
         }
-        text = _readable("".join(self.encoder.decode(at.tokens.prompt) for at in new))
+        text = self.family.readable("".join(self.family.decode(at.tokens.prompt) for at in new))
         return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told
 
     def _last_seen(self, state: Played) -> Observation:
@@ -246,10 +241,6 @@ def _tasks(
     if not found:
         raise ValueError(f"Got no tasks in {wanted!r}, expected at least one.")
     return found
-
-
-def _readable(chat: str) -> str:
-    return "\n".join(_SPOKEN.findall(chat)).replace(IMAGE, "<image>")
 
 
 if ID not in gymnasium.registry:

@@ -37,7 +37,7 @@ from agent.chat_model.reply import FAULT, Reply, whole
 from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.encoder import EncodingError
-from agent.policies.policy import Completion, Policy, Sampling
+from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
 from agent.question import sampling_asked
@@ -211,7 +211,7 @@ class PolicyChatModel(ImageChatModel):
         episode = current_episode(configurable, self._remembered)
         policy = cast("Policy | None", episode.policy or self.policy)
         if policy is None:
-            raise LookupError("This chat model has no policy: give it one, or run it in an Episode that has one.")
+            raise PolicyError("This chat model has no policy: give it one, or run it in an Episode that has one.")
         choice = options.get("tool_choice")
         tools = cast("list[dict[str, Any]]", [] if choice == "none" else options.get("tools") or [])
         sayings, known = episode.sayings, self._pictures  # once: pydantic looks a private attribute up for long

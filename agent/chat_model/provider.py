@@ -27,13 +27,15 @@ from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import Episode, current_episode
 from agent.chat_model.guiding import described
 from agent.chat_model.incoming import Incoming, chunks_of, no_message, whole
+from agent.chat_model.model import SAMPLING_KEY
 from agent.chat_model.outgoing import outgoing
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.provider_errors import as_policy_errors
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.policies.picture_urls import PictureURLs
-from agent.policies.policy import PolicyError, Sampling
+from agent.policies.policy import PolicyError
 from agent.prompt import COORDINATES, HOW_TO_ABSTAIN, RESEARCH_USE
+from agent.question import sampling_asked
 from tools.images.store import ImageStore
 
 INSTRUCTIONS = "\n".join((RESEARCH_USE, COORDINATES, HOW_TO_ABSTAIN))
@@ -58,6 +60,8 @@ SETTINGS = {
     "max_tokens": ("max_tokens", "max_output_tokens", "num_predict"),
 }
 """What each part of a Sampling is called by the fields of chat models."""
+ALL = {"top_p": 1.0, "min_p": 0.0}
+"""With these, every token may be sampled."""
 ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls", "strict")
 
 
@@ -171,13 +175,15 @@ class ProviderChatModel(ImageChatModel):
     # one call
 
     def _request(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Request:
-        episode = current_episode(ensure_config().get("configurable", {}), self._unrecorded)
+        configurable = ensure_config().get("configurable", {})
+        episode = current_episode(configurable, self._unrecorded)
         if episode.policy is not None:
             raise PolicyError(
                 f"got {type(self).__name__} ({self.version}) in an episode that records a policy's tokens, expected "
                 "PolicyChatModel: only our policies have exact tokens. Give the graph the model that it is made with."
             )
-        asked = self._settings(episode.sampling) | dict(options)
+        sampling = {**sampling_asked(episode.sampling), **sampling_asked(configurable.get(SAMPLING_KEY))}
+        asked = self._settings(sampling) | dict(options)
         if asked.get("tool_choice") == "none":
             asked = {name: value for name, value in asked.items() if name not in ABOUT_TOOLS}
         if _ours(tools := asked.get("tools")):
@@ -190,11 +196,13 @@ class ProviderChatModel(ImageChatModel):
             Incoming(self.version, tags="response_format" not in asked),
         )
 
-    def _settings(self, sampling: Sampling | None) -> dict[str, Any]:
-        """What of `sampling` the model has a field for."""
+    def _settings(self, sampling: Mapping[str, Any]) -> dict[str, Any]:
+        """What of `sampling` the model has a field for, and does not mean all there is (some refuse it beside a
+        temperature)."""
         fields = type(self.model).model_fields
         named = {part: next((name for name in names if name in fields), None) for part, names in SETTINGS.items()}
-        return {name: getattr(sampling, part) for part, name in named.items() if sampling is not None and name}
+        asked = {part: value for part, value in sampling.items() if part not in ALL or value != ALL[part]}
+        return {name: asked[part] for part, name in named.items() if name is not None and part in asked}
 
     def _png(self, image: str) -> str:
         return self._urls.of(self.image_store.get(image).display()).partition(",")[2]

@@ -8,25 +8,27 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agent.chat_model.families.family import Family
+from agent.encoder import Span
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
 from rl.trajectories.record import Trajectory
 
 
-def replayed(trajectory: Trajectory) -> Callable[[Mapping[str, Any]], Completion]:
+def replayed(trajectory: Trajectory, family: Family) -> Callable[[Mapping[str, Any]], Completion]:
     """Says each turn once: the one that was sampled behind the prompt of an environment's `info`.
 
     It raises LookupError where none is left: a turn that was not to be trained is not kept in a trajectory.
     """
     left: defaultdict[object, list[Completion]] = defaultdict(list)
-    for each in trajectory.rows:
-        ledger = Ledger.from_plain(each)
-        for turn in ledger.sampled:
-            placed = tuple(image for image in ledger.images if image.start < turn.start)
-            ids = Ledger(ledger.ids[: turn.start], (), placed).prompt_ids()
+    for row in map(Ledger.from_plain, trajectory.rows):
+        for turn in row.sampled:
+            placed = [image for image in row.images if image.start < turn.start]
+            spans = [Span(image.start, image.length, image.grid) for image in placed]
+            ids = family.prompt(row.ids[: turn.start], spans)
             why: Any = turn.finish_reason
-            said = Completion(ledger.ids[turn.start : turn.end], turn.logprobs, why, turn.versions, turn.start)
-            left[tuple(ids), tuple(each.image for each in placed)].append(said)
+            said = Completion(row.ids[turn.start : turn.end], turn.logprobs, why, turn.versions, turn.start)
+            left[tuple(ids), tuple(image.image for image in placed)].append(said)
 
     def say(told: Mapping[str, Any]) -> Completion:
         ids, images = tuple(told["token_ids"]), tuple(told["images"])

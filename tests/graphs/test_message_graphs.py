@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from agent.chat_model import Episode, at_nodes
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from agent.limits import Limits
+from agent.question import ContextTooSmall
 from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
 from graphs.catalogue import compiled
+from graphs.model import chat_model
 from tests.graphs.conftest import Answering, Answers
 from tools import Evidence
 from tools.errors import ImageError
@@ -35,11 +37,11 @@ def turns(chat: str) -> int:
 
 
 def run(
-    graph: Any, answering: Answering, encoder: Encoder, store: ImageStore, *images: MedicalImage
+    graph: Any, answering: Answering, encoder: Family, store: ImageStore, *images: MedicalImage
 ) -> tuple[dict[str, Any], Answers, Episode]:
     """The output of a graph's module, the policy that was asked and the episode's record."""
     policy = Answers(answering, encoder)
-    built = compiled(graph, policy, load_tools(["zoom_in"]), encoder=encoder, store=store)
+    built = compiled(graph, chat_model(policy, encoder, store), load_tools(["zoom_in"]))
     episode = Episode()
     with episode.recording():
         asked = {"images": [store.put(image) for image in images], "question": QUESTION}
@@ -47,7 +49,7 @@ def run(
     return state, policy, episode
 
 
-def said(episode: Episode, encoder: Encoder) -> list[list[str]]:
+def said(episode: Episode, encoder: Family) -> list[list[str]]:
     """Per row the trained turns."""
     return [
         [encoder.decode_turn(row.ledger.ids[turn.start : turn.end]) for turn in row.ledger.sampled]
@@ -55,7 +57,7 @@ def said(episode: Episode, encoder: Encoder) -> list[list[str]]:
     ]
 
 
-def test_no_tools_is_one_look(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+def test_no_tools_is_one_look(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     state, policy, episode = run(no_tools, lambda _: answer("cystic"), embedded, store, scan)
     assert (state["answer"], state["outcome"], state["evidence"], state["calls"]) == ("cystic", "answered", [], [])
     assert "Tools:" not in policy.chats[0]
@@ -68,14 +70,14 @@ def test_no_tools_is_one_look(embedded: Encoder, store: ImageStore, scan: Medica
     [(answer("Cannot tell."), "abstained"), (LOOK, "too_many_turns"), ("<tool_call>{</tool_call>", "too_many_turns")],
 )
 def test_what_is_no_answer_is_none(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage, turn: str, outcome: str
+    embedded: Family, store: ImageStore, scan: MedicalImage, turn: str, outcome: str
 ) -> None:
     state, _, _ = run(no_tools, lambda _: turn, embedded, store, scan)
     assert (state["answer"], state["outcome"]) == (None, outcome)
 
 
 def test_a_second_opinion_is_independent_and_the_adjudicator_sees_both_chains(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     def answering(chat: str) -> str:
         if "Two readers" in chat:
@@ -103,13 +105,13 @@ def state_size(state: dict[str, Any], store: ImageStore, place: int) -> tuple[in
     return store.get(state["images"][place]).size
 
 
-def test_the_calls_of_one_node_can_be_picked(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+def test_the_calls_of_one_node_can_be_picked(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     _, _, episode = run(
         second_opinion, lambda chat: answer("solid" if "Two readers" in chat else "benign"), embedded, store, scan
     )
     assert {(call.node, call.namespace) for row in episode.rows() for call in row.calls} == {
-        ("read", "opinion|read"),
-        ("adjudicate", "adjudicate"),
+        ("reason", "opinion|reason"),
+        ("reason", "adjudicate|reason"),
     }
     assert len(episode.rows(at_nodes("adjudicate"))) == 1
     assert len(episode.rows(at_nodes("opinion"))) == 2
@@ -124,7 +126,7 @@ def test_the_calls_of_one_node_can_be_picked(embedded: Encoder, store: ImageStor
     ],
 )
 def test_verify_looks_again_at_the_cited_region(
-    embedded: Encoder,
+    embedded: Family,
     store: ImageStore,
     scan: MedicalImage,
     second: str,
@@ -144,7 +146,7 @@ def test_verify_looks_again_at_the_cited_region(
     assert said(episode, embedded) == [script]
 
 
-def test_a_second_look_may_call_tools(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+def test_a_second_look_may_call_tools(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     script = [LOOK, answer("cystic"), LOOK, answer("solid")]
     state, _, episode = run(verify, lambda chat: script[turns(chat)], embedded, store, scan)
     assert (state["answer"], state["verdict"], len(state["calls"])) == ("solid", "revised", 2)
@@ -152,7 +154,7 @@ def test_a_second_look_may_call_tools(embedded: Encoder, store: ImageStore, scan
 
 
 def test_verify_of_an_answer_without_a_region_shows_the_whole_image(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     state, policy, _ = run(verify, lambda _: answer("cystic"), embedded, store, scan)
     assert policy.sizes[-1] == [(512, 512), (512, 512)]
@@ -160,13 +162,13 @@ def test_verify_of_an_answer_without_a_region_shows_the_whole_image(
 
 
 def test_nothing_is_verified_where_nothing_was_answered(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     state, policy, _ = run(verify, lambda _: answer("cannot tell"), embedded, store, scan)
     assert (state["verdict"], state["answer"], len(policy.chats)) == ("abstained", None, 1)
 
 
-def test_two_studies_are_read_apart_and_then_compared(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+def test_two_studies_are_read_apart_and_then_compared(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     earlier = scan.crop((0, 0, 300, 200))
 
     def answering(chat: str) -> str:
@@ -182,13 +184,13 @@ def test_two_studies_are_read_apart_and_then_compared(embedded: Encoder, store: 
     assert sorted(said(episode, embedded)) == sorted([[answer("large")], [answer("small")], [answer("larger")]])
 
 
-def test_a_comparison_needs_two_studies(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+def test_a_comparison_needs_two_studies(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     with pytest.raises(ImageError, match="Got 1 images, expected two"):
         run(compare_prior, lambda _: answer("larger"), embedded, store, scan)
 
 
 def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     state, policy, episode = run(
         verify, lambda _: '<think>a</think><tool_call>{"name"</tool_call>', embedded, store, scan
@@ -203,20 +205,39 @@ def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
     assert [len(row.calls) for row in episode.rows()] == [6]
 
 
-@pytest.mark.parametrize("name", ["compare_prior", "no_tools", "review", "second_opinion", "verify"])
+@pytest.mark.parametrize("name", ["compare_prior", "reasoning", "review", "second_opinion", "verify"])
 async def test_a_full_context_ends_the_episode_without_an_answer(
-    name: str, embedded: Encoder, store: ImageStore, scan: MedicalImage
+    name: str, embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     """A policy that looks for ever: each look adds an image, until the next turn has no room."""
-    limits = Limits(turns=50, context=40 if name == "no_tools" else 900)
+    limits = Limits(turns=50, context=900)
     policy = Answers(lambda _: LOOK, embedded)
     build = partial(catalogue.compiled, catalogue.graphs()[name])
-    graph = build(policy, load_tools(["zoom_in"]), encoder=embedded, store=store, limits=limits)
+    graph = build(chat_model(policy, embedded, store, limits), load_tools(["zoom_in"]), turns=limits.turns)
     images = [store.put(scan)] * (2 if name == "compare_prior" else 1)
     state = await graph.ainvoke({"images": images, "question": QUESTION})
     assert (state["outcome"], state["answer"], state["evidence"]) == ("context_full", None, [])
     assert state["transcript"][-1]["role"] != "policy"
     assert state["turns"] == len(policy.chats) < 50
+
+
+async def test_a_question_that_fills_the_context_cannot_be_asked(
+    embedded: Family, store: ImageStore, scan: MedicalImage
+) -> None:
+    graph = compiled(no_tools, chat_model(Answers(lambda _: LOOK, embedded), embedded, store, Limits(context=40)), ())
+    with pytest.raises(ContextTooSmall, match="raise the context's limit"):
+        await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
+
+
+async def test_findings_that_fill_the_context_end_the_episode(
+    embedded: Family, store: ImageStore, scan: MedicalImage
+) -> None:
+    """The adjudicator is shown more than the question: that it has no room is an outcome, not the caller's error."""
+    policy = Answers(lambda chat: answer("so " * 40), embedded)
+    model = chat_model(policy, embedded, store, Limits(context=180))
+    graph = compiled(second_opinion, model, ())
+    state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
+    assert (state["outcome"], state["turns"], len(policy.chats)) == ("context_full", 2, 2)
 
 
 @medical_tool(family="look")
@@ -226,11 +247,11 @@ def row_of_pixels(image: MedicalImage) -> Evidence:
 
 
 async def test_a_sub_image_that_cannot_be_shown_costs_its_call_only(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    embedded: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     """The image processor refuses pictures that are more than 200 times as long as high."""
     call = '<think>Closer.</think><tool_call>{"name": "row_of_pixels", "arguments": {"image": 1}}</tool_call>'
     policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, embedded)
-    graph: Any = compiled(verify, policy, [row_of_pixels], encoder=embedded, store=store)
+    graph: Any = compiled(verify, chat_model(policy, embedded, store), [row_of_pixels])
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["answer"], state["calls"][0]["status"], state["calls"][0]["images"]) == ("cystic", "failed", [])

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model import PolicyChatModel
+from agent.chat_model.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
-from agent.turn import Agent
+from graphs import reasoning
 from graphs.application import Settings, open_application
-from graphs.reasoning import compile_reasoning
+from graphs.model import chat_model
 from graphs.threads import ThreadsError, open_threads
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
-from tools.toolbox import Toolbox
 
 LOOK = (
     "<think>Closer.</think>"
@@ -38,7 +38,7 @@ async def test_a_place_that_is_none(tmp_path: Path) -> None:
             pass
 
 
-async def interrupted_and_gone_on_with(threads: str, folder: Path, embedded: Encoder, scan: MedicalImage) -> None:
+async def interrupted_and_gone_on_with(threads: str, folder: Path, embedded: Family, scan: MedicalImage) -> None:
     """An episode that stops behind its first look, whose application is closed and opened again."""
     settings = Settings(checkpoint=CHECKPOINT, images=folder / "images", threads=threads)
     thread: Any = {"configurable": {"thread_id": "1"}}
@@ -52,14 +52,14 @@ async def interrupted_and_gone_on_with(threads: str, folder: Path, embedded: Enc
     assert (done["turns"], done["answer"], len(done["images"])) == (2, "cystic", 2)
 
 
-async def test_sqlite_is_the_default(embedded: Encoder, scan: MedicalImage, tmp_path: Path) -> None:
+async def test_sqlite_is_the_default(embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
     assert Settings().threads == "runs/application/threads.sqlite"
     file = tmp_path / "new" / "threads.sqlite"
     await interrupted_and_gone_on_with(str(file), tmp_path, embedded, scan)
     assert file.read_bytes().startswith(b"SQLite format 3")
 
 
-async def test_threads_are_their_owners_alone(embedded: Encoder, scan: MedicalImage, tmp_path: Path) -> None:
+async def test_threads_are_their_owners_alone(embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
     """The file, what SQLite writes beside it while it is open, and a file of ours that was open to all."""
     before = os.umask(0)
     try:
@@ -67,7 +67,7 @@ async def test_threads_are_their_owners_alone(embedded: Encoder, scan: MedicalIm
             if file.name == "old.sqlite":
                 file.touch(0o666)
             async with open_threads(file) as saver:
-                graph = compile_reasoning(agent_of(embedded, scan, tmp_path), saver)
+                graph = reasoning.factory(model_of(embedded, scan, tmp_path), (), checkpointer=saver)
                 asked = {"images": [scan.id], "question": "What is it?"}
                 await graph.ainvoke(asked, {"configurable": {"thread_id": "1"}})
                 made = sorted(file.parent.glob(f"{file.name}*"))
@@ -78,11 +78,11 @@ async def test_threads_are_their_owners_alone(embedded: Encoder, scan: MedicalIm
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
-def agent_of(encoder: Encoder, scan: MedicalImage, folder: Path) -> Agent:
+def model_of(family: Family, scan: MedicalImage, folder: Path) -> PolicyChatModel:
     """One whose policy answers at once."""
     store = ImageStore(folder / "images")
     store.put(scan)
-    return Agent(ScriptedPolicy(SCRIPT[1:], encoder), encoder, Toolbox([]), store)
+    return chat_model(ScriptedPolicy(SCRIPT[1:], family), family, store)
 
 
 WRITES = """
@@ -167,5 +167,5 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def test_postgres_by_its_address(postgres: str, embedded: Encoder, scan: MedicalImage, tmp_path: Path) -> None:
+async def test_postgres_by_its_address(postgres: str, embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
     await interrupted_and_gone_on_with(postgres, tmp_path, embedded, scan)

@@ -14,11 +14,10 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 
 from agent.chat_model.episode import Episode
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.policies.policy import Completion, Sampling
-from agent.question import Overrides
 from graphs.adapters import adapter_of
 from graphs.loading import find_graph
 from rl.asking import Asked
@@ -35,6 +34,7 @@ from rl.trajectories.rows import from_row, to_row
 from tests.graphs.conftest import Answers
 from tools.images.store import ImageStore
 from tools.registry import load_tools
+from tools.toolbox import Toolbox
 
 ROOT = Path(__file__).parents[2]
 SHAPES = Path(__file__).parent / "shapes"
@@ -64,25 +64,25 @@ def looking(chat: str) -> str:
 
 
 @pytest.fixture
-def ask(gallery: Gallery, encoder: Encoder) -> Ask:
+def ask(gallery: Gallery, encoder: Family) -> Ask:
     """The final state of an episode of the first drawn task, asked of a graph by its name."""
 
     def asked(
         name: str, answering: Any, deadline_s: float | None = None, context: int = 2048, **rl: Any
     ) -> tuple[Any, RunParts]:
-        episode = {"context": context, "turn_tokens": 64}
-        config = Config.model_validate({"name": "test", "graph": name, "episode": episode, "rl": rl})
-        parts = opened(config, encoder, gallery[0], load_tools(["zoom_in"]))
+        limits = {"context": context, "turn_tokens": 64}
+        config = Config.model_validate({"name": "test", "graph": name, "episode": limits, "rl": rl})
+        parts = opened(config, encoder, gallery[0], Toolbox(load_tools(["zoom_in"])))
         policy = Answers(answering, encoder) if callable(answering) else answering
-        overrides = Overrides(policy, Sampling(temperature=1.0))
-        return asyncio.run(parts.ask(gallery[1][0], overrides, deadline_s)), parts
+        episode = parts.episode(policy, Sampling(temperature=1.0))
+        return asyncio.run(parts.ask(gallery[1][0], episode, deadline_s)), parts
 
     return asked
 
 
-def trained(state: Any, encoder: Encoder) -> list[list[str]]:
+def trained(state: Any, encoder: Family) -> list[list[str]]:
     """Per row the turns that train."""
-    ledgers = [Ledger.from_plain(each) for each in (state["ledger"], *state["further"])]
+    ledgers = map(Ledger.from_plain, state["rows"])
     return [[encoder.decode_turn(each.ids[turn.start : turn.end]) for turn in each.sampled] for each in ledgers]
 
 
@@ -92,11 +92,11 @@ def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
     again = from_row(to_row(trajectory))
     assert json.loads(json.dumps(again.to_plain())) == json.loads(json.dumps(trajectory.to_plain()))
     assert check(again, SeenImages(parts.store, parts.family), parts.family)
-    assert len(parts.training_rows(state)) == len(again.ledgers)
+    assert len(parts.training_rows(state)) == len(again.rows)
     return again
 
 
-def test_an_agent_of_langchain_needs_nothing(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_an_agent_of_langchain_needs_nothing(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     state, parts = ask(f"{SHAPES}/agent.py", looking)
     assert (state["answer"], state["outcome"], state["turns"], state["faults"]) == ("cystic", "answered", 2, 0)
     assert trained(state, encoder) == [[LOOK, answer("cystic")]]
@@ -108,13 +108,13 @@ def test_an_agent_of_langchain_needs_nothing(ask: Ask, encoder: Encoder, gallery
     assert again.graph == f"{SHAPES}/agent.py"
 
 
-def test_a_planner_and_a_reader_in_a_subgraph(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_a_planner_and_a_reader_in_a_subgraph(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     def answering(chat: str) -> str:
         return answer("the left lung") if "Plan what" in chat else looking(chat)
 
     state, parts = ask(f"{SHAPES}/planner.py:factory", answering)
     assert trained(state, encoder) == [[answer("the left lung")], [LOOK, answer("cystic")]]
-    assert [[each["node"] for each in row] for row in state["spoken"]] == [["planner"], ["read", "read"]]
+    assert [[turn[6] for turn in row["sampled"]] for row in state["rows"]] == [["planner"], ["read", "read"]]
     assert state["answer"] == "cystic" and len(state["calls"]) == 1
     kept(state, parts, gallery[1][0])
 
@@ -130,7 +130,7 @@ def test_a_planner_and_a_reader_in_a_subgraph(ask: Ask, encoder: Encoder, galler
     ],
 )
 def test_which_calls_train_is_chosen_by_node_or_tag(
-    ask: Ask, encoder: Encoder, gallery: Gallery, calls: Any, turns: list[list[str]]
+    ask: Ask, encoder: Family, gallery: Gallery, calls: Any, turns: list[list[str]]
 ) -> None:
     def answering(chat: str) -> str:
         return answer("left") if "Plan what" in chat else looking(chat)
@@ -140,7 +140,7 @@ def test_which_calls_train_is_chosen_by_node_or_tag(
     kept(state, parts, gallery[1][0])
 
 
-def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     def answering(chat: str) -> str:
         return answer("solid" if "Look again." in chat else "cystic")
 
@@ -151,7 +151,7 @@ def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Encode
     kept(state, parts, gallery[1][0])
 
 
-def test_episodes_that_pause_at_once_do_not_mix(encoder: Encoder, gallery: Gallery) -> None:
+def test_episodes_that_pause_at_once_do_not_mix(encoder: Family, gallery: Gallery) -> None:
     config = Config.model_validate({"name": "test", "graph": f"{SHAPES}/person.py", "episode": {"context": 2048}})
     parts = opened(config, encoder, gallery[0], [])
 
@@ -167,7 +167,7 @@ def test_episodes_that_pause_at_once_do_not_mix(encoder: Encoder, gallery: Galle
             return await super().generate(token_ids, images, sampling)
 
     async def all_of_them() -> list[Any]:
-        asked = [parts.ask(gallery[1][0], Overrides(Numbered(each))) for each in range(4)]
+        asked = [parts.ask(gallery[1][0], parts.episode(Numbered(each))) for each in range(4)]
         return await asyncio.gather(*asked)
 
     for number, state in enumerate(asyncio.run(all_of_them())):
@@ -175,21 +175,21 @@ def test_episodes_that_pause_at_once_do_not_mix(encoder: Encoder, gallery: Galle
         assert trained(state, encoder) == [[answer(f"{number} 0"), answer(f"{number} 1")]]
 
 
-def test_a_pause_that_nobody_foresaw_begins_the_episode_anew(ask: Ask, encoder: Encoder, tmp_path: Path) -> None:
+def test_a_pause_that_nobody_foresaw_begins_the_episode_anew(ask: Ask, encoder: Family, tmp_path: Path) -> None:
     text = (SHAPES / "person.py").read_text().replace("answer_interrupt", "somebody").replace('"fine"', '"yes"')
     (tmp_path / "surprise.py").write_text(text)
     state, _ = ask(f"{tmp_path}/surprise.py", lambda chat: answer("cystic"))
     assert trained(state, encoder) == [[answer("cystic")]]
-    assert [each["picked"] for each in state["made"]] == [True, False]
+    assert [each["picked"] for each in state["made"]] == [False, True]
 
 
-def test_by_default_a_person_approves_each_call(ask: Ask, encoder: Encoder) -> None:
+def test_by_default_a_person_approves_each_call(ask: Ask, encoder: Family) -> None:
     state, _ = ask(f"{SHAPES}/approval.py", looking)
     assert trained(state, encoder) == [[LOOK, answer("cystic")]]
     assert [call["status"] for call in state["calls"]] == ["ok"]
 
 
-def test_a_debate_leaves_a_row_for_each_side_and_the_judge(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_a_debate_leaves_a_row_for_each_side_and_the_judge(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     def answering(chat: str) -> str:
         if "Decide" in chat:
             return answer("solid")
@@ -206,14 +206,14 @@ def test_a_debate_leaves_a_row_for_each_side_and_the_judge(ask: Ask, encoder: En
     kept(state, parts, gallery[1][0])
 
 
-def test_tiles_leave_a_row_each(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_tiles_leave_a_row_each(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     state, parts = ask(f"{ROOT}/examples/tiles.py", lambda chat: answer("all" if "Readers" in chat else "part"))
     assert sorted(trained(state, encoder)) == [[answer("all")], *[[answer("part")]] * 4]
     again = kept(state, parts, gallery[1][0])
-    assert len({each["images"][0][0] for each in again.ledgers}) == 5  # the whole, and four different quarters
+    assert len({each["images"][0][0] for each in again.rows}) == 5  # the whole, and four different quarters
 
 
-def test_an_edited_history_is_another_row(ask: Ask, encoder: Encoder, gallery: Gallery) -> None:
+def test_an_edited_history_is_another_row(ask: Ask, encoder: Family, gallery: Gallery) -> None:
     """Rash, taken back, then looked: the rash answer is not in the second conversation, and trains by itself."""
 
     def answering(chat: str) -> str:
@@ -222,19 +222,19 @@ def test_an_edited_history_is_another_row(ask: Ask, encoder: Encoder, gallery: G
     state, parts = ask(f"{ROOT}/examples/second_try.py", answering)
     assert state["answer"] == "cystic"
     assert trained(state, encoder) == [[answer("rash")], [LOOK, answer("cystic")]]
-    second = encoder.decode(state["further"][0]["ids"])
+    second = encoder.decode(state["rows"][1]["ids"])
     assert "rash" not in second and "Look closer first." in second
     kept(state, parts, gallery[1][0])
 
 
 @pytest.mark.parametrize("name", ["no_tools", "second_opinion", "verify"])
-def test_the_graphs_that_ship(ask: Ask, encoder: Encoder, gallery: Gallery, name: str) -> None:
+def test_the_graphs_that_ship(ask: Ask, encoder: Family, gallery: Gallery, name: str) -> None:
     state, parts = ask(name, looking)
     assert sum(map(len, trained(state, encoder))) == state["turns"]
     assert kept(state, parts, gallery[1][0]).graph == name
 
 
-def test_a_call_at_a_temperature_of_its_own_is_not_trained(ask: Ask, encoder: Encoder, tmp_path: Path) -> None:
+def test_a_call_at_a_temperature_of_its_own_is_not_trained(ask: Ask, encoder: Family, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from langchain_core.messages import HumanMessage\n"
         "from langgraph.graph import END, START, MessagesState, StateGraph\n"
@@ -309,12 +309,12 @@ def test_a_bug_of_a_graph_ends_its_episode_and_is_never_scored(
 
 def test_a_row_longer_than_the_trainer_takes_is_refused(ask: Ask) -> None:
     state, parts = ask("verify", looking)
-    short = replace(parts, limits=Limits(context=len(state["ledger"]["ids"]) - 1))
+    short = replace(parts, limits=Limits(context=len(state["rows"][0]["ids"]) - 1))
     with pytest.raises(RefusedError, match=r"a row has \d+ ids, expected at most episode.context=\d+"):
         short.training_rows(state)
 
 
-def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Encoder) -> None:
+def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Family) -> None:
     state, parts = ask(f"{SHAPES}/agent.py", lambda chat: LOOK, context=768)
     assert state["answer"] is None and state["outcome"] in ("context_full", "too_many_turns")
     (turns,) = trained(state, encoder)
@@ -322,7 +322,7 @@ def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Encoder
     assert len(parts.training_rows(state)) == 1
 
 
-def test_a_deadline_keeps_what_was_done(ask: Ask, encoder: Encoder) -> None:
+def test_a_deadline_keeps_what_was_done(ask: Ask, encoder: Family) -> None:
     class Slow(Answers):
         async def generate(self, token_ids: Sequence[int], images: Any, sampling: Sampling) -> Completion:
             done = await super().generate(token_ids, images, sampling)

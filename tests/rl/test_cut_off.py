@@ -53,7 +53,7 @@ def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_st
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     assert wait_until_quiet(run, temporary) == []
-    before = {each.id: each.ledger for each in sampled}
+    before = {each.id: each.rows[0] for each in sampled}
     assert len(before) > SAVED * EPISODES
 
     assert start(run, temporary, "--resume", settings=SMALL).wait() == 0, said(run)
@@ -61,7 +61,7 @@ def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_st
     kept = list(sampled)
     assert len(kept) == sampled.count() == STEPS * EPISODES
     trained = {each.id for each in kept if each.step is not None and each.step < SAVED}
-    assert all(each.ledger == before[each.id] for each in kept if each.id in trained)  # these trained, and stay
+    assert all(each.rows[0] == before[each.id] for each in kept if each.id in trained)  # these trained, and stay
     assert before.keys() - trained  # some was sampled anew
     report = json.loads((run / "report.json").read_text())
     assert report["exactness"]["trajectories"] == STEPS * EPISODES

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
+from agent.chat_model.opening import family_in
 from agent.ledger import LedgerError
 from agent.policies.policy import Completion, Policy
 from agent.policies.scripted import ScriptedPolicy
@@ -21,7 +22,7 @@ from graphs import catalogue
 from rl.config import ROOT, Base, Config, Episode
 from rl.environment import ID, VQAEnvironment
 from rl.rewards.compose import UnscoredError
-from rl.rollout import opened
+from rl.rollout import opened, sampling_of
 from rl.schedule import Job
 from rl.spaces import AnyText, Pictures
 from rl.tasks.task import Task
@@ -30,7 +31,6 @@ from rl.trajectories.replay import replayed
 from tests.graphs.conftest import Answers
 from tests.rl.scripts import answers, looks
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 Gallery = tuple[ImageStore, list[Task]]
 Make = Callable[..., Any]
@@ -45,9 +45,9 @@ ROOMY = {"context": 2048, "turn_tokens": 64}
 
 
 @pytest.fixture(scope="module")
-def base() -> Encoder:
-    """The committed base's encoder, which the environment speaks by default."""
-    return Encoder.from_checkpoint(ROOT / Base().checkpoint)
+def base() -> Family:
+    """The committed base's family, which the environment speaks by default."""
+    return family_in(ROOT / Base().checkpoint)
 
 
 @pytest.fixture
@@ -70,16 +70,15 @@ def environment(make: Make) -> Any:
     return make()
 
 
-def sampled(gallery: Gallery, task: Task, policy: Policy, encoder: Encoder, graph: str, **episode: Any) -> Trajectory:
+def sampled(gallery: Gallery, task: Task, policy: Policy, family: Family, graph: str, **episode: Any) -> Trajectory:
     """An episode as a rollout plays it."""
-    config = Config(name="test", graph=graph, episode=Episode(**episode))
-    parts = opened(config, encoder, gallery[0], load_tools(list(config.episode.tools)))
-    return asyncio.run(parts.play(Job(task), policy, "rl"))
+    parts = opened(Config(name="test", graph=graph, episode=Episode(**episode)), family, gallery[0])
+    return asyncio.run(parts.play(Job(task), policy, "rl", sampling_of(parts.config)))
 
 
 def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, float, tuple[bool, bool], int]:
     """A trajectory stepped through: what it leaves, the sum of the rewards, how it ended, the number of turns."""
-    say = replayed(trajectory)
+    say = replayed(trajectory, environment.unwrapped.family)
     _, info = environment.reset(options={"task": trajectory.task["id"]})
     total, ended, turns = 0.0, (False, False), 0
     while ended == (False, False):
@@ -92,9 +91,8 @@ def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, fl
 def timeless(trajectory: Trajectory) -> dict[str, Any]:
     """All of an episode but what names it and its samples, and what a clock said."""
     calls = [{**call, "seconds": 0.0} for call in trajectory.calls]
-    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.ledgers]
-    told = {"calls": calls, "rows": rows, "ledger": None, "further": None, "spoken": None}
-    return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, **told}
+    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.rows]
+    return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, "calls": calls, "rows": rows}
 
 
 def unordered(trajectory: Trajectory) -> dict[str, Any]:
@@ -124,7 +122,7 @@ def scripts(task: Task) -> list[list[str]]:
 @pytest.mark.parametrize("kind", ["compare", "measure"])
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_graphs_episode_replayed_through_step_is_the_same(
-    gallery: Gallery, base: Encoder, environment: Any, kind: str, script: int, exact: bool
+    gallery: Gallery, base: Family, environment: Any, kind: str, script: int, exact: bool
 ) -> None:
     task = next(task for task in gallery[1] if task.kind == kind)
     episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], base), base, "reasoning")
@@ -142,7 +140,7 @@ def test_a_graphs_episode_replayed_through_step_is_the_same(
 
 @pytest.mark.parametrize("graph", [*catalogue.graphs(), *EXAMPLES, *SHAPED])
 def test_an_episode_of_any_graph_is_replayed_token_for_token(
-    gallery: Gallery, base: Encoder, make: Make, graph: str
+    gallery: Gallery, base: Family, make: Make, graph: str
 ) -> None:
     """Sampled by a rollout, said again through the environment: the same rows, calls, answer and reward."""
     task = replace(gallery[1][0], images=(gallery[1][0].images[0], gallery[1][1].images[0]), id="two")
@@ -152,13 +150,13 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     gym.unwrapped.tasks = (task,)
     again, total, _, turns = said_again(gym, episode)
     assert unordered(again) == unordered(episode)
-    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.ledgers))
+    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.rows))
 
 
-def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Encoder, make: Make) -> None:
+def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Family, make: Make) -> None:
     first, second = gallery[1][:2]
     episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), base), base, "reasoning")
-    say = replayed(episode)
+    say = replayed(episode, base)
     _, other = make().reset(options={"task": second.id})
     with pytest.raises(LookupError, match="expected one behind which a turn of this trajectory is left"):
         say(other)
@@ -281,7 +279,7 @@ def test_what_is_observed_is_what_the_policy_reads(gallery: Gallery, environment
     assert first["text"].endswith(f"Image 1: <image>\n{task.question}") and "zoom_in(image: int" in first["text"]
     assert [each.shape for each in first["images"]] == [(512, 512, 3)]
     assert np.array_equal(first["images"][0][:, :, 0], gallery[0].get(task.images[0]).pixels)
-    assert info["kind"] == "compare" and environment.unwrapped.encoder.image_pad in info["token_ids"]
+    assert info["kind"] == "compare" and environment.unwrapped.family.image_pad in info["token_ids"]
     second, reward, terminated, truncated, _ = environment.step(looks(task)[0])
     assert (reward, terminated, truncated) == (0.0, False, False)
     assert second["text"].startswith("Image 2: <image> ") and "\nImage 3: <image> " in second["text"]

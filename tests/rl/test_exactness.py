@@ -110,14 +110,14 @@ def test_images_that_appear_in_mid_episode_agree(
 
 def shifted(trajectory: Trajectory) -> Trajectory:
     """Every sampled range one id further to the left."""
-    sampled = [[turn[0] - 1, turn[1] - 1, *turn[2:]] for turn in trajectory.ledger["sampled"]]
-    return replace(trajectory, ledger={**trajectory.ledger, "sampled": sampled})
+    sampled = [[turn[0] - 1, turn[1] - 1, *turn[2:]] for turn in trajectory.rows[0]["sampled"]]
+    return replace(trajectory, rows=[{**trajectory.rows[0], "sampled": sampled}])
 
 
 def other_pixels(trajectory: Trajectory, image: str) -> Trajectory:
     """The same grid, another picture."""
-    first, *rest = trajectory.ledger["images"]
-    return replace(trajectory, ledger={**trajectory.ledger, "images": [[image, *first[1:]], *rest]})
+    first, *rest = trajectory.rows[0]["images"]
+    return replace(trajectory, rows=[{**trajectory.rows[0], "images": [[image, *first[1:]], *rest]}])
 
 
 def test_a_shifted_mask_and_other_pixels_show(

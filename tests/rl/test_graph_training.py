@@ -42,7 +42,7 @@ def test_a_map_over_tiles_trains_and_its_rows_are_exact(tmp_path: Path) -> None:
 
     kept = TrajectoryStore(run / "trajectories" / "rl")
     episodes = list(kept)
-    assert [len(each.ledgers) for each in episodes] == [5] * PROMPTS * SAMPLES
+    assert [len(each.rows) for each in episodes] == [5] * PROMPTS * SAMPLES
     assert not (run / "trajectories" / "refused.jsonl").exists()
     parts = stages.parts()
     *_, found = audit(kept, parts.store, parts.family)

@@ -7,9 +7,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from rl.played import Played
 from rl.config import Rl
 from rl.evaluate.reasons import holds_gold
+from rl.played import Played
 from rl.report.looks import centre_hits, overlap
 from rl.rewards.compose import score, score_group
 from rl.rewards.presets import PRESETS

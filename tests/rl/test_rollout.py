@@ -9,7 +9,6 @@ import pytest
 
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.question import Overrides
 from rl.config import Config, dump
 from rl.rollout import RunParts, episodes, open_run
 from rl.tasks.task import Task
@@ -78,8 +77,8 @@ def test_a_run_is_opened_from_its_folder(tmp_path: Path, processor: Any, gallery
     for parts in (with_tools, without):
         policy = parts.episode(ScriptedPolicy(answers("solid"), parts.family))
         state = asyncio.run(parts.ask(gallery[1][0], policy))
-        prompts.append(parts.family.decode(state["ledger"]["ids"]))
+        prompts.append(parts.family.decode(state["rows"][0]["ids"]))
     assert "zoom_in(image: int" in prompts[0] and "measure_distance(" in prompts[0]
     assert "zoom_in" not in prompts[1]
-    with pytest.raises(PolicyError, match="opened without a policy"):
-        asyncio.run(with_tools.ask(gallery[1][0], Overrides()))
+    with pytest.raises(PolicyError, match="has no policy"):
+        asyncio.run(with_tools.ask(gallery[1][0], with_tools.episode(None)))

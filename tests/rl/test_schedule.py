@@ -179,9 +179,9 @@ async def test_a_deadline_keeps_what_was_done(gallery: Gallery, parts_of: Callab
     made = await parts.play(Job(gallery[1][0], id="cut", deadline_s=1.5), policy, "test")
     assert time.monotonic() - started < 10
     assert (made.id, made.outcome, made.answer, made.turns, made.correct) == ("cut", OUT_OF_TIME, None, 1, False)
-    assert [message["role"] for message in made.transcript] == ["user", "policy"] and made.ledger["sampled"]
+    assert [message["role"] for message in made.transcript] == ["user", "policy"] and made.rows[0]["sampled"]
     none = await parts.play(Job(gallery[1][0], deadline_s=0.0), policy, "test")
-    assert (none.outcome, none.turns, none.ledger["ids"]) == (OUT_OF_TIME, 0, [])
+    assert (none.outcome, none.turns, none.rows[0]["ids"]) == (OUT_OF_TIME, 0, [])
 
 
 async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_context(

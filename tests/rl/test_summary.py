@@ -28,7 +28,7 @@ def episode(
         answer="a",
         outcome="answered",
         images=[],
-        ledger={},
+        rows=[{}],
         transcript=[],
         calls=calls,
         turns=turns,

@@ -44,7 +44,7 @@ def _twice(case: Case) -> None:
         again, second = _episode(gym, repeats)
         expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
         expect(second.reward == first.reward, f"Got the reward {second.reward} in the replay, not {first.reward}.")
-        expect(second.ledgers == first.ledgers, "Got other rows in the replay than in the first episode.")
+        expect(second.rows == first.rows, "Got other rows in the replay than in the first episode.")
     finally:
         gym.close()
 

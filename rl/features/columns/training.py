@@ -20,17 +20,6 @@ SAMPLES = 2
 
 
 @dataclass
-class Parameters:
-    """As many of vLLM's SamplingParams as the executor reads and sets."""
-
-    temperature: float = 1.0
-    max_tokens: int | None = None
-    min_tokens: int = 1
-    logprobs: int | None = 1
-    structured_outputs: Any = None
-
-
-@dataclass
 class LogProbability:
     """vLLM's Logprob."""
 
@@ -63,7 +52,7 @@ class Engine:
     """What was sampled without a grammar."""
 
     async def generate(
-        self, prompt_token_ids: list[int], sampling_params: Parameters, multi_modal_data: Any = None
+        self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None
     ) -> RequestOutput:
         """One completion; the prompt comes back with each image's placeholders, as vLLM counts them."""
         held = sampling_params.structured_outputs
@@ -105,6 +94,8 @@ async def _sampled(case: Case, engine: Engine) -> list[dict[str, Any]]:
     (case.folder / "images").symlink_to(case.shared.store.folder)
     (case.folder / "checkpoints").mkdir()
     (case.folder / "checkpoints" / "base").symlink_to(CHECKPOINT)
+    from vllm import SamplingParams
+
     from rl.bridge.launch import RUN_FOLDER
 
     os.environ[RUN_FOLDER] = str(case.folder)
@@ -112,7 +103,7 @@ async def _sampled(case: Case, engine: Engine) -> list[dict[str, Any]]:
 
     executor, task = AgentExecutor(), case.task
     label = json.dumps({"place": 0, "task": task.to_plain()})
-    asked = (task.question, label, Parameters(), CONTEXT, None, engine)
+    asked = (task.question, label, SamplingParams(logprobs=1), CONTEXT, None, engine)
     return list(await asyncio.gather(*(executor.execute(*asked) for _ in range(SAMPLES))))
 
 

@@ -1,5 +1,5 @@
-"""A budget of one call in each conversation, and a wrapper of one's own around every call: where a policy looks twice in
-a conversation, one call runs and the other is sent back with what is left; the next episode has its budget again."""
+"""A budget of one call in each conversation, and a wrapper of one's own around every call: where a policy looks twice
+in a conversation, one call runs and the other is sent back with what is left; the next episode has its budget again."""
 
 from collections import Counter
 

@@ -141,7 +141,7 @@ def check_tools(body: dict[str, Any]) -> None:
 
 
 @contextmanager
-def serving(*replies: Reply | Refused) -> Iterator[OpenAIServer]:
+def serving(*replies: Reply | Refused, models: Sequence[str] = ("small-vision",)) -> Iterator[OpenAIServer]:
     """A server that is up while the context lasts."""
     state = OpenAIServer(replies)
 
@@ -159,7 +159,7 @@ def serving(*replies: Reply | Refused) -> Iterator[OpenAIServer]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            listed = {"object": "list", "data": [{"id": "small-vision", "object": "model"}]}
+            listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
             self.send(200, "application/json", json.dumps(listed).encode())
 
         def do_POST(self) -> None:

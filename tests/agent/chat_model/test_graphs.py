@@ -164,8 +164,8 @@ def test_a_planner_and_a_reader_in_a_subgraph(speaking: Speaking, encoder: Encod
     outer.add_edge("plan", "reader")
     with Episode().recording() as episode:
         outer.compile().invoke({"messages": [HumanMessage("x")]})
-    assert trained(episode, encoder) == [[answer("0 x")], [answer("0 0 x"), answer("1 0 x")]]
-    assert trained(episode, encoder, "reader") == [[answer("0 0 x"), answer("1 0 x")]]
+    assert trained(episode, encoder) == [[answer("0 x")], [answer("0 x\n0 x"), answer("1 ")]]
+    assert trained(episode, encoder, "reader") == [[answer("0 x\n0 x"), answer("1 ")]]
     calls = [call for row in episode.rows() for call in row.calls]
     assert [(call.node, call.namespace) for call in calls] == [
         ("plan", "plan"),
@@ -220,7 +220,7 @@ def test_a_fork_of_a_checkpoint_shares_its_prefix(speaking: Speaking, encoder: E
         graph.invoke(None, before.config)  # a replay samples again
     assert trained(episode, encoder) == [
         [answer("0 x"), answer("1 yes")],
-        [answer("1 or no")],
+        [answer("1 yes\nor no")],
         [answer("1 yes")],
     ]
     assert masked(episode) == [0, 1, 1]

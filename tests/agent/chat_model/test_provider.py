@@ -327,10 +327,13 @@ async def test_an_episodes_sampling_is_passed_on_where_the_model_has_a_field(ope
     body = server.asked[0]
     assert (body["temperature"], body["top_p"], body["seed"]) == (0.5, 0.9, 3) and "min_p" not in body
     assert body.get("max_completion_tokens", body.get("max_tokens")) == 99
+    run: Any = {"configurable": {"sampling": {"temperature": 0.25}}}
+    await agent(model).ainvoke({"messages": [("user", "?")]}, run)
+    assert server.asked[1]["temperature"] == 0.25 and "top_p" not in server.asked[1]
     stubborn = ProviderChatModel(model=model.model, store=model.store, options={"temperature": None, "seed": 4})
     with Episode(sampling=Sampling(temperature=0.5)).recording():
         await stubborn.ainvoke("?")
-    assert "temperature" not in server.asked[1] and server.asked[1]["seed"] == 4
+    assert "temperature" not in server.asked[2] and server.asked[2]["seed"] == 4
 
 
 class Finding(BaseModel):

@@ -113,7 +113,7 @@ def test_a_finished_episode_lands_in_the_store_under_the_weights_that_sampled_it
     task = of_kind(gallery, "name")
     got = [execute(task, Engine(looks(task), encoder)) for _ in range(3)]
     stored = kept(run)
-    assert [each.ledger["ids"] for each in stored] == [each["observation_tokens"] for each in got]
+    assert [each.rows[0]["ids"] for each in stored] == [each["observation_tokens"] for each in got]
     assert [each.versions for each in stored] == [["step-00000"], ["step-00000"], ["step-00001"]]  # two make a step
     assert len({each.id for each in stored}) == 3
     assert {each.task["id"] for each in stored} == {task.id}
@@ -157,7 +157,7 @@ def test_one_refusal_costs_one_episode(
             return await super().generate(*arguments, **options)
 
     got = execute(task, OnceWrong(answers("solid"), encoder))
-    assert got["observation_tokens"] == kept(run)[0].ledger["ids"]
+    assert got["observation_tokens"] == kept(run)[0].rows[0]["ids"]
     assert len((run / "trajectories" / "refused.jsonl").read_text().splitlines()) == 1
 
 
@@ -174,7 +174,7 @@ def test_a_turn_that_the_engine_broke_off_is_sampled_again(
             return output
 
     got = execute(task, OnceAborted([*answers("solid"), *answers("solid")], encoder))
-    assert got["observation_tokens"] == kept(run)[0].ledger["ids"]
+    assert got["observation_tokens"] == kept(run)[0].rows[0]["ids"]
     assert "'abort'" in (run / "trajectories" / "refused.jsonl").read_text()
 
 

@@ -57,7 +57,7 @@ def test_a_debate_is_three_rows(run: Path, encoder: Encoder, gallery: Gallery, r
             assert len(row["rollout_log_probs"]) == len(row["observation_tokens"])
         assert each["extra_logs"]["turns"] == 5.0
     stored = list(TrajectoryStore(run / "trajectories" / "rl"))
-    assert [len(each.ledgers) for each in stored] == [3, 3]
+    assert [len(each.rows) for each in stored] == [3, 3]
     assert all(each.versions == ["step-00000"] for each in stored)
 
 

@@ -34,7 +34,7 @@ def test_only_the_answers_tokens_count(base: Encoder) -> None:
     after = len(base.encode("</answer>" + END_OF_TURN)[0])
     logprobs = [-3.0] * before + [-0.25] * inside + [-0.0] * after
     trajectory = said(base, THOUGHT + ANSWER + "</answer>" + END_OF_TURN, logprobs, ANSWER)
-    assert len(trajectory.ledger["ids"]) == 2 + len(logprobs)  # the tokenizer splits at the tags
+    assert len(trajectory.rows[0]["ids"]) == 2 + len(logprobs)  # the tokenizer splits at the tags
     assert answer_probability(trajectory, base) == pytest.approx(math.exp(-0.25 * inside))
 
 

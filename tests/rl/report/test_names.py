@@ -52,7 +52,7 @@ def drawn(figure: Figure) -> set[str]:
 
 def evaluated(made: list[Trajectory]) -> Any:
     """A policy's figures."""
-    held = [replace(each, ledger={"ids": [], "sampled": []}) for each in made]
+    held = [replace(each, rows=[{"ids": [], "sampled": []}]) for each in made]
     return summary(
         Episodes(held, confidence={each.id: 0.5 for each in held}), {"scan": (100, 100), "other": (100, 100)}
     )

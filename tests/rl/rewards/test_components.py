@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from agent.protocol import Turn, render_turn
-from rl.played import Played
 from rl.looks import overlap_and_union
+from rl.played import Played
 from rl.rewards.compose import score, score_group
 from rl.rewards.region import looked_at, region
 from rl.rewards.registry import component, components, group_component, group_components

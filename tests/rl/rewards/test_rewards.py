@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from rl.played import Played
 from rl.config import Rl
+from rl.played import Played
 from rl.rewards.compose import UnscoredError, score
 from rl.rewards.registry import components
 from rl.tasks.task import Task

@@ -58,9 +58,9 @@ async def test_a_grid_that_the_image_does_not_have_is_still_found(
     (tmp_path / "images").symlink_to(gallery[0].folder)
     processor.save_pretrained(tmp_path / "checkpoints" / "base")
     sound = await play(parts_of(gallery[0]), gallery[1][0], looks(gallery[1][0]))
-    image, start, length, (frames, rows, columns) = sound.ledger["images"][0]
+    image, start, length, (frames, rows, columns) = sound.rows[0]["images"][0]
     other = [image, start, length, [frames, rows * 2, columns // 2]]  # as many placeholders, another shape
-    wrong = replace(sound, id="wrong", ledger={**sound.ledger, "images": [other, *sound.ledger["images"][1:]]})
+    wrong = replace(sound, id="wrong", rows=[{**sound.rows[0], "images": [other, *sound.rows[0]["images"][1:]]}])
     with TrajectoryStore(tmp_path / "trajectories" / "rl") as kept:
         kept.add(sound)
         kept.add(wrong)

@@ -63,11 +63,11 @@ def test_sound_episodes_pass(run: tuple[Path, list[Trajectory]], capsys: pytest.
 
 def test_each_fault_is_found_and_named(run: tuple[Path, list[Trajectory]], capsys: pytest.CaptureFixture[str]) -> None:
     folder, (sound, other, third, fourth) = run
-    ids = list(sound.ledger["ids"])
-    ids[sound.ledger["sampled"][0][0]] += 1
-    said = replace(sound, ledger={**sound.ledger, "ids": ids})
+    ids = list(sound.rows[0]["ids"])
+    ids[sound.rows[0]["sampled"][0][0]] += 1
+    said = replace(sound, rows=[{**sound.rows[0], "ids": ids}])
     lost = replace(
-        other, images=["0" * 64], ledger={**other.ledger, "images": [["0" * 64, *other.ledger["images"][0][1:]]]}
+        other, images=["0" * 64], rows=[{**other.rows[0], "images": [["0" * 64, *other.rows[0]["images"][0][1:]]]}]
     )
     hidden = replace(third, calls=[{**call, "images": ["f" * 64]} for call in third.calls])
     write(folder, [said, lost, hidden, fourth])

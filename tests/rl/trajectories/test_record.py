@@ -40,7 +40,7 @@ async def test_a_trajectory_comes_back_from_json_as_it_was(
 ) -> None:
     trajectory = await play(parts_of(gallery[0]), task, looks(task))
     again = Trajectory.from_plain(json.loads(json.dumps(trajectory.to_plain())))
-    assert Ledger.from_plain(again.ledger) == Ledger.from_plain(trajectory.ledger)
+    assert Ledger.from_plain(again.rows[0]) == Ledger.from_plain(trajectory.rows[0])
     assert json.dumps(again.to_plain()) == json.dumps(trajectory.to_plain())
 
 

@@ -27,7 +27,7 @@ ONE = Trajectory(
     answer="ä\n}",
     outcome="answered",
     images=[],
-    ledger={"ids": [1, 2], "sampled": [[1, 2, [-0.5], ["v"], "stop"]], "images": []},
+    rows=[{"ids": [1, 2], "sampled": [[1, 2, [-0.5], ["v"], "stop"]], "images": []}],
     transcript=[],
     calls=[],
     turns=1,
@@ -152,16 +152,16 @@ def sealed(folder: Path, *trajectories: Trajectory) -> Path:
 
 
 def test_a_shard_gives_back_what_was_added(tmp_path: Path) -> None:
-    unknown = replace(ONE, id="b", answer=None, seed=None, calls=[], ledger={**ONE.ledger, "sampled": []})
+    unknown = replace(ONE, id="b", answer=None, seed=None, calls=[], rows=[{**ONE.rows[0], "sampled": []}])
     shard = sealed(tmp_path, ONE, unknown)
     assert list(read_shard(shard)) == [ONE, unknown]
     assert [path.name for path in tmp_path.iterdir()] == [shard.name]
 
 
 def test_what_a_chat_model_does_not_know_stays_unknown(tmp_path: Path) -> None:
-    ledger = {**ONE.ledger, "sampled": [[1, 2, [math.nan], ["chat"], "stop"]]}
-    (back,) = read_shard(sealed(tmp_path, replace(ONE, ledger=ledger)))
-    assert math.isnan(back.ledger["sampled"][0][2][0])
+    ledger = {**ONE.rows[0], "sampled": [[1, 2, [math.nan], ["chat"], "stop"]]}
+    (back,) = read_shard(sealed(tmp_path, replace(ONE, rows=[ledger])))
+    assert math.isnan(back.rows[0]["sampled"][0][2][0])
 
 
 def test_a_key_that_has_no_column_is_kept(tmp_path: Path) -> None:
