@@ -39,7 +39,7 @@ def _twice(case: Case) -> None:
             return says(told) if told["structure"] else kept(told)
 
         prompts, first = _episode(gym, says)
-        kept = replayed(first)
+        kept = replayed(first, case.shared.family)
         expect(first.rewards["answer"] == 1.0, f"Got the rewards {first.rewards} of a right answer, expected 1.0.")
         again, second = _episode(gym, repeats)
         expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
