@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 
 class Begun(Question, total=False):
-    """What the graph is invoked with."""
+    """What the graph is invoked with by other graphs."""
 
     opening: list[AnyMessage]
     """Messages that the conversation begins with in place of the question's own: other words, or turns before."""
@@ -87,6 +87,13 @@ def factory(
     `turns` is how often the policy may speak; its other limits are the model's. Invoke it with
     `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
     """
+    return _built(model, tools, turns, Question).compile(checkpointer=checkpointer)
+
+
+def _built(
+    model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]
+) -> "StateGraph[Any, None, Any, Any]":
+    """The five nodes and their edges; `taken` is the schema of the input."""
     toolbox, pictures = toolbox_of(tools), Pictures(model.image_store)
     armed: Runnable[LanguageModelInput, AIMessage] = model
     if toolbox.tools:
@@ -134,7 +141,7 @@ def factory(
         """Closes the episode: the answer and what it rests on, an abstention, or why there is none."""
         return {**ended(state["begun"], state["messages"], model.image_store, state["outcome"])}
 
-    graph: Any = StateGraph(Reasoning, input_schema=Begun)
+    graph: Any = StateGraph(Reasoning, input_schema=taken)
     graph.add_node("reason", reason)
     graph.add_node("select_tool", at_once(select_tool))
     graph.add_node("execute", execute)
@@ -146,7 +153,7 @@ def factory(
     graph.add_edge("execute", "integrate")
     graph.add_conditional_edges("integrate", at_once(after_integration), ["reason", "answer"])
     graph.add_edge("answer", END)
-    return graph.compile(checkpointer=checkpointer)
+    return graph
 
 
 class Read(Protocol):
@@ -159,7 +166,7 @@ class Read(Protocol):
 
 def reader(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int) -> Read:
     """The graph as something that other graphs await in their nodes, where LangGraph runs it as a subgraph."""
-    graph: Any = factory(model, tools, turns=turns)
+    graph: Any = _built(model, tools, turns, Begun).compile()
 
     async def read(question: Question, opening: Sequence[AnyMessage] = ()) -> Reasoning:
         return await graph.ainvoke(Begun(**asked(question), opening=list(opening)))

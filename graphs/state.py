@@ -109,7 +109,8 @@ def written(message: AIMessage) -> str:
         f'<tool_call>{{"name": {json.dumps(call["name"])}, "arguments": {arguments_text(call["args"])}}}</tool_call>'
         for call in message.tool_calls
     )
-    return f"<think>{message.additional_kwargs.get(THOUGHT, '')}</think>{message.text}{calls}"
+    thought = message.additional_kwargs.get(THOUGHT)
+    return (f"<think>{thought}</think>" if thought else "") + message.text + calls
 
 
 def entry(message: AnyMessage, pictures: Pictures) -> Message:

@@ -14,16 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agent.encoder import Encoder
-from agent.limits import Limits
+from agent.chat_model.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
 from agent.question import Question
 from agent.serving.checkpoint import CheckpointError, publish
-from graphs import catalogue, checkpoint, connection
+from graphs import catalogue, checkpoint, connection, reasoning
 from graphs.__main__ import main
 from graphs.ask import follow, load
 from graphs.checkpoint import default_folder, open_checkpoint
-from graphs.reasoning import build
+from graphs.model import chat_model
 from graphs.telling import NOTICE, as_json, printable, tell_answer
 from tests.graphs.conftest import Answers
 from tools.images.image import MedicalImage
@@ -33,6 +32,7 @@ from tools.registry import load_tools
 ZOOM = (
     '<think>Look.</think><tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
 )
+CALL = '<tool_call>{"name": "zoom_in", "arguments": {"box": [0, 0, 499, 499], "image": 1}}</tool_call>'
 ANSWER = "<think>I see.\x1b[2J</think><answer>cystic</answer>"
 ROOT = Path(__file__).parents[2]
 
@@ -187,32 +187,27 @@ def test_a_published_version_and_a_plain_folder_are_opened(folder: Path, random_
 
 
 async def told(
-    encoder: Encoder, store: ImageStore, scan: MedicalImage, script: list[str], **limits: int
+    encoder: Family, store: ImageStore, scan: MedicalImage, script: list[str], turns: int = 6
 ) -> tuple[list[str], Any]:
     """What is said during an episode, and its final state."""
-    graph = build(
-        ScriptedPolicy(script, encoder, version="v7"),
-        load_tools(["zoom_in"]),
-        encoder=encoder,
-        store=store,
-        limits=Limits(**limits),
-    )
+    model = chat_model(ScriptedPolicy(script, encoder, version="v7"), encoder, store)
+    graph = reasoning.factory(model, load_tools(["zoom_in"]), turns=turns)
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
     return said, state
 
 
 async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
-    encoder: Encoder, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     said, state = await told(encoder, store, scan, [ZOOM, "no tags", ANSWER])
     view = store.path(state["images"][1])
     assert said == [
-        f"Turn 1: {ZOOM}",
-        f"  Image 2: {view} Closer view of image 1.",
+        f"Turn 1: <think>Look.</think>{CALL}",
+        f"  {view} Closer view of image 1.",
         "Turn 2: no tags",
-        f"  {printable(state['transcript'][4]['text'])}",
-        "Turn 3: <think>I see.?[2J</think><answer>cystic</answer>",  # no escape sequence reaches the terminal
+        f"  {printable(state['transcript'][4]['text']).removeprefix('Your turn could not be read. ')}",
+        "Turn 3: <think>I see.?[2J</think>cystic",  # no escape sequence reaches the terminal
     ]
     assert np.array_equal(np.asarray(Image.open(view)), scan.pixels[0:256, 0:256])
     assert tell_answer(state, store).splitlines() == [
@@ -222,14 +217,14 @@ async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
     ]
 
 
-async def test_no_answer_says_why(encoder: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+async def test_no_answer_says_why(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     _, state = await told(encoder, store, scan, ["no tags"], turns=1)
     assert tell_answer(state, store) == f"No answer: the policy used all its turns without an answer.\n{NOTICE}"
     _, state = await told(encoder, store, scan, ["<think>a</think><answer>cannot tell</answer>"])
     assert tell_answer(state, store) == f"Answer: cannot tell\n{NOTICE}"
 
 
-async def test_a_program_gets_json(encoder: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+async def test_a_program_gets_json(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     _, state = await told(encoder, store, scan, [ZOOM, ANSWER])
     read = json.loads(json.dumps(as_json(state, store)))
     assert (read["question"], read["answer"], read["outcome"]) == ("What?", "cystic", "answered")
@@ -245,19 +240,17 @@ def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, s
     assert store.get(image).spacing == (0.5, 0.25)
 
 
-async def test_any_graph_can_be_asked(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+async def test_any_graph_can_be_asked(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, embedded)
-    graph = catalogue.compiled(
-        catalogue.graphs()["verify"], policy, load_tools(["zoom_in"]), encoder=embedded, store=store
-    )
+    model = chat_model(policy, embedded, store)
+    graph = catalogue.compiled(catalogue.graphs()["verify"], model, load_tools(["zoom_in"]))
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
-    call = '<tool_call>{"name": "zoom_in", "arguments": {"box": [0, 0, 499, 499], "image": 1}}</tool_call>'
     assert said == [
-        f"Turn: <think>Look.</think>{call}",
+        f"Turn 1: <think>Look.</think>{CALL}",
         f"  {store.path(state['images'][1])} Closer view of image 1.",
-        "Turn: <think>I see.?[2J</think>cystic",
-        "Turn: <think>I see.?[2J</think>cystic",
+        "Turn 2: <think>I see.?[2J</think>cystic",
+        "Turn 3: <think>I see.?[2J</think>cystic",
     ]
     assert tell_answer(state, store).startswith("Answer: cystic\nEvidence: image 2, box [0, 0, 256, 256]")
     assert as_json(state, store)["versions"] == ["v1"]

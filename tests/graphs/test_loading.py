@@ -27,7 +27,6 @@ def compiled(state: Any, taken: Any = None) -> Any:
 @pytest.mark.parametrize("name", list(catalogue.graphs()))
 def test_the_catalogue_by_name(name: str) -> None:
     found = find_graph(name)
-    assert found.of_turns == (name == "reasoning")
     assert found.module is catalogue.graphs()[name]
 
 
@@ -37,15 +36,14 @@ def test_the_catalogue_by_name(name: str) -> None:
 )
 def test_a_module_and_a_file(name: str) -> None:
     found = find_graph(name)
-    assert found.make.__name__ == "factory" and not found.of_turns
+    assert found.make.__name__ == "factory"
 
 
-def test_a_file_of_turns_is_told_from_a_factory(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("def build(policy, tools, *, encoder, store):\n    return 7\n")
-    found = find_graph(f"{tmp_path}/mine.py:build")
-    assert found.of_turns
+def test_what_is_made_must_be_a_graph(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def make(model, tools):\n    return 7\n")
+    found = find_graph(f"{tmp_path}/mine.py:make")
     with pytest.raises(GraphError, match=r"Got a int from .*, expected a compiled LangGraph graph"):
-        found.compiled(None, (), encoder=None, store=None)
+        found.compiled(None, ())
 
 
 def test_only_what_is_taken_is_given() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 from langgraph.types import Command
 
 from agent.chat_model import Episode
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from graphs import review
 from graphs.catalogue import compiled
+from graphs.model import chat_model
 from graphs.threads import open_threads
 from tests.graphs.conftest import Answers
 from tools.images.image import MedicalImage
@@ -34,13 +35,13 @@ def answering(chat: str) -> str:
 
 
 async def test_a_person_accepts_or_asks_for_another_look(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     policy = Answers(answering, embedded)
     with Episode().recording() as episode:
         async with open_threads(tmp_path / "threads.sqlite") as threads:
             graph: Any = compiled(
-                review, policy, load_tools(["zoom_in"]), encoder=embedded, store=store, checkpointer=threads
+                review, chat_model(policy, embedded, store), load_tools(["zoom_in"]), checkpointer=threads
             )
             question = {"images": [store.put(scan)], "question": "What is it?"}
             stopped = await graph.ainvoke(question, THREAD)
@@ -62,11 +63,11 @@ async def test_a_person_accepts_or_asks_for_another_look(
 
 
 async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
         graph: Any = compiled(
-            review, Answers(answering, embedded), [], encoder=embedded, store=store, checkpointer=threads
+            review, chat_model(Answers(answering, embedded), embedded, store), [], checkpointer=threads
         )
         image = store.put(scan)
         for words in ("What is it?", "And below?"):
@@ -75,16 +76,11 @@ async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
 
 
 async def test_a_person_who_never_accepts_ends_it(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
         graph: Any = compiled(
-            review,
-            Answers(lambda _: answer("cystic"), embedded),
-            [],
-            encoder=embedded,
-            store=store,
-            checkpointer=threads,
+            review, chat_model(Answers(lambda _: answer("cystic"), embedded), embedded, store), [], checkpointer=threads
         )
         state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"}, THREAD)
         for number in range(review.NOTES):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from langgraph.types import Command
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from graphs import catalogue
+from graphs.model import chat_model
 from graphs.threads import open_threads
 from tests.graphs.conftest import Answers
 from tools.images.image import MedicalImage
@@ -36,7 +37,7 @@ def test_every_graph_is_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(TURNS))
 async def test_every_stream_mode(
-    name: str, embedded: Encoder, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    name: str, embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     policy = Answers(answering, embedded)
     config: Any = {"configurable": {"thread_id": "1"}}
@@ -44,7 +45,7 @@ async def test_every_stream_mode(
     seen: dict[str, list[Any]] = {mode: [] for mode in MODES}
     async with open_threads(tmp_path / "threads.sqlite") as threads:
         build = partial(catalogue.compiled, catalogue.graphs()[name])
-        graph: Any = build(policy, load_tools(["zoom_in"]), encoder=embedded, store=store, checkpointer=threads)
+        graph: Any = build(chat_model(policy, embedded, store), load_tools(["zoom_in"]), checkpointer=threads)
         asked: Any = {"images": images, "question": "What is it?"}
         while asked is not None:
             async for _, mode, item in graph.astream(asked, config, stream_mode=MODES, subgraphs=True):
@@ -74,27 +75,25 @@ async def test_every_stream_mode(
 NODES = {
     "reasoning": ["reason", "select_tool", "execute", "integrate", "answer"],
     "no_tools": ["answer"],
-    "review": ["answer", "person", "read", "look"],
-    "verify": ["answer", "verify", "read", "look"],
-    "second_opinion": ["opinion", "adjudicate", "read", "look"],
-    "compare_prior": ["study", "compare", "read", "look"],
+    "review": ["answer", "person", "reason", "execute"],
+    "verify": ["answer", "verify", "reason", "execute"],
+    "second_opinion": ["opinion", "adjudicate", "reason", "execute"],
+    "compare_prior": ["study", "compare", "reason", "execute"],
 }
 
 
 @pytest.mark.parametrize("name", ["reasoning", "verify"])
-async def test_events_name_the_models_turns(
-    name: str, embedded: Encoder, store: ImageStore, scan: MedicalImage
-) -> None:
+async def test_events_name_the_models_turns(name: str, embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     """`astream_events`, which tracers and web servers read."""
     build = partial(catalogue.compiled, catalogue.graphs()[name])
-    graph = build(Answers(answering, embedded), load_tools(["zoom_in"]), encoder=embedded, store=store)
+    graph = build(chat_model(Answers(answering, embedded), embedded, store), load_tools(["zoom_in"]))
     asked = {"images": [store.put(scan)], "question": "What is it?"}
     kinds = [event["event"] async for event in graph.astream_events(asked, version="v2")]
     assert kinds.count("on_chat_model_start") == kinds.count("on_chat_model_end") == TURNS[name]
     assert kinds.count("on_chat_model_stream") > TURNS[name]
 
 
-async def test_who_does_not_listen_pays_nothing(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+async def test_who_does_not_listen_pays_nothing(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
     """The reasoning graph's policy is asked directly where nobody hears it: it need not stream."""
     policy = Answers(answering, embedded)
     streams: list[int] = []
@@ -105,6 +104,6 @@ async def test_who_does_not_listen_pays_nothing(embedded: Encoder, store: ImageS
             raise AssertionError
 
     build = partial(catalogue.compiled, catalogue.graphs()["reasoning"])
-    graph = build(Streaming(policy.answering, embedded), [], encoder=embedded, store=store)
+    graph = build(chat_model(Streaming(policy.answering, embedded), embedded, store), [])
     done = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"})
     assert (done["answer"], streams) == ("cystic", [])

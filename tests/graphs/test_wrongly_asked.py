@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
 from graphs import catalogue
 from graphs.__main__ import main
@@ -19,7 +19,7 @@ CHECKPOINT = ROOT / "rl" / "base" / "checkpoint"
 
 
 @pytest.fixture
-def application(embedded: Encoder, tmp_path: Path) -> Application:
+def application(embedded: Family, tmp_path: Path) -> Application:
     """Its policy has nothing to say."""
     settings = Settings(checkpoint=CHECKPOINT, images=tmp_path / "images")
     return Application(settings, ScriptedPolicy([], embedded))
@@ -45,18 +45,20 @@ async def test_every_graph_says_what_is_wrong(
         await application.graph(graph).ainvoke(wrong(image))
 
 
+@pytest.mark.parametrize("graph", ["reasoning", "no_tools", "verify"])
 @pytest.mark.parametrize(
-    ("context", "got"),
+    ("sampling", "got"),
     [
-        ({"policy": "mine"}, "^Got str as `policy`, expected a policy"),
-        ({"sampling": 0.5}, "^Got float as `sampling`, expected the fields of Sampling"),
-        ({"sampling": {"temperature": "hot"}}, "^Got 'hot' as `sampling.temperature`"),
+        (0.5, "^Got float as `sampling`, expected the fields of Sampling"),
+        ({"temperature": "hot"}, "^Got 'hot' as `sampling.temperature`"),
     ],
 )
-async def test_a_context_of_a_wrong_type(application: Application, scan: MedicalImage, context: Any, got: str) -> None:
+async def test_a_sampling_of_a_wrong_type(
+    application: Application, scan: MedicalImage, graph: str, sampling: Any, got: str
+) -> None:
     asked = {"images": [application.store.put(scan)], "question": "What is it?"}
     with pytest.raises(ValueError, match=got):
-        await application.graph("reasoning").ainvoke(asked, context=context)
+        await application.graph(graph).ainvoke(asked, {"configurable": {"thread_id": "1", "sampling": sampling}})
 
 
 def test_a_graph_of_messages_that_ends_without_one_has_no_answer() -> None:
