@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 
 import rl.environment as environment
+from agent.ledger import Ledger
 from agent.policies.policy import Completion
 from rl.features.case import CONTEXT, TOOLS, TURN_TOKENS, WARM, Case, expect
 from rl.trajectories.record import Trajectory
@@ -24,9 +25,13 @@ async def prove(case: Case) -> str | None:
 
 
 def _twice(case: Case) -> None:
-    images = case.shared.store.folder
-    limits = {"context": CONTEXT, "turn_tokens": TURN_TOKENS}
-    gym: Any = gymnasium.make(environment.ID, tasks=[case.task], tools=TOOLS, graph=case.graph, images=images, **limits)
+    how: dict[str, Any] = {
+        "tasks": [case.task],
+        "tools": TOOLS,
+        "graph": case.graph,
+        "images": case.shared.store.folder,
+    }
+    gym: Any = gymnasium.make(environment.ID, **how, context=CONTEXT, turn_tokens=TURN_TOKENS)
     try:
         policy = case.willing()
 
@@ -44,9 +49,17 @@ def _twice(case: Case) -> None:
         again, second = _episode(gym, repeats)
         expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
         expect(second.reward == first.reward, f"Got the reward {second.reward} in the replay, not {first.reward}.")
-        expect(second.rows == first.rows, "Got other rows in the replay than in the first episode.")
+        expect(_trained(second) == _trained(first), "Got other rows in the replay than in the first episode.")
     finally:
         gym.close()
+
+
+def _trained(trajectory: Trajectory) -> list[Any]:
+    """Each row's ids, images, and sampled ranges with their log-probabilities."""
+    rows = map(Ledger.from_plain, trajectory.rows)
+    return sorted(
+        (row.ids, row.images, [(turn.start, turn.end, turn.logprobs) for turn in row.sampled]) for row in rows
+    )
 
 
 def _episode(gym: Any, says: Callable[[Any], Completion]) -> tuple[list[Any], Trajectory]:

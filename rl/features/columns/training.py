@@ -58,7 +58,7 @@ class Engine:
         held = sampling_params.structured_outputs
         structure = held.structural_tag if held is not None else None
         sampling = Sampling(max_tokens=sampling_params.max_tokens or CONTEXT, structure=structure)
-        images: list[Any] = (multi_modal_data or {}).get("image", [])
+        images: list[Any] = multi_modal_data["image"] if multi_modal_data else []
         said = await self.policy.generate(prompt_token_ids, images, sampling)
         if structure is None:
             self.free.append(said.token_ids)
