@@ -62,13 +62,6 @@ class Encoder(ABC):
         self.processor = processor
         self.tokenizer: Any = processor.tokenizer
 
-    @classmethod
-    def from_checkpoint(cls, folder: Path) -> "Encoder":
-        """That of the family of the checkpoint in a folder. Raises EncodingError, TemplateError."""
-        from agent.chat_model.opening import family_in
-
-        return family_in(folder)
-
     # images
 
     @abstractmethod

@@ -5,7 +5,6 @@ said here, by the name of the field, and not by whatever first stumbles over it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -39,22 +38,6 @@ class ContextTooSmall(ValueError):
             f"The question and its images alone leave no room for an answer: {why} Ask a shorter question, give fewer "
             "images, or raise the context's limit."
         )
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """LangGraph run context: another policy or sampling for one run of a compiled graph. Raises QuestionError."""
-
-    policy: Any = None
-    """A `Policy`; None: the graph's. Not typed so, because LangGraph's server makes a JSON schema of this class."""
-    sampling: Sampling | None = None
-    """A mapping of its fields, which is what JSON can hold, becomes one."""
-
-    def __post_init__(self) -> None:
-        if self.policy is not None and not callable(getattr(self.policy, "generate", None)):
-            raise QuestionError(f"Got {_kind(self.policy)} as `policy`, expected a policy with `generate`, or None.")
-        if not isinstance(given := cast(object, self.sampling), Sampling | None):
-            object.__setattr__(self, "sampling", Sampling(**sampling_asked(given)))
 
 
 def asked(state: Mapping[str, Any]) -> Question:

@@ -1,8 +1,8 @@
 """What a thread's checkpoints weigh beside its images: an episode of eight images, on every graph that looks.
 
-Bytes of the images (each once, in the store) and of all that an application's SQLite file holds, over the bytes of the
-images alone. Beside them the same conversation as most agents keep it, with images as base64 in its messages. No model,
-no server: a script looks seven times and answers.
+Bytes of the images (each once, in the store), of what was sampled (beside them) and of all that an application's SQLite
+file holds, over the bytes of the images alone. Beside them the same conversation as most agents keep it, with images as
+base64 in its messages. No model, no server: a script looks seven times and answers.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from PIL.Image import Image
 
 from agent.chat_model import PolicyChatModel, family_of
+from agent.chat_model.opening import family_in
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
 from agent.limits import Limits
@@ -91,10 +92,10 @@ async def ours(name: str, encoder: Encoder, side: int, view: int) -> float:
 
 
 def ratio(file: Path, store: ImageStore) -> float:
-    """Bytes of the checkpoints and the images, over those of the images."""
-    images = sum(path.stat().st_size for path in store.folder.rglob("*.png"))
+    """Bytes of the checkpoints, the samples and the images, over those of the images."""
+    images, samples = (sum(path.stat().st_size for path in store.folder.rglob(kind)) for kind in ("*.png", "*.zlib"))
     written = sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*"))
-    return (written + images) / images
+    return (written + samples + images) / images
 
 
 async def in_messages(side: int, view: int) -> float:
@@ -149,7 +150,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for its tokenizer (default: the last one)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    found = asyncio.run(measure(Encoder.from_checkpoint(asked.checkpoint or default_folder())))
+    found = asyncio.run(measure(family_in(asked.checkpoint or default_folder())))
     print(finding.table(("ratio", "of"), [(ratio, what) for what, ratio in found]))
     print(finding.write("checkpoint_bytes", {"ratios": dict(found)}, asked.out))
 

@@ -28,6 +28,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from PIL.Image import Image
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
@@ -283,7 +284,7 @@ def main() -> None:
     parser.add_argument("--tokens-per-second", type=float, help="of the server (default: as measured here, if it was)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    encoder = Encoder.from_checkpoint(asked.checkpoint or default_folder())
+    encoder = family_in(asked.checkpoint or default_folder())
     found = asyncio.run(measure(encoder, asked.repeats, asked.tokens_per_second or measured_rate()))
     print(finding.table(("ratio", "of"), [(ratio, what) for what, ratio in found]))
     print(finding.write("graph_overhead", {"ratios": dict(found)}, asked.out))

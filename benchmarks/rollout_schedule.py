@@ -27,13 +27,14 @@ from langchain_core.tools import tool
 from PIL.Image import Image
 from tqdm import tqdm
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
-from agent.question import Overrides, Question
+from agent.question import Question
 from agent.turn import Agent
 from benchmarks import agent_parts, finding
 from graphs.reasoning import compile_reasoning
@@ -191,7 +192,7 @@ def expert(task: Task, encoder: Encoder) -> Timed:
 async def without_graph(agent: Agent, question: Question, policy: Timed) -> None:
     """An episode whose turns can all be read, its nodes called one after the other."""
     state: Any = dict(question)
-    overrides = Overrides(cast(Policy, policy))
+    overrides = parts.episode(cast(Policy, policy))
     while not state.get("answer"):
         state |= await agent.reason(state, overrides)
         state |= agent.select_tool(state)
@@ -218,7 +219,7 @@ async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
             await without_graph(agent, Question(images=list(task.images), question=task.question), bare)
             nodes = time.process_time() - began - bare.seconds
             began = time.process_time()
-            state = await parts.ask(task, Overrides(cast(Policy, policy)))
+            state = await parts.ask(task, parts.episode(cast(Policy, policy)))
             asked = time.process_time()
             reward, components = score(task, state, config.rl.rewards)
             scored = time.process_time()
@@ -269,7 +270,7 @@ def main() -> None:
     parser.add_argument("--share-only", action="store_true", help="leave out the two schedules")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    encoder = Encoder.from_checkpoint(asked.checkpoint)
+    encoder = family_in(asked.checkpoint)
     found: dict[str, Any] = {name: getattr(asked, name) for name in ("episodes", "slots", "turns", "generation")}
     if not asked.share_only:
         found["schedules"] = rows = asyncio.run(schedule(encoder, asked))

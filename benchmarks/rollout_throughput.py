@@ -32,6 +32,7 @@ import httpx
 from PIL.Image import Image
 from tqdm import tqdm
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.picture_urls import encode
@@ -196,7 +197,7 @@ async def measure(
     server: VLLMServer, config: Config, tasks: Sequence[Task], images: Path, rounds: int, concurrency: int
 ) -> tuple[list[Pass], list[Pass]]:
     """(agent passes, raw passes): a first agent pass to record and to warm up, then raw, agent, raw, ... raw."""
-    encoder = Encoder.from_checkpoint(server.checkpoint.folder)
+    encoder = family_in(server.checkpoint.folder)
     with tqdm(total=2 * rounds + 2, desc="passes", unit="pass") as bar:
         recorded = (await agent_pass(server, config, encoder, tasks, images, concurrency)).requests
         bar.update()

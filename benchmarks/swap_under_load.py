@@ -21,11 +21,10 @@ from uuid import uuid4
 
 from tqdm import tqdm
 
-from agent.encoder import Encoder
+from agent.chat_model.opening import family_in
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.question import Overrides
 from agent.serving.checkpoint import MANIFEST, Checkpoint, publish
 from agent.serving.checkpoint import load as load_version
 from agent.serving.engine_control import PauseMode
@@ -59,7 +58,7 @@ class Load:
         while not stop.is_set():
             task, began = next(self._tasks), time.perf_counter()
             try:
-                state = await self.parts.ask(task, Overrides(self.policy))
+                state = await self.parts.ask(task, parts.episode(self.policy))
             except (PolicyError, LedgerError) as error:
                 self.failures.append(str(error))
                 continue
@@ -226,7 +225,7 @@ def main() -> None:
         first = sealed(asked.first or default_folder(), work / "versions", "first")
         second = sealed(asked.second, work / "versions", "second") if asked.second else disturbed(first, work)
         tasks = agent_parts.draw_tasks(work / "images", TASKS)
-        parts = agent_parts.open_parts(config, Encoder.from_checkpoint(first.folder), work / "images")
+        parts = agent_parts.open_parts(config, family_in(first.folder), work / "images")
         options = agent_parts.server_options(config, asked.concurrency)
         with VLLMServer(first, options, log=agent_parts.LOG) as server:
             plan = Plan(asked.swaps, asked.episodes, asked.concurrency, asked.mode)

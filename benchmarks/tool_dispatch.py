@@ -4,7 +4,8 @@
   the least that this machine can do just now.
 - A cache hit: milliseconds from a call of zoom_in to its result, beside the same call without a cache.
 - Dispatch overhead per call: a compiled graph of one node that runs tools which do nothing, less the same graph with a
-  node that does nothing. Ours is the node of `agent/turn.py`: calls validated from the state, results written to it.
+  node that does nothing. Ours is what the node `execute` of the reasoning graph does: calls, images and what was spent
+  are read off the messages, and results become messages. Beside it, the same Toolbox in a `ToolNode` (`for_messages`).
 
 Everything is measured in turns, so that whatever else the machine does meets all alike. Medians, with 95 % bootstrap
 intervals over the rounds. On a machine with other work, read CPU time: it counts what all threads of this process did
@@ -18,15 +19,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, cast
 
 import numpy as np
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import BaseTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from tqdm import trange
 
+from agent.chat_model.pictures import Pictures, image_block
+from agent.chat_model.tools import for_messages, images_shown, run_calls, spent_in, tool_message
 from benchmarks import finding
 from rl.statistics import COVERED, Estimate
 from tools.evidence import Evidence
@@ -53,13 +56,6 @@ class Cost:
     wall: float
     cpu: float
     """Of all threads of this process."""
-
-
-class Turn(TypedDict):
-    """The part of an episode's state that the node of `agent/turn.py` reads and writes."""
-
-    pending: list[dict[str, Any]]
-    results: list[dict[str, Any]]
 
 
 @tool
@@ -91,13 +87,14 @@ def tools_that_wait() -> tuple[BaseTool, BaseTool]:
     return wait, glance
 
 
-def tool_node(tools: Sequence[BaseTool], images: Sequence[MedicalImage]) -> Callable[[str, dict[str, Any], int], Work]:
-    """Makes work of LangGraph's: a graph of one `ToolNode`; without a tool's name, of a node that does nothing."""
+def work_of(node: Any, images: Sequence[str], looked_at: Sequence[MedicalImage]) -> Callable[..., Work]:
+    """Makes work of a graph of one node that runs calls; without a tool's name, of a node that does nothing."""
 
     async def nothing(state: MessagesState) -> dict[str, Any]:
         return {}
 
-    graphs = [_one_node(MessagesState, node) for node in (ToolNode(tools), nothing)]
+    graphs = [_one_node(each) for each in (node, nothing)]
+    shown = HumanMessage(list(map(image_block, images)))
 
     def work(name: str, arguments: dict[str, Any], calls: int) -> Work:
         graph = graphs[0] if name else graphs[1]
@@ -105,43 +102,32 @@ def tool_node(tools: Sequence[BaseTool], images: Sequence[MedicalImage]) -> Call
         async def run() -> None:
             asked = [{"name": name or "none", "args": arguments, "id": str(each)} for each in range(calls)]
             state = await graph.ainvoke(
-                {"messages": [AIMessage("", tool_calls=asked)]}, {"configurable": {"images": images}}
+                {"messages": [shown, AIMessage("", tool_calls=asked)]}, {"configurable": {"images": looked_at}}
             )
-            assert not name or [each.status for each in state["messages"][1:]] == ["success"] * calls
+            assert not name or [each.status for each in state["messages"][2:]] == ["success"] * calls
 
         return run
 
     return work
 
 
-def our_node(box: Toolbox, images: Sequence[str], store: ImageStore) -> Callable[[str, dict[str, Any], int], Work]:
-    """The same of ours."""
+def our_node(box: Toolbox, store: ImageStore) -> Any:
+    """What the reasoning graph does between a turn and the next."""
+    pictures = Pictures(store)
 
-    async def execute(state: Turn) -> dict[str, Any]:
-        calls = [ToolCall.model_validate(call) for call in state["pending"]]
-        results = await box.run(calls, images, store)
-        return {"results": [result.model_dump(mode="json") for result in results], "pending": []}
+    async def execute(state: MessagesState) -> dict[str, Any]:
+        messages = state["messages"]
+        asked = cast(AIMessage, messages[-1]).tool_calls
+        calls = [ToolCall(name=call["name"], arguments=call["args"]) for call in asked]
+        images, spent = images_shown(messages, pictures), spent_in(messages, box.names)
+        ran = await run_calls(box, calls, images, store, spent)
+        return {"messages": [tool_message(each, str(call["id"])) for each, call in zip(ran, asked, strict=True)]}
 
-    async def nothing(state: Turn) -> dict[str, Any]:
-        return {"results": [], "pending": []}
-
-    graphs = [_one_node(Turn, node) for node in (execute, nothing)]
-
-    def work(name: str, arguments: dict[str, Any], calls: int) -> Work:
-        graph = graphs[0] if name else graphs[1]
-
-        async def run() -> None:
-            asked = [{"name": name or "none", "arguments": arguments} for _ in range(calls)]
-            state = await graph.ainvoke({"pending": asked, "results": []})
-            assert not name or [each["status"] for each in state["results"]] == ["ok"] * calls
-
-        return run
-
-    return work
+    return execute
 
 
-def _one_node(state: type, node: Any) -> Any:
-    graph: Any = StateGraph(state)
+def _one_node(node: Any) -> Any:
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("tools", node)
     graph.add_edge(START, "tools")
     graph.add_edge("tools", END)
@@ -171,11 +157,11 @@ def median(costs: Sequence[Cost]) -> Estimate:
     return _bootstrap([[1e3 * cost.wall for cost in costs]], lambda values: values[0])
 
 
-def overhead_ratio(rounds: Rounds, case: str, clock: str) -> Estimate:
+def overhead_ratio(rounds: Rounds, case: str, clock: str, whose: str = "ours") -> Estimate:
     """Our median overhead over ToolNode's, each less its own graph with a node that does nothing."""
     columns = [
         [getattr(cost, clock) for cost in rounds[f"{case} {name}"]]
-        for name in ("ours", "our graph", "ToolNode", "its graph")
+        for name in (whose, "our graph", "ToolNode", "its graph")
     ]
     return _bootstrap(columns, lambda values: (values[0] - values[1]) / (values[2] - values[3]))
 
@@ -196,12 +182,15 @@ async def measure(rounds: int, folder: str) -> list[tuple[str, Estimate, str]]:
     images = [store.put(scan)]
     wait, glance = tools_that_wait()
     zoom_in = load_tools(["zoom_in"])
-    ours = our_node(Toolbox([wait, glance, note, note_async]), images, store)
-    theirs = tool_node([wait, glance, note, note_async], [scan])
+    tools = [wait, glance, note, note_async]
+    ours = work_of(our_node(Toolbox(tools), store), images, [scan])
+    joined = work_of(ToolNode(for_messages(Toolbox(tools), store)), images, [scan])
+    theirs = work_of(ToolNode(tools), images, [scan])
 
     four = await interleaved(
         {
             "four tools, ours": ours("wait", {}, FOUR),
+            "four tools, our Toolbox in a ToolNode": joined("wait", {}, FOUR),
             "four tools, ToolNode": theirs("wait", {}, FOUR),
             "four tools: one bare sleep": one_sleep,
         },
@@ -225,6 +214,7 @@ async def measure(rounds: int, folder: str) -> list[tuple[str, Estimate, str]]:
             costs = await interleaved(
                 {
                     f"{case} ours": ours(name, arguments, calls),
+                    f"{case} joined": joined(name, arguments, calls),
                     f"{case} our graph": ours("", arguments, calls),
                     f"{case} ToolNode": theirs(name, arguments, calls),
                     f"{case} its graph": theirs("", arguments, calls),
@@ -234,6 +224,7 @@ async def measure(rounds: int, folder: str) -> list[tuple[str, Estimate, str]]:
             for clock in ("wall", "cpu"):
                 what = f"overhead of {case} / ToolNode's, {clock} time"
                 found.append((what, overhead_ratio(costs, case, clock), "< 1"))
+                found.append((f"{what}, our Toolbox in a ToolNode", overhead_ratio(costs, case, clock, "joined"), ""))
     return found
 
 

@@ -92,8 +92,8 @@ def factory(
 
 def _built(
     model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]
-) -> "StateGraph[Any, None, Any, Any]":
-    """The five nodes and their edges; `taken` is the schema of the input."""
+) -> Any:
+    """The five nodes and their edges, a StateGraph; `taken` is the schema of the input."""
     toolbox, pictures = toolbox_of(tools), Pictures(model.image_store)
     armed: Runnable[LanguageModelInput, AIMessage] = model
     if toolbox.tools:

@@ -42,6 +42,12 @@ class Reviewed(Answered):
     accepted: bool
 
 
+def answer_interrupt(value: object) -> bool:
+    """Where nobody is there to look it over (training, the gym), the answer is accepted."""
+    del value
+    return True
+
+
 def factory(
     model: ImageChatModel,
     tools: Sequence[BaseTool] | Toolbox,

@@ -133,6 +133,7 @@ class Asked:
             faults=told.get("faults") or episode.faults or int(end.outcome == UNREADABLE),
             versions=list(dict.fromkeys(each for turn in episode.turns for each in turn.completion.versions)),
             rows=[each.to_plain() for each in rows],
+            untrained=[row.ledger.to_plain() for row in episode.rows(lambda call: not self.pick(call))],
             made=made_in(episode, self.pick),
         )
 

@@ -58,12 +58,7 @@ class Wanted:
         if isinstance(turn, Completion):
             return turn
         text = self.family.plain_turn(turn)
-
-        def script(turns: int, last: str) -> str:
-            del turns, last
-            return text
-
-        return await ScriptedPolicy(script, self.family).generate(token_ids, images, sampling)
+        return await ScriptedPolicy(lambda _, __: text, self.family).generate(token_ids, images, sampling)
 
 
 class _Spoken(Episode):
@@ -84,12 +79,6 @@ class _Spoken(Episode):
         if self.over:  # looked at last: another thread may end it at any time
             raise PolicyError("The episode was ended while its graph went on; begin another one.")
         return call, wanted
-
-    def end(self) -> None:
-        """Nobody says anything any more."""
-        self.over = True
-        for each in self.wanted:
-            each.said.cancel()
 
 
 class Dialogue:
@@ -164,10 +153,12 @@ class Dialogue:
         return wanted or self._run.result()
 
     def _end(self) -> None:
-        self._episode.end()
         self._wanted = None
+        self._episode.over = True
         if self._run is not None and not self._run.done():
             self._in_loop(self._stopped(self._run))
+        for each in self._episode.wanted:
+            each.said.cancel()  # a node in a thread still waits for it
 
     async def _stopped(self, run: "asyncio.Task[Played]") -> None:
         run.cancel()

@@ -208,6 +208,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         told = {
             **_task(episode),
             "node": wanted.call.node,
+            "namespace": wanted.call.namespace,
             "conversation": path[0].number,
             "token_ids": list(wanted.token_ids),
             "images": list(wanted.images),

@@ -10,6 +10,8 @@ class Played(Answered):
 
     rows: list[dict[str, Any]]
     """Its training rows (agent/chat_model/rows.py), each a ledger as plain data: at least one."""
+    untrained: list[dict[str, Any]]
+    """As `rows`, of the calls that are not to be trained (a grammar held them, or nobody picked them)."""
     made: list[dict[str, Any]]
     """The calls of the policy: id of the sample, node, whether it trains, ids that were sampled."""
     bug: str

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+from langchain_core.tools import BaseTool
+
 from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import Episode
 from agent.chat_model.families.family import Family
@@ -126,7 +128,7 @@ def opened(
     config: Config,
     family: Family,
     store: ImageStore,
-    tools: Toolbox | None = None,
+    tools: Toolbox | Sequence[BaseTool] | None = None,
     policy: Policy | None = None,
     model: ImageChatModel | None = None,
 ) -> RunParts:

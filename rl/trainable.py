@@ -1,5 +1,9 @@
-"""Whether a run can train its graph, found before anything starts: can it be opened and asked, and do OpenRLHF's flags
-let an episode of several rows weigh as one?"""
+"""Whether a run can train its graph: can it be opened and asked, and, where its episodes leave several rows, do
+OpenRLHF's flags let each of them weigh as one?
+
+An episode of one row is trained as OpenRLHF trains any. How many rows a graph leaves is seen when it runs: in the
+rehearsal before a run starts (rl/preflight/graph.py), and for each episode that is sampled.
+"""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +27,7 @@ FLAGS: dict[str, tuple[Any, ...]] = {
 
 
 def check_trainable(config: Config, family: Family | None = None) -> None:
-    """Raises ConfigError where a run cannot train its graph: it cannot be opened, or OpenRLHF's flags do not fit.
+    """Raises ConfigError where a run's graph cannot be opened and asked.
 
     `family`: of the run's checkpoint; without one that of the embedded policy.
     """
@@ -31,7 +35,6 @@ def check_trainable(config: Config, family: Family | None = None) -> None:
         _try_to_open(config, family or family_in(ROOT / Base().checkpoint))
     except GraphError as error:
         raise ConfigError(f"graph: {error}") from error
-    _check_flags(config)
 
 
 def _try_to_open(config: Config, family: Family) -> None:
@@ -43,7 +46,10 @@ def _try_to_open(config: Config, family: Family) -> None:
         opened(config, family, ImageStore(Path(folder)))
 
 
-def _check_flags(config: Config) -> None:
+def check_rows(config: Config, rows: int) -> None:
+    """Raises ConfigError where episodes of so many rows cannot be trained as OpenRLHF is asked to."""
+    if rows <= 1:
+        return
     flags = config.rl.openrlhf
     ranks = int(flags.get("actor.num_nodes", 1)) * int(flags.get("actor.num_gpus_per_node", 8))
     batch, micro = int(flags.get("train.batch_size", 128)), int(flags.get("rollout.micro_batch_size", 1))

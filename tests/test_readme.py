@@ -76,16 +76,16 @@ def test_the_graph_of_the_readme_shows_four_quarters(tmp_path: Path, random_chec
 import asyncio
 from pathlib import Path
 import numpy as np
-from agent.encoder import Encoder
+from agent.chat_model.opening import family_in
 from agent.policies.scripted import ScriptedPolicy
 from graphs.model import chat_model
 from tools import ImageStore, MedicalImage, load_tools
 
-encoder, store = Encoder.from_checkpoint(Path(CHECKPOINT)), ImageStore("images")
+encoder, store = family_in(Path(CHECKPOINT)), ImageStore("images")
 pixels = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(128, 0).repeat(128, 1)
 look = '<tool_call>{"name": "zoom_in", "arguments": {"image": 5, "box": [0, 0, 499, 499]}}</tool_call>'
 script = ["<think>I must look closer.</think>" + look, "<think>I can see it.</think><answer>cystic</answer>"]
-model = chat_model(ScriptedPolicy(script, encoder), encoder, store, None, None)
+model = chat_model(ScriptedPolicy(script, encoder), encoder, store)
 agent = factory(model, load_tools(["zoom_in"]))
 question = {"images": [store.put(MedicalImage(pixels))], "question": "What type is the lesion?"}
 episode = asyncio.run(agent.ainvoke(question))

@@ -26,6 +26,37 @@ This page is written by `python -m tools document --out docs/tools.md`, the pict
 (MIT), and of files that pydicom (MIT), scikit-image (BSD) and nibabel (MIT) carry.
 """
 
+AROUND = """## Around a call
+
+A `Toolbox` holds tools with what goes around their calls, and stands wherever a graph takes tools. At most eight calls
+an episode, repeated ones from memory, `read_text` in a process of its own, which may crash:
+
+```python
+tools = Toolbox(load_tools(["zoom_in", "read_text"]), wrappers=[Budget(8), Cache(), only("read_text", isolated())])
+graph = reasoning.factory(model, tools)  # and so do the other graphs here
+agent = create_agent(model, for_messages(tools, model.image_store, why_not_shown=model.why_not_shown))
+node = ToolNode(for_messages(tools, model.image_store, why_not_shown=model.why_not_shown))  # a graph of your own
+```
+
+| wrapper | does |
+|---|---|
+| `Budget(8)`, `Budget(2, ["read_text"])` | lets so many calls an episode through; one more is sent back |
+| `Cache()` | answers the same call on the same images from memory |
+| `isolated()` | runs calls in processes of their own, which may hang, crash or take too much memory |
+| `on_ray(num_gpus=1)` | runs calls in actors of a Ray that is there |
+| `only("read_text", ...)` | a wrapper for some tools |
+
+Each call has a deadline (`Toolbox(deadline_s=...)`, or its tool's own), a turn so many calls (`max_calls`), a tool that
+must load something does so before its first call. `tools/wrappers/contract.py` says how to write a wrapper. The same
+calls are let through on every graph, whether a turn's calls run together (our graphs) or each by itself (`ToolNode`):
+that is decided from the conversation before any of them runs, so nothing is counted anew, or twice, where a thread is
+resumed in another process or forked from an old checkpoint. A budget is one conversation's: branches (`Send`) that
+begin messages of their own have one each, and what a graph drops from its messages is forgotten.
+
+`for_messages` runs every tool of a Toolbox, plain LangChain tools too; a tool that takes the graph's state, store or
+runtime is a part of its graph and stays there, uncounted. Of a list it runs the medical tools alone.
+"""
+
 FAMILIES = {
     "look": "show a part of an image, or several together",
     "appearance": "show the same with other greys",
@@ -62,6 +93,7 @@ def document(tools: Sequence[BaseTool]) -> str:
             parts.append("\n".join([f"## {family}{about}", "", "| tool | arguments | |", "|---|---|---|", *lines, ""]))
         if family == "find" and any(tool.name == "count_objects" for tool in tools):
             parts.append(ACCURACY)
+    parts.append(AROUND)
     return "\n".join(parts)
 
 

@@ -1,10 +1,9 @@
 """An episode's record: which tokens a conversation is made of, and which of them the policy sampled.
 
-The record is a tree. From a position, messages that no policy of ours sampled lead to the next (rendered once; the same
-messages lead to the same position ever after), and each sample leads to one. A history is found again by what its
-messages say and, for turns, by the id of their sample; so it may be copied, stored, replayed, forked, cut or
-summarised. A turn that says something else than was sampled, or that cannot be told from its like, is rendered as a
-prompt: it is never trained. A turn that is quoted behind another history keeps its ids, masked.
+The record is a tree (agent/chat_model/tree.py). A history is found again in it by what its messages say and, for turns,
+by the id of their sample; so it may be copied, stored, replayed, forked, cut or summarised. A turn that says something
+else than was sampled, or that cannot be told from its like, is rendered as a prompt: it is never trained. A turn that
+is quoted behind another history keeps its ids, masked.
 
 A fork is a second episode of the same graph from its start. Where it asks what its parent asked, it is given what its
 parent sampled, so it comes to the turn that it forks at as its parent did, whatever the graph is; from there it is new.
@@ -21,12 +20,14 @@ from typing import Any
 from uuid import uuid4
 
 from agent.chat_model.calls import Pick, PolicyCall, unguided
-from agent.chat_model.families.family import NOTHING, Before, Family, Tokens, after
+from agent.chat_model.families.family import Family
 from agent.chat_model.families.template import Tool
 from agent.chat_model.forking import Continued, Replayed
 from agent.chat_model.positions import Position, Turn
 from agent.chat_model.rows import Row, row
 from agent.chat_model.said import SAMPLE_PREFIX, Said, Sayings, arguments_text
+from agent.chat_model.samples import SampleStore
+from agent.chat_model.tree import Tree
 from agent.encoder import Sized
 from agent.ledger import agrees
 from agent.policies.policy import Completion, Policy, Sampling
@@ -41,11 +42,17 @@ class Episode:
 
     `policy` and `sampling` take the place of the chat model's own in this episode; what a run's config or a call asks
     for goes before this sampling, and is then not trained where it is another distribution. `keep` bounds how many
-    turns are remembered (for a server that runs for long); what is forgotten is rendered as a prompt when it comes
-    again.
+    turns are remembered (for a server that runs for long). With `samples` each turn is kept there before it is said,
+    and what is not remembered is looked for; without, it is rendered as a prompt when it comes again.
     """
 
-    def __init__(self, policy: Policy | None = None, sampling: Sampling | None = None, keep: int | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        sampling: Sampling | None = None,
+        keep: int | None = None,
+        samples: SampleStore | None = None,
+    ) -> None:
         self.policy = policy
         self.sampling = sampling
         self.keep = keep
@@ -59,25 +66,18 @@ class Episode:
         """What was sampled before the episode was begun anew."""
         self._results: dict[object, ToolResult] = {}
         self._results_before: dict[object, ToolResult] = {}
+        self._samples = samples
+        self._tree = Tree(samples)
         self._lock = threading.RLock()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._root = Position(0, None, Tokens((), ()), (), NOTHING)
-        self._count = 0
-        self._positions: dict[object, Position] = {}
-        self._known: dict[str, Turn] = {}
-        """Whatever can be found again by the id of its sample."""
+        self._ahead: dict[int, list[Turn]] = {}
+        """What a fork's parent sampled at a position, and the fork has not come to."""
+        self._forked: tuple[str, int] = "", 0
+        """The sample that it goes on with, and how many of its ids are kept."""
         self._turns: dict[str, Turn] = {}
         """What was said in this episode."""
         self._own: set[str] = set()
         self._asked: list[str] = []
         """The samples of its calls, in the order in which they were begun."""
-        self._alike: dict[tuple[int, Said], list[Turn]] = {}
-        self._ahead: dict[int, list[Turn]] = {}
-        """What a fork's parent sampled at a position, and the fork has not come to."""
-        self._forked: tuple[str, int] = "", 0
-        """The sample that it goes on with, and how many of its ids are kept."""
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -94,10 +94,9 @@ class Episode:
         length = len(turn.completion.token_ids)
         if not 0 <= kept < length:
             raise ValueError(f"Got {kept} ids to keep, expected 0 to {length - 1}: the turn has {length}.")
-        fork = Episode(self.policy, self.sampling)
+        fork = Episode(self.policy, self.sampling, samples=self._samples)
         with self._lock:
-            fork._root, fork._count, fork._positions = self._root, self._count, dict(self._positions)
-            fork._known = dict(self._known)
+            fork._tree = self._tree.fork()
             fork._forked = sample, kept
             fork._results_before = {**self._results_before, **self._results}
             for each in self._asked:
@@ -109,7 +108,7 @@ class Episode:
         """Gives up all that was sampled so far: the graph is asked again from its start, and nothing of it trains."""
         self.given_up += self.own
         self.results.clear()
-        self.sayings.forget()
+        self._ahead.clear()
         self._forget()
 
     @contextmanager
@@ -130,22 +129,8 @@ class Episode:
         tools: Sequence[Tool],
         image: Callable[[str], Sized],
     ) -> Position:
-        """The position behind a history of (what was said, id of the sample it carries), ready for the next turn.
-
-        `image` gives an image by its id. Raises EncodingError for an image that cannot be shown, TemplateError for
-        messages that the family's template refuses.
-        """
-        at, waiting = self._root, list[Said]()
-        described = repr(tools)
-        for said, sample in history:
-            turn = self._turn_of(said, sample, at, waiting, described) if said.role == "assistant" else None
-            if turn is None:
-                waiting.append(said)
-                continue
-            if waiting or at.parent is None or at.turn is not None:
-                at = self._rendered(at, waiting, described, family, tools, image)
-            at, waiting = self._taken(at, turn), []
-        return self._rendered(at, waiting, described, family, tools, image)
+        """As `Tree.locate`."""
+        return self._tree.locate(history, family, tools, image)
 
     def begin(self, at: Position, call: PolicyCall, policy: Policy) -> tuple[PolicyCall, Policy]:
         """A call at a position, and the policy that answers it: `policy`, unless a fork's parent has been here."""
@@ -155,9 +140,9 @@ class Episode:
             if before is not None:
                 ahead.remove(before)
                 if before.call.sample == self._forked[0]:
-                    policy = Continued(policy, before.completion, self._forked[1])
+                    policy = Continued(policy, before, self._forked[1])
                 else:
-                    call, policy = before.call, Replayed(before.completion)
+                    call, policy = before.call, Replayed(before)
             self._asked.append(call.sample)
         return call, policy
 
@@ -175,19 +160,26 @@ class Episode:
         `call` and `policy` are those of `begin`. Raises LedgerError if the policy counted another prompt than stands
         here, or gave no log-probability for an id.
         """
-        if not isinstance(policy, Replayed):
+        if isinstance(policy, Replayed):
+            turn = policy.turn
+        else:
             agrees(at.length, completion)
             turn = Turn(call, said, completion, at, malformed, policy.kept if isinstance(policy, Continued) else 0)
-        else:
-            turn = self._known[call.sample]
+            if self._samples is not None:
+                self._samples.put(turn)
         with self._lock:
-            if self.keep is not None and len(self._turns) >= self.keep:
+            if self.keep is not None and len(self._tree) >= self.keep:
                 self._forget()
-                self.sayings.forget()
             if not isinstance(policy, Replayed):
                 self._own.add(call.sample)
-            self._known[call.sample] = self._turns[call.sample] = turn
-            self._alike.setdefault((at.number, turn.said), []).append(turn)
+            self._turns[call.sample] = turn
+            self._tree.add(turn)
+
+    def _forget(self) -> None:
+        for each in (self._tree, self.sayings):
+            each.forget()
+        for kept in (self._turns, self._own, self._asked):
+            kept.clear()
 
     def note_result(self, result: ToolResult, images: Sequence[str]) -> None:
         """Notes what a call of a tool over the conversation's `images` gave."""
@@ -225,7 +217,7 @@ class Episode:
         for turn in turns:
             if turn.call.sample in behind:
                 continue
-            made = row(self._taken(turn.context, turn), picked)
+            made = row(self._tree.behind(turn.context, turn), picked)
             if made is not None:
                 picked -= {call.sample for call in made.calls}
                 rows.append(made)
@@ -245,63 +237,6 @@ class Episode:
     def own(self) -> list[Turn]:
         """Those of `turns` that were sampled in this episode: all, but in a fork."""
         return [turn for turn in self._turns.values() if turn.call.sample in self._own]
-
-    def _turn_of(
-        self, said: Said, sample: str | None, at: Position, waiting: Sequence[Said], tools: str
-    ) -> Turn | None:
-        """The turn that a message is, if it is certain."""
-        if sample is not None:
-            turn = self._known.get(sample)
-            return turn if turn is not None and turn.said == said else None
-        if waiting or at.parent is None or at.turn is not None:
-            found = self._positions.get(_key(at, waiting, tools))
-            if found is None:
-                return None
-            at = found
-        alike = self._alike.get((at.number, said), [])
-        return alike[0] if len(alike) == 1 else None
-
-    def _taken(self, at: Position, turn: Turn) -> Position:
-        """The position behind a turn that stands at `at`."""
-        key = (at.number, turn.call.sample)
-        found = self._positions.get(key)
-        if found is None:
-            ids = tuple(turn.completion.token_ids)
-            found = self._add(key, at, Tokens(ids, ids), (), after(at.before, turn.said), turn)
-        return found
-
-    def _rendered(
-        self,
-        at: Position,
-        group: Sequence[Said],
-        described: str,
-        family: Family,
-        tools: Sequence[Tool],
-        image: Callable[[str], Sized],
-    ) -> Position:
-        """The position behind messages that nobody sampled, with the beginning of the policy's turn."""
-        key = _key(at, group, described)
-        found = self._positions.get(key)
-        if found is not None:
-            return found
-        text = family.opening(group, tools) if at.parent is None else family.continuation(group, at.before)
-        images = tuple(each for said in group for each in said.images)
-        tokens = family.tokens(text, [image(each) for each in images])
-        if at.turn is not None and at.tokens.ids[-1:] == tokens.ids[:1] == (family.end_of_turn,):
-            tokens = tokens.without_first()
-        before = at.before
-        for said in group:
-            before = after(before, said)
-        return self._add(key, at, tokens, images, before, None)
-
-    def _add(
-        self, key: object, parent: Position, tokens: Tokens, images: tuple[str, ...], before: Before, turn: Turn | None
-    ) -> Position:
-        with self._lock:
-            self._count += 1
-            length = parent.length + len(tokens.ids)
-            made = Position(self._count, parent, tokens, images, before, turn, length)
-            return self._positions.setdefault(key, made)
 
 
 _current: ContextVar[Episode | None] = ContextVar("medvista_episode", default=None)
@@ -324,11 +259,6 @@ def recording_episode() -> Episode | None:
 def new_sample() -> str:
     """An id for what is about to be sampled."""
     return f"{SAMPLE_PREFIX}{uuid4().hex}"
-
-
-def _key(at: Position, group: Sequence[Said], tools: str) -> object:
-    """Tools are described where a conversation begins, and nowhere else."""
-    return at.number, tuple(group), tools if at.parent is None else ""
 
 
 def _caller(call: PolicyCall) -> object:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from PIL.Image import Image
 
+from agent.chat_model.positions import Turn
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.streaming import streamed
 
@@ -13,12 +14,12 @@ from agent.policies.streaming import streamed
 class Replayed:
     """A policy that gives what was sampled before."""
 
-    completion: Completion
+    turn: Turn
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """The completion."""
         del token_ids, images, sampling
-        return self.completion
+        return self.turn.completion
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Continued:
     """A policy that goes on behind the first ids of what was sampled before."""
 
     policy: Policy
-    begun: Completion
-    """The completion whose beginning is kept."""
+    turn: Turn
+    """What was sampled before."""
     kept: int
     """How many of its ids."""
 
@@ -39,7 +40,7 @@ class Continued:
         self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
     ) -> AsyncIterator[Sequence[int] | Completion]:
         """As `generate`: the kept ids, those that are sampled as they come, and all together."""
-        yield self.begun.token_ids[: self.kept]
+        yield self.turn.completion.token_ids[: self.kept]
         async for item in streamed(self.policy, *self._behind(token_ids, images, sampling)):
             yield self._joined(item) if isinstance(item, Completion) else item
 
@@ -52,10 +53,10 @@ class Continued:
                 f"Got a fork that keeps {self.kept} ids of a turn, expected fewer than the {sampling.max_tokens} that "
                 "a turn may have here; fork earlier, or allow longer turns."
             )
-        return [*token_ids, *self.begun.token_ids[: self.kept]], images, replace(sampling, max_tokens=room)
+        return [*token_ids, *self.turn.completion.token_ids[: self.kept]], images, replace(sampling, max_tokens=room)
 
     def _joined(self, new: Completion) -> Completion:
-        begun, kept = self.begun, self.kept
+        begun, kept = self.turn.completion, self.kept
         return Completion(
             token_ids=begun.token_ids[:kept] + new.token_ids,
             logprobs=begun.logprobs[:kept] + new.logprobs,

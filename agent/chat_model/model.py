@@ -2,7 +2,8 @@
 
 The model holds no conversation. Each call finds its place in the episode that records here
 (agent/chat_model/episode.py), renders only what is new, and adds what was sampled. Outside an episode the model
-remembers its latest turns, so a server stays token-exact too.
+remembers its latest turns and keeps all of them beside the images (agent/chat_model/samples.py), so a thread stays
+token-exact in a server too, and in the next one.
 """
 
 import tempfile
@@ -35,6 +36,7 @@ from agent.chat_model.pictures import Pictures
 from agent.chat_model.positions import Position
 from agent.chat_model.reply import FAULT, Reply, whole
 from agent.chat_model.said import MessageError, said, sample_of
+from agent.chat_model.samples import SAMPLES, SampleStore
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.encoder import EncodingError
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
@@ -44,7 +46,7 @@ from agent.question import sampling_asked
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
-"""Turns that a model remembers outside an episode."""
+"""Turns that a model has in memory outside an episode."""
 SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 SAMPLING_KEY = "sampling"
 """Where `config["configurable"]` may say how one run of a graph samples: a Sampling, or a mapping of some fields."""
@@ -102,7 +104,7 @@ class PolicyChatModel(ImageChatModel):
     seed: int | None = None
     stop_sequences: list[str] | None = Field(default=None, alias="stop")
 
-    _remembered: Episode = PrivateAttr(default_factory=lambda: Episode(keep=REMEMBERED_TURNS))
+    _remembered: Episode = PrivateAttr()
     _pictures: Pictures = PrivateAttr()
     _temporary: tempfile.TemporaryDirectory[str] | None = PrivateAttr(default=None)
 
@@ -120,6 +122,8 @@ class PolicyChatModel(ImageChatModel):
                 self._temporary = tempfile.TemporaryDirectory(prefix="medvista-images-")
             self.store = ImageStore(self.images or cast("Any", self._temporary).name)
         self._pictures = Pictures(self.store)
+        samples = SampleStore(cast(ImageStore, self.store).folder / SAMPLES)
+        self._remembered = Episode(keep=REMEMBERED_TURNS, samples=samples)
         return self
 
     @property

@@ -39,6 +39,8 @@ class Position:
     """The turn that `tokens` are; None for rendered messages."""
     length: int = 0
     """Ids up to here."""
+    key: str = ""
+    """Digest of what the rendered messages say; empty where no sample is stored."""
 
     @property
     def sampled(self) -> bool:

@@ -78,7 +78,7 @@ class Policy(Protocol):
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Sample one completion for a prompt.
 
-        `token_ids` hold ONE `<|image_pad|>` placeholder for each image, in the order of `images`; engines expand it.
+        `token_ids` hold ONE placeholder for each image, in the order of `images`; engines expand it.
         Raises PolicyError where no complete answer can be had.
         """
         ...

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.protocol import MalformedTurn, Turn, parse_turn
 from rl.base.lessons import Lesson, Lessons, Teacher
@@ -32,7 +33,7 @@ def measure(folder: Path, phantoms: int, cells: Path | None = None) -> dict[str,
 
     from rl.rollout import laptop_tools
 
-    encoder = Encoder.from_checkpoint(folder)
+    encoder = family_in(folder)
     model = cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).eval()
     section = laptop_tools().prompt_section()
     teacher: Lessons = Teacher(section)

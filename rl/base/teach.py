@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
 from agent.chat_model.families.medvista import MedVista
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.prompt import system_prompt
 from rl.base.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Lessons, Teacher
@@ -164,7 +165,7 @@ def begun(folder: Path, encoder: Encoder) -> dict[str, torch.Tensor]:
     """The weights in `folder`, in float32. Raises ValueError where its tokenizer is another one."""
     from transformers import AutoModelForImageTextToText
 
-    before = Encoder.from_checkpoint(folder).tokenizer.get_vocab()
+    before = family_in(folder).tokenizer.get_vocab()
     if before != encoder.tokenizer.get_vocab():
         raise ValueError(f"Got {folder} with another tokenizer; the pieces of the agent's text changed: teach anew.")
     return cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).state_dict()

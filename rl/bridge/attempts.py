@@ -18,6 +18,7 @@ from rl.played import Played
 from rl.rewards.compose import UnscoredError, check_scorable
 from rl.rollout import RunParts
 from rl.tasks.task import Task
+from rl.trainable import check_rows
 from rl.trajectories.check import RefusedError, TrainingRow
 
 REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
@@ -48,7 +49,8 @@ class Attempts:
     """Notes why an episode was refused."""
 
     async def fresh(self) -> Attempt:
-        """An episode from the beginning. Raises RefusedError where too many were refused in a row."""
+        """An episode from the beginning. Raises RefusedError where too many were refused in a row, ConfigError where it
+        has more rows than the trainer's flags allow."""
         return await self._sound(lambda: self.run.episode(self.policy, self.sampling), forked=False)
 
     async def fork(self, parent: Attempt, call: Call) -> Attempt:
@@ -67,6 +69,7 @@ class Attempts:
             try:
                 state = await self.run.ask(self.task, episode := begun())
                 check_scorable(self.task, state)
+                check_rows(self.run.config, len(state["rows"]))
                 rows = self.run.training_rows(state)
             except REFUSED as reason:
                 self.refused(self.task, reason)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from agent.serving import confined
 from agent.serving.launch import CPU_ADAPTATION as SERVING_ADAPTATION
-from rl.config import REASONING, ROOT, Config
+from rl.config import ROOT, Config
 
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 EXECUTOR = Path(__file__).parent / "executor.py"
@@ -21,8 +21,8 @@ RUN_FOLDER = "MEDVISTA_RUN"
 FURTHER = "further"
 """Where the dict of an episode carries its rows but the first, each by what differs from that (rl/bridge/rows.py)."""
 MOST_IMAGES = 16
-TRAIN, TRAIN_ROWS = "openrlhf.cli.train_ppo_ray", "rl.bridge.train_rows"
-"""What trains: OpenRLHF's own command, or where episodes leave several rows that of rl/bridge/train_rows.py."""
+TRAIN = "rl.bridge.train_rows"
+"""What trains: OpenRLHF's own command, for episodes of one row or several."""
 
 
 def flags(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool) -> dict[str, Any]:
@@ -68,17 +68,15 @@ def arguments(named: Mapping[str, Any]) -> list[str]:
 
 def command(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool = False) -> list[str]:
     """The command line that trains."""
-    module = TRAIN if config.graph == REASONING else TRAIN_ROWS
     ray = arguments({"cpu": config.device == "cpu", "ray-address": config.rl.ray_address})
-    start = [sys.executable, "-m", "rl.bridge.start", *ray, module]
+    start = [sys.executable, "-m", "rl.bridge.start", *ray, TRAIN]
     return start + arguments(flags(config, run, policy, prompts, resume))
 
 
 def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
     """The environment of the training processes."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    if config.graph != REASONING:  # a module that lies where the command was called is found there too
-        paths.append(str(Path.cwd()))
+    paths.append(str(Path.cwd()))  # a graph's module that lies where the command was called is found there too
     values = {
         **os.environ,
         RUN_FOLDER: str(run),

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from rl.bridge.launch import TRAIN, arguments
+from rl.bridge.launch import arguments
 from tools.spelling import did_you_mean
+
+OPENRLHF = "openrlhf.cli.train_ppo_ray"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,7 +48,7 @@ def faults_of(flags: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _openrlhfs() -> argparse.ArgumentParser | None:
     """The parser; None where OpenRLHF is not installed."""
     try:
-        spec = importlib.util.find_spec(TRAIN)
+        spec = importlib.util.find_spec(OPENRLHF)
     except ModuleNotFoundError:
         return None
     if spec is None or spec.origin is None:

@@ -1,8 +1,7 @@
 """Runs openrlhf.cli.train_ppo_ray with the trainer of rl/bridge/rows.py: `python -m rl.bridge.train_rows FLAGS...`.
 
 OpenRLHF takes its trainer's class by name when it begins to train and has no flag for another. The name is given our
-subclass in this process; no file of OpenRLHF is changed, and for the reasoning graph, which leaves one row an episode,
-OpenRLHF's own command runs instead.
+subclass in this process; no file of OpenRLHF is changed.
 """
 
 import runpy

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.chat_model.named import ModelNameError
 from agent.encoder import EncodingError
 from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
@@ -147,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (
         PlanError,
         PolicyNameError,
+        ModelNameError,
         ConfigError,
         CheckpointError,
         TaskFileError,

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from agent.chat_model.base import ImageChatModel
+from agent.chat_model.named import chat_model_named
 from agent.chat_model.provider import with_images
 from agent.policies.policy import Policy
 from agent.policies.served import ServedPolicy
@@ -81,35 +81,14 @@ async def opened(subject: Subject, concurrency: int, log: Path, context: int) ->
 
 
 def chat_model(subject: Subject, store: ImageStore, url: str | None = None) -> ImageChatModel | None:
-    """The chat model of a provider; None for a policy that is served. Raises PolicyNameError."""
+    """The chat model of a provider, or of a server at `url` that speaks OpenAI's interface; None for a policy that is
+    served. Raises PolicyError."""
     served = _is_folder(subject.spec) or _is_address(subject.spec)
-    return None if served else with_images(_provider(subject.spec, url), store)
+    if served:
+        return None
+    named = f"{url.rstrip('/')}#{subject.spec.partition(':')[2]}" if url else subject.spec
+    return with_images(chat_model_named(named), store)
 
 
 def _is_address(spec: str) -> bool:
     return spec.startswith(("http://", "https://"))
-
-
-def _provider(spec: str, url: str | None) -> Any:
-    provider, _, model = spec.partition(":")
-    settings: dict[str, Any] = {"base_url": url} if url else {}
-    try:
-        if provider == "openai":
-            from langchain_openai import ChatOpenAI
-
-            key = {"api_key": "none"} if url else {}  # a server of one's own mostly asks for none
-            return cast(Any, ChatOpenAI)(model=model, **settings, **_unless_set(key))
-        from importlib import import_module
-
-        return import_module("langchain.chat_models").init_chat_model(spec, **settings)
-    except ImportError as error:
-        raise PolicyNameError(
-            f"Got the policy {spec!r}, but {error.name} is not installed; expected LangChain's package for "
-            f"{provider}: pip install langchain langchain-{provider.replace('_', '-')}"
-        ) from error
-
-
-def _unless_set(key: dict[str, Any]) -> dict[str, Any]:
-    import os
-
-    return {} if os.environ.get("OPENAI_API_KEY") else key

@@ -24,11 +24,11 @@ from rl.endings import BUG, OUT_OF_TIME
 from rl.preflight.finding import Finding
 from rl.rollout import opened
 from rl.tasks.task import Task
-from rl.trainable import check_trainable
+from rl.trainable import check_rows, check_trainable
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 
-CANNOT_BE_ASKED = (GraphError, TemplateError, PolicyError, LedgerError, EncodingError, ContextTooSmall)
+CANNOT_BE_ASKED = (GraphError, TemplateError, PolicyError, LedgerError, EncodingError)
 PATIENCE_S = 60.0
 """Seconds that the rehearsed episode may take."""
 SAYS = Turn("I can see it.", answer="yes")
@@ -56,6 +56,8 @@ def rehearsed(config: Config, family: Family, task: Task, images: Mapping[str, M
             policy = ScriptedPolicy(lambda turns, last: SAYS, family)
             episode = parts.episode(policy, Sampling(temperature=config.rl.temperature))
             state = asyncio.run(parts.ask(replace(task, expert=()), episode, PATIENCE_S))
+        except ContextTooSmall:
+            return  # rl/preflight/tokens.py tells how much room questions need
         except CANNOT_BE_ASKED as error:
             yield Finding("graph", f"Got {config.graph!r}, which cannot be asked {task.id}: {error}")
             return
@@ -69,3 +71,7 @@ def rehearsed(config: Config, family: Family, task: Task, images: Mapping[str, M
     elif not state["made"]:
         said = f"Got {config.graph!r}, which ended without asking its policy, expected at least one turn: "
         yield Finding("graph", f"{said}does it use the model that it is given?")
+    try:
+        check_rows(config, len(state["rows"]))
+    except ConfigError as error:
+        yield Finding("graph", str(error))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder, EncodingError
 from rl.trajectories.audit import Audit, audit
 from rl.trajectories.export import Choice, choose
@@ -67,7 +68,7 @@ def check(asked: argparse.Namespace) -> int:
     folders = open_folders(asked.path, asked.images, asked.checkpoint)
     if folders.base is None:
         raise FolderError(f"Got {asked.path} without {BASE} above it; name the checkpoint by --checkpoint.")
-    encoder, images = Encoder.from_checkpoint(folders.base), ImageStore(folders.images)
+    encoder, images = family_in(folders.base), ImageStore(folders.images)
     found = [_audited(store, images, encoder) for store in folders.stores()]
     if asked.json:
         print(json.dumps([each.to_plain() for each in found], indent=2))

@@ -115,7 +115,8 @@ def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     Each row by itself, and what was sampled in one row only.
     """
     ledgers = list(map(Ledger.from_plain, trajectory.rows))
-    scored = not any(math.isnan(value) for each in ledgers for turn in each.sampled for value in turn.logprobs)
+    values = [value for each in ledgers for turn in each.sampled for value in turn.logprobs]
+    scored = bool(values) and not any(map(math.isnan, values))
     idle = len(ledgers) == 1 and not ledgers[0].sampled
     for each in ledgers:
         refuse_unsound(each, encoder, _grids(each, images), scored, idle=idle)

@@ -57,6 +57,8 @@ class Trajectory:
     """See rl/trajectories/origin.py."""
     tools: dict[str, str] = field(default_factory=dict[str, str])
     """Version by name of every tool in the prompt."""
+    untrained: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """As `rows`, of the calls that are not to be trained: with these it can be replayed whole."""
 
     @property
     def correct(self) -> bool:
@@ -104,6 +106,7 @@ def record(
         outcome=str(state["outcome"]),
         images=list(state["images"]),
         rows=state["rows"],
+        untrained=state.get("untrained", []),
         transcript=[dict(message) for message in state["transcript"]],
         calls=list(state["calls"]),
         turns=state["turns"],

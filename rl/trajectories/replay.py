@@ -18,10 +18,10 @@ from rl.trajectories.record import Trajectory
 def replayed(trajectory: Trajectory, family: Family) -> Callable[[Mapping[str, Any]], Completion]:
     """Says each turn once: the one that was sampled behind the prompt of an environment's `info`.
 
-    It raises LookupError where none is left: a turn that was not to be trained is not kept in a trajectory.
+    It raises LookupError where none is left: what a fork shares with its parent is in the parent's trajectory.
     """
     left: defaultdict[object, list[Completion]] = defaultdict(list)
-    for row in map(Ledger.from_plain, trajectory.rows):
+    for row in map(Ledger.from_plain, (*trajectory.rows, *trajectory.untrained)):
         for turn in row.sampled:
             placed = [image for image in row.images if image.start < turn.start]
             spans = [Span(image.start, image.length, image.grid) for image in placed]
@@ -35,8 +35,7 @@ def replayed(trajectory: Trajectory, family: Family) -> Callable[[Mapping[str, A
         if not left[ids, images]:
             raise LookupError(
                 f"Got a prompt of {len(ids)} ids and {len(images)} images, expected one behind which a turn of this "
-                "trajectory is left. Are task, graph, tools and checkpoint the same? A turn that was not to be trained "
-                "(a grammar held it, or `rl.trained_calls` leaves it out) is not kept: say it yourself."
+                "trajectory is left. Are task, graph, tools and checkpoint the same, and is it no fork of another?"
             )
         return left[ids, images].pop(0)
 

@@ -21,6 +21,7 @@ CALL = ("status", "text", "images", "seconds", "tool_version")
 REGION = ("image", "box")
 SAMPLED = ("start", "end", "logprobs", "versions", "finish_reason", "sample", "node")
 PLACED = ("image", "start", "length", "grid")
+ROWS = ("rows", "untrained")
 COPIES = {"task_id": "id", "kind": "kind", "question": "question", "gold": "answer"}
 """Columns that repeat a field of the task, for whoever filters; reading takes the task itself."""
 
@@ -90,6 +91,7 @@ def schema() -> Any:
         "transcript": table(role=pa.string(), text=pa.string(), images=texts, more=pa.string()),
         "calls": calls,
         "rows": pa.list_(ledger),
+        "untrained": pa.list_(ledger),
         "task": pa.string(),
         MORE: pa.string(),
     }
@@ -106,7 +108,7 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
         "tools": _pairs(plain["tools"], "version"),
         "transcript": [_split(message, MESSAGE) for message in plain["transcript"]],
         "calls": [_call_row(call) for call in plain["calls"]],
-        "rows": [_ledger_row(each) for each in plain["rows"]],
+        **{name: [_ledger_row(each) for each in plain[name]] for name in ROWS},
     }
     return _split({**plain, **made}, [name for name in schema().names if name != MORE])
 
@@ -124,7 +126,8 @@ def from_row(row: Mapping[str, Any]) -> Trajectory:
     known = {each.name for each in fields(Trajectory)}
     kept = {name: value for name, value in {**whole, **made}.items() if name in known}
     if "rows" in row:
-        return Trajectory.from_plain({**kept, "rows": [_ledger(each) for each in row["rows"]]})
+        rows = {name: [_ledger(each) for each in row.get(name) or ()] for name in ROWS}
+        return Trajectory.from_plain({**kept, **rows})
     first, *further = [_ledger(each) for each in (row["ledger"], *(row.get("further") or ()))]  # an older shard
     return Trajectory.from_plain({**kept, "ledger": first, "further": further, "own_from": row.get("own_from")})
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder, EncodingError, joined
 from agent.prompt import END_OF_TURN, opening, system_prompt
 from tools.images.image import MedicalImage
@@ -117,7 +118,7 @@ def test_vision_tokens_and_the_start_of_a_turn_are_banned_and_its_end_is_not(enc
 
 
 def test_a_checkpoint_brings_its_encoder(encoder: Encoder, random_checkpoint: Path) -> None:
-    loaded: Any = Encoder.from_checkpoint(random_checkpoint)
+    loaded: Any = family_in(random_checkpoint)
     text = opening(system_prompt(""), "Which quadrant?", 1)
     assert loaded.encode(text, [loaded.grid(picture((640, 480)))]) == encoder.encode(
         text, [encoder.grid(picture((640, 480)))]
@@ -126,4 +127,4 @@ def test_a_checkpoint_brings_its_encoder(encoder: Encoder, random_checkpoint: Pa
 
 def test_a_checkpoint_without_an_image_processor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EncodingError, match="without an image processor's files"):
-        Encoder.from_checkpoint(tmp_path)
+        family_in(tmp_path)

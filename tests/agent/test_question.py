@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.policies.policy import Sampling
-from agent.question import Overrides, QuestionError, asked
+from agent.question import QuestionError, asked, sampling_asked
 
 RIGHT = {"images": ["a", "b"], "question": "What is it?"}
 
@@ -31,22 +31,20 @@ def test_a_question_that_is_none(wrong: dict[str, Any], got: str) -> None:
 
 
 def test_sampling_may_come_as_json() -> None:
-    given: Any = {"temperature": 0.5, "seed": 3, "stop": ["."]}
-    assert Overrides(sampling=given).sampling == Sampling(temperature=0.5, seed=3, stop=(".",))
-    assert Overrides(sampling=Sampling(top_p=0.9)).sampling == Sampling(top_p=0.9)
-    assert Overrides().sampling is None
+    assert sampling_asked({"temperature": 0.5, "seed": 3}) == {"temperature": 0.5, "seed": 3}
+    assert sampling_asked(Sampling(top_p=0.9))["top_p"] == 0.9
+    assert sampling_asked(None) == {}
 
 
 @pytest.mark.parametrize(
     ("wrong", "got"),
     [
-        ({"policy": "mine"}, "Got str as `policy`, expected a policy with `generate`"),
-        ({"sampling": 0.5}, "Got float as `sampling`, expected the fields of Sampling"),
-        ({"sampling": {"temprature": 0.5}}, "Got `sampling.temprature`, expected some of temperature, top_p"),
-        ({"sampling": {"temperature": "hot"}}, "Got 'hot' as `sampling.temperature`: Input should be a valid number"),
-        ({"sampling": {"stop": [1]}}, r"Got 1 as `sampling.stop.0`: Input should be a valid string"),
+        (0.5, "Got float as `sampling`, expected the fields of Sampling"),
+        ({"temprature": 0.5}, "Got `sampling.temprature`, expected some of temperature, top_p"),
+        ({"temperature": "hot"}, "Got 'hot' as `sampling.temperature`: Input should be a valid number"),
+        ({"banned": [1]}, "Got `sampling.banned`, expected some of"),
     ],
 )
-def test_overrides_that_are_none(wrong: dict[str, Any], got: str) -> None:
+def test_a_sampling_that_is_none(wrong: Any, got: str) -> None:
     with pytest.raises(QuestionError, match=got):
-        Overrides(**wrong)
+        sampling_asked(wrong)

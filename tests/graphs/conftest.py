@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL.Image import Image
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 
@@ -37,4 +38,4 @@ class Answers:
 def embedded() -> Encoder:
     """The encoder of the embedded policy, from the repository."""
     folder: Any = Path(__file__).parents[2] / "rl" / "base" / "checkpoint"
-    return Encoder.from_checkpoint(folder)
+    return family_in(folder)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,14 +10,22 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from PIL import Image
 
+from agent.chat_model.guiding import described
 from agent.chat_model.named import chat_model_named
+from agent.chat_model.opening import family_in
+from agent.chat_model.pictures import image_block
 from agent.chat_model.provider import ProviderChatModel, with_images
+from agent.question import ContextTooSmall
+from agent.serving.launch import ServerOptions
+from agent.serving.server import VLLMServer
 from graphs import catalogue
 from graphs.__main__ import main
 from graphs.application import Settings, open_application
+from graphs.checkpoint import BASE, open_checkpoint
+from graphs.state import note
 from tests.agent.chat_model.openai_server import KEY, OpenAIServer, Refused, says, serving
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -142,6 +151,34 @@ async def test_an_application_on_a_model_or_its_name(tmp_path: Path, scan: Medic
         assert application.model is ours and application.store is ours.image_store
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage, tmp_path: Path) -> None:
+    """The embedded policy behind vLLM's own /v1, which knows nothing of our record: a real server takes all we send."""
+    parsers = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
+    options = ServerOptions(max_model_len=2048, extra_arguments=parsers, environment={"OMP_NUM_THREADS": "1"})
+    question = {"images": [store.put(scan)], "question": "How many calcifications does the lesion hold?"}
+    with VLLMServer(open_checkpoint(BASE), options, log=tmp_path / "server.log") as server:
+        model = with_images(chat_model_named(f"{server.base_url}/v1"), store)
+        for name in ("reasoning", "no_tools"):
+            done = await catalogue.compiled(catalogue.graphs()[name], model, load_tools(["zoom_in"])).ainvoke(question)
+            assert (done["versions"], done["turns"] > 0) == (["policy"], True)
+            assert done["outcome"] in ("answered", "abstained", "too_many_turns", "context_full")
+        looked: Any = AIMessage("", tool_calls=[{"name": "zoom_in", "args": {"image": 1}, "id": "call-1"}])
+        shown: Any = [image_block(question["images"][0])]
+        told = [HumanMessage("Look."), looked, ToolMessage(shown, tool_call_id="call-1"), note("Go on.")]
+        tools = [described(tool) for tool in load_tools(["zoom_in"])]
+        once, twice = [await model.ainvoke(shows, tools=tools) for shows in (told, [*told[:3], *told[1:]])]
+        assert once.usage_metadata and twice.usage_metadata
+        encoder = family_in(BASE).encoder
+        a_picture = encoder.placeholders(encoder.grid(store.get(question["images"][0])))
+        assert twice.usage_metadata["input_tokens"] > once.usage_metadata["input_tokens"] + a_picture
+        assert [chunk async for chunk in model.astream("Look.")][-1].response_metadata["versions"] == ["policy"]
+        with pytest.raises(ContextTooSmall, match="maximum context length"):
+            graph = catalogue.compiled(catalogue.graphs()["reasoning"], model, [])
+            await graph.ainvoke({**question, "question": "calcification " * 3000})
+
+
 def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from graphs.server import factories
 
@@ -153,3 +190,13 @@ def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path
     finally:
         factories.application.cache_clear()
     assert isinstance(model, ProviderChatModel) and model.version == "small-vision"
+
+
+def test_the_code_of_the_guide_makes_a_graph() -> None:
+    """The Python of docs/applications.md about any chat model."""
+    guide = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
+    about = guide.partition("## Any chat model")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", about, re.DOTALL | re.MULTILINE)
+    made: dict[str, Any] = {}
+    exec(code, made)
+    assert isinstance(made["model"], ProviderChatModel) and "verify" in made["graph"].get_graph().nodes

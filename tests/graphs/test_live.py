@@ -194,7 +194,7 @@ def test_the_code_of_the_guide_runs(served: Served) -> None:
     lines = said.splitlines()
     assert lines[0] == str({"event": "spoke", "versions": [served.live()]})
     assert [line.endswith(str([served.live()])) for line in lines].count(True) == 2
-    assert len(blocks) == 2
+    assert len(blocks) == 3
 
 
 @pytest.fixture

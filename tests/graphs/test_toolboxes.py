@@ -236,7 +236,7 @@ ON_RAY = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from tests.graphs.test_toolboxes import *
+from test_toolboxes import *
 from rl.own_ray import own_ray
 from tools.wrappers.on_ray import on_ray
 
@@ -258,7 +258,7 @@ def test_a_ray_actor_on_every_kind_of_graph(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("RAY_ADDRESS", None)
     with tempfile.TemporaryDirectory(prefix="ray") as folder:  # a socket's path must be short
-        command = [sys.executable, "-c", ON_RAY, str(tmp_path / "store"), folder, str(ROOT)]
+        command = [sys.executable, "-c", ON_RAY, str(tmp_path / "store"), folder, str(Path(__file__).parent)]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
     assert ended.returncode == 0, ended.stderr
     assert [line for line in ended.stdout.splitlines() if line.startswith(">")] == ["> True"] * 3

@@ -28,6 +28,7 @@ from rl.spaces import AnyText, Pictures
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.replay import replayed
+from rl.trajectories.rows import from_row, to_row
 from tests.graphs.conftest import Answers
 from tests.rl.scripts import answers, looks
 from tools.images.store import ImageStore
@@ -91,8 +92,12 @@ def said_again(environment: Any, trajectory: Trajectory) -> tuple[Trajectory, fl
 def timeless(trajectory: Trajectory) -> dict[str, Any]:
     """All of an episode but what names it and its samples, and what a clock said."""
     calls = [{**call, "seconds": 0.0} for call in trajectory.calls]
-    rows = [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in trajectory.rows]
-    return {**trajectory.to_plain(), "id": "", "stage": "", "seconds": 0.0, "calls": calls, "rows": rows}
+    rows, untrained = (
+        [{**row, "sampled": [[*turn[:5], turn[6]] for turn in row["sampled"]]} for row in kept]
+        for kept in (trajectory.rows, trajectory.untrained)
+    )
+    named = {"id": "", "stage": "", "seconds": 0.0}
+    return {**trajectory.to_plain(), **named, "calls": calls, "rows": rows, "untrained": untrained}
 
 
 def unordered(trajectory: Trajectory) -> dict[str, Any]:
@@ -151,6 +156,17 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     again, total, _, turns = said_again(gym, episode)
     assert unordered(again) == unordered(episode)
     assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.rows))
+
+
+def test_turns_that_a_grammar_held_are_replayed_too(gallery: Gallery, base: Family, make: Make) -> None:
+    """They train nobody, and are kept beside the rows, in the store as well."""
+    said = '<think>I see.</think><answer>{"answer": "cystic"}</answer>'
+    graph = f"{SHAPES}/structured.py"
+    episode = sampled(gallery, gallery[1][0], Answers(lambda chat: said, base), base, graph, **ROOMY)
+    assert [len(row["sampled"]) for row in (*episode.rows, *episode.untrained)] == [0, 1]
+    again, _, ended, turns = said_again(make(graph, **ROOMY), from_row(to_row(episode)))
+    assert timeless(again) == timeless(episode)
+    assert (again.answer, ended, turns) == ("cystic", (True, False), 1)
 
 
 def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Family, make: Make) -> None:
@@ -383,8 +399,10 @@ def test_an_agent_that_looks_for_ever_is_cut_off(make: Make) -> None:
 
 @pytest.mark.parametrize("call", ["await model.ainvoke", "model.invoke"])
 @pytest.mark.parametrize("end", ["close", "reset"])
-def test_an_episode_can_be_ended_in_its_middle(make: Make, tmp_path: Path, call: str, end: str) -> None:
-    """Also one whose node waits in a thread: nothing is left of it."""
+def test_an_episode_can_be_ended_in_its_middle(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, call: str, end: str
+) -> None:
+    """Also one whose node waits in a thread: nothing is left of it, and nobody takes it for a bug."""
     before = threading.active_count()
     gym = make(graph_in(tmp_path, ASK.replace("await model.ainvoke", call), "return {'answer': said.text}"))
     gym.reset(seed=0)
@@ -393,7 +411,18 @@ def test_an_episode_can_be_ended_in_its_middle(make: Make, tmp_path: Path, call:
         assert gym.step(answers("solid")[0])[4]["answer"] == "solid"
         gym.reset(seed=1)
     gym.close()
-    assert threading.active_count() == before
+    assert threading.active_count() == before and not caplog.records
+
+
+def test_an_episode_whose_graph_asks_several_at_once_can_be_ended_in_its_middle(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    gym = make("second_opinion", **ROOMY)
+    gym.reset(seed=0)
+    gym.step(answers("solid")[0])
+    gym.reset(seed=0)
+    gym.close()
+    assert not [thread for thread in threading.enumerate() if "dialogue" in thread.name] and not caplog.records
 
 
 @pytest.mark.parametrize("mode", ["sync", pytest.param("async", marks=pytest.mark.slow)])

@@ -14,7 +14,6 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
-from agent.question import Overrides
 from rl.exactness import Replay, compare
 from rl.rollout import RunParts
 from rl.tasks.task import Task
@@ -81,7 +80,7 @@ def sampled(
 
     def made(task: Task, first: str | None = None) -> tuple[Trajectory, RunParts]:
         parts = parts_of(gallery[0], episode=EPISODE)
-        state = asyncio.run(parts.ask(task, Overrides(TransformersPolicy(model, encoder, first))))
+        state = asyncio.run(parts.ask(task, parts.episode(TransformersPolicy(model, encoder, first))))
         return record("t", "test", task, state, {"answer": 0.0}, 0.0, 0.0), parts
 
     return made
@@ -110,14 +109,16 @@ def test_images_that_appear_in_mid_episode_agree(
 
 def shifted(trajectory: Trajectory) -> Trajectory:
     """Every sampled range one id further to the left."""
-    sampled = [[turn[0] - 1, turn[1] - 1, *turn[2:]] for turn in trajectory.rows[0]["sampled"]]
-    return replace(trajectory, rows=[{**trajectory.rows[0], "sampled": sampled}])
+    (row,) = trajectory.rows
+    sampled = [[turn[0] - 1, turn[1] - 1, *turn[2:]] for turn in row["sampled"]]
+    return replace(trajectory, rows=[{**row, "sampled": sampled}])
 
 
 def other_pixels(trajectory: Trajectory, image: str) -> Trajectory:
     """The same grid, another picture."""
-    first, *rest = trajectory.rows[0]["images"]
-    return replace(trajectory, rows=[{**trajectory.rows[0], "images": [[image, *first[1:]], *rest]}])
+    (row,) = trajectory.rows
+    first, *rest = row["images"]
+    return replace(trajectory, rows=[{**row, "images": [[image, *first[1:]], *rest]}])
 
 
 def test_a_shifted_mask_and_other_pixels_show(
@@ -140,8 +141,9 @@ def test_temperature_and_ids_that_are_never_sampled_by_hand() -> None:
     replay = Replay.__new__(Replay)
     scores = torch.tensor([[[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]]]).log()
     replay.model = lambda **_: SimpleNamespace(logits=scores.clone())
-    replay.encoder, replay.temperature = cast(Any, SimpleNamespace(banned=(2,), image_pad=9)), 0.5
-    sampled = TrainingRow([0, 0], [0, 1], [0.0, math.log(0.8)], None, None)  # squares 0.36, 0.09 and, banned, 0.01
+    family = SimpleNamespace(banned=(2,), forward_inputs=lambda ids, mm: mm)
+    replay.encoder, replay.temperature = cast(Any, family), 0.5
+    sampled = TrainingRow([0, 0], [0, 1], [0.0, math.log(0.8)], {})  # squares 0.36, 0.09 and, banned, 0.01
     found = replay.differences(sampled)
     assert found.differences == pytest.approx([0], abs=1e-6)
     assert found.trainer == pytest.approx([math.log(0.46 / 0.45)], rel=1e-4)

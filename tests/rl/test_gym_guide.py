@@ -43,8 +43,10 @@ def test_the_environment_is_stepped_through(tmp_path: Path) -> None:
 
 def test_any_graph_is_stepped_through_and_replayed(tmp_path: Path) -> None:
     *observed, same = python(block("replayed"), tmp_path).splitlines()
-    speakers = [line.split(" ", 2)[0] for line in observed if line.startswith(("read ", "adjudicate "))]
-    assert (speakers, same) == (["read", "read", "adjudicate"], "True")
+    speakers = [
+        line.split(" ", 2)[0] for line in observed if line.startswith(("opinion|reason ", "adjudicate|reason "))
+    ]
+    assert (speakers, same) == (["opinion|reason"] * 2 + ["adjudicate|reason"], "True")
 
 
 @pytest.mark.slow

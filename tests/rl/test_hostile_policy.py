@@ -19,7 +19,6 @@ from PIL.Image import Image
 from agent.answer import Outcome
 from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
-from agent.question import Overrides
 from graphs import catalogue
 from rl.config import Config
 from rl.endings import OUT_OF_TIME, UNREADABLE
@@ -111,7 +110,7 @@ def test_no_turn_raises(name: str, encoder: Encoder, gallery: tuple[ImageStore, 
     for seed in range(EPISODES):
         policy, task = Hostile(seed, encoder), of_two_images(tasks, seed % len(tasks))
         try:
-            state = asyncio.run(parts.ask(task, Overrides(policy, Sampling(temperature=1.0))))
+            state = asyncio.run(parts.ask(task, parts.episode(policy, Sampling(temperature=1.0))))
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error!r} after {policy.written!r:.2000}") from error
         assert state["outcome"] in known

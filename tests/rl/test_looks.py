@@ -86,7 +86,9 @@ async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid
         "images": [scan, *made],
         "turns": 1 + len(results),
         "transcript": [],
-        "ledger": {"sampled": []},
+        "faults": 0,
+        "rows": [],
+        "versions": [],
     }
     return cast(Played, state)
 

@@ -3,30 +3,24 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.tools import tool
 
-from agent.limits import Limits
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
-from agent.question import Overrides, Question
-from agent.turn import Agent, Played
-from graphs.reasoning import after_integration, after_selection
-from rl.config import Config
 from rl.endings import OUT_OF_TIME
 from rl.patience import PatientPolicy
-from rl.rollout import NoPolicy, RunParts
+from rl.rollout import RunParts
 from rl.schedule import Job, Lost, groups, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from tests.rl.scripts import answers
 from tools.images.store import ImageStore
-from tools.toolbox import Toolbox, ToolCall
+from tools.toolbox import ToolCall
 
 Gallery = tuple[ImageStore, list[Task]]
 TASKS = [Task(str(number), "k", "?", (), "a", "exact") for number in range(6)]
@@ -40,7 +34,7 @@ def finished(job: Job) -> Trajectory:
         "a",
         "answered",
         [],
-        {},
+        [{}],
         [],
         [],
         1,
@@ -184,23 +178,8 @@ async def test_a_deadline_keeps_what_was_done(gallery: Gallery, parts_of: Callab
     assert (none.outcome, none.turns, none.rows[0]["ids"]) == (OUT_OF_TIME, 0, [])
 
 
-async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_context(
-    gallery: Gallery, parts_of: Callable[..., RunParts], tmp_path: Path
-) -> None:
-    from langgraph.graph import END, START, StateGraph
-
+async def test_each_episode_brings_its_policy_and_seed(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:
     parts = parts_of(gallery[0])
-    agent = Agent(NoPolicy(), parts.family, Toolbox([]), gallery[0], Limits(3, 32, 512), Sampling(temperature=0.0))
-    graph: Any = StateGraph(Played, input_schema=Question)
-    for node in (agent.reason, agent.select_tool, agent.execute, agent.integrate, agent.answer):
-        graph.add_node(node)
-    graph.add_edge(START, "reason")
-    graph.add_edge("reason", "select_tool")
-    graph.add_conditional_edges("select_tool", after_selection)
-    graph.add_edge("execute", "integrate")
-    graph.add_conditional_edges("integrate", after_integration)
-    graph.add_edge("answer", END)
-    plain = RunParts(Config(name="t"), parts.family, gallery[0], parts.limits, graph.compile())
     seen: list[Sampling] = []
 
     class Noting:
@@ -212,12 +191,10 @@ async def test_each_episode_brings_its_policy_and_seed_to_a_graph_without_a_run_
             return await self.policy.generate(token_ids, images, sampling)
 
     async def ask(job: Job) -> Trajectory:
-        return await plain.play(job, Noting(job.task.answer), "test", Sampling(temperature=0.7))
+        return await parts.play(job, Noting(job.task.answer), "test", Sampling(temperature=0.7))
 
     jobs = [Job(task, seed=place) for place, task in enumerate(gallery[1])]
     found = [each async for each in played(jobs, ask, 4)]
     assert all(isinstance(each, Trajectory) and each.correct for each in found) and len(found) == 10
     assert {(each.temperature, each.max_tokens) for each in seen} == {(0.7, 32)}
     assert sorted(each.seed or 0 for each in seen) == list(range(10)) and all(each.banned for each in seen)
-    with pytest.raises(PolicyError, match="opened without a policy"):
-        await plain.ask(gallery[1][0], Overrides())

@@ -7,7 +7,7 @@ import pytest
 
 from rl.config import EIGHT_GPUS, LAPTOP, ConfigError, load_config
 from rl.train import main
-from rl.trainable import check_trainable
+from rl.trainable import check_rows, check_trainable
 
 ROOT = Path(__file__).parents[2]
 DEBATE = f"graph={ROOT}/examples/debate.py:factory"
@@ -17,28 +17,33 @@ DEBATE = f"graph={ROOT}/examples/debate.py:factory"
 @pytest.mark.parametrize("graph", ["graph=reasoning", DEBATE, "graph=graphs.second_opinion:factory"])
 def test_the_shipped_configurations_train_any_graph(config: Path, graph: str) -> None:
     check_trainable(load_config(config, [graph]))
+    check_rows(load_config(config, [graph]), 5)
+
+
+def test_a_graph_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match="graph: Got the graph 'no_such', expected one of"):
+        check_trainable(load_config(LAPTOP, ["graph=no_such"]))
 
 
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["graph=no_such"], "graph: Got the graph 'no_such', expected one of"),
-        ([DEBATE, "rl.regrounding.enabled=true"], "expected false: EVR forks the turns of the reasoning graph"),
-        (["rl.trained_calls.nodes=[reason]"], "for the reasoning graph, all of whose calls train"),
-        ([DEBATE, "rl.openrlhf.algo.advantage.estimator=gae"], "estimator='gae' .* expected 'rloo' or 'dr_grpo'"),
-        ([DEBATE, "rl.openrlhf.actor.loss_agg_mode=seq-mean-token-mean"], "expected 'token-mean'"),
-        ([DEBATE, "rl.openrlhf.train.dynamic_batch_enable=true"], "would not weigh as one"),
-        ([DEBATE, "rl.openrlhf.reward.overlong_buffer_len=8"], "expected it left out"),
+        (["rl.openrlhf.algo.advantage.estimator=gae"], "estimator='gae' .* expected 'rloo' or 'dr_grpo'"),
+        (["rl.openrlhf.actor.loss_agg_mode=seq-mean-token-mean"], "expected 'token-mean'"),
+        (["rl.openrlhf.train.dynamic_batch_enable=true"], "would not weigh as one"),
+        (["rl.openrlhf.reward.overlong_buffer_len=8"], "expected it left out"),
         (
-            [DEBATE, "rl.openrlhf.train.batch_size=48", "rl.openrlhf.rollout.micro_batch_size=32"],
+            ["rl.openrlhf.train.batch_size=48", "rl.openrlhf.rollout.micro_batch_size=32"],
             r"expected a multiple of 32 \(rollout.micro_batch_size x 1 ranks\)",
         ),
-        ([DEBATE, "rl.samples_per_prompt=3"], r"expected a multiple of 3 \(rl.samples_per_prompt\)"),
+        (["rl.samples_per_prompt=3"], r"expected a multiple of 3 \(rl.samples_per_prompt\)"),
     ],
 )
-def test_what_cannot_be_trained_is_told(overrides: list[str], said: str) -> None:
+def test_what_several_rows_cannot_be_trained_with_is_told(overrides: list[str], said: str) -> None:
+    config = load_config(LAPTOP, overrides)
+    check_rows(config, 1)
     with pytest.raises(ConfigError, match=said):
-        check_trainable(load_config(LAPTOP, overrides))
+        check_rows(config, 2)
 
 
 def test_a_schema_that_is_not_ours_is_told(tmp_path: Path) -> None:
@@ -59,7 +64,5 @@ def test_a_dry_run_shows_the_graph_and_the_trainer(capsys: Any, monkeypatch: pyt
     shown = capsys.readouterr().out
     assert f"graph: {ROOT}/examples/debate.py:factory\n" in shown
     assert "rl.bridge.train_rows" in shown
-    assert main(["--config", str(LAPTOP), "--dry-run"]) == 0
-    assert "rl.bridge.train_rows" not in capsys.readouterr().out
     assert main(["--config", str(LAPTOP), "--dry-run", "graph=nothing"]) == 2
     assert "error: graph: Got the graph 'nothing'" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.protocol import parse_turn
 from rl.rollout import RunParts
@@ -153,7 +154,7 @@ async def test_training_teaches_the_language_model_and_resumes(
     after = load_file(tmp_path / "out" / "model.safetensors")
     moved = {name for name in after if not torch.equal(before[name].float(), after[name])}
     assert moved and all("language_model" in name for name in moved)
-    Encoder.from_checkpoint(tmp_path / "out")  # the image processor's files are there
+    family_in(tmp_path / "out")  # the image processor's files are there
     train(parts, shown, random_checkpoint, tmp_path / "again", tmp_path / "work")  # finds its last checkpoint
     again = load_file(tmp_path / "again" / "model.safetensors")
     assert all(torch.equal(after[name], again[name]) for name in after)

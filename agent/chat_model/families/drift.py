@@ -53,12 +53,13 @@ _LOOK = {"type": "object", "properties": {"image": {"type": "integer"}}, "requir
 def _probes(tool: Tool) -> list[tuple[list[Tool], list[list[Said]]]]:
     system, first = Said("system", ("Be brief.",)), Said("user", ("What is it?", Picture("1")))
     seen, later = Said("tool", ("A view.", Picture("2"))), Said("user", ("And there?",))
-    failed = Said("tool", ("No such image.",))
+    failed, note = Said("tool", ("No such image.",)), Said("user", ("Your turn could not be read.",), note=True)
     return [
         ([], [[first], [later], [later]]),
         ([], [[system, first], [later], [replace(later, parts=("Where?", Picture("3")))]]),
         ([tool], [[system, first], [seen], [failed, seen], [later], [failed]]),
         ([tool], [[first], [seen, failed], [later]]),
+        ([tool], [[first], [note], [failed, note], [seen]]),
     ]
 
 

@@ -1,6 +1,5 @@
 """`gymnasium.make("MedVista/VQA-v0", graph=...)` steps through the graph turn by turn; said again from its trajectory
-(`rl.trajectories.replay`; turns that a grammar holds are not kept there, and said anew), a second episode has the same
-prompts, images, reward and rows."""
+(`rl.trajectories.replay`), a second episode has the same prompts, images, reward and rows."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,13 +39,9 @@ def _twice(case: Case) -> None:
             sampling = replace(WARM, structure=told["structure"])
             return asyncio.run(policy.generate(told["token_ids"], pictures, sampling))
 
-        def repeats(told: dict[str, Any]) -> Completion:
-            return says(told) if told["structure"] else kept(told)
-
         prompts, first = _episode(gym, says)
-        kept = replayed(first, case.shared.family)
         expect(first.rewards["answer"] == 1.0, f"Got the rewards {first.rewards} of a right answer, expected 1.0.")
-        again, second = _episode(gym, repeats)
+        again, second = _episode(gym, replayed(first, case.shared.family))
         expect(again == prompts, f"Got the prompts of {len(again)} steps in the replay, expected those of the first.")
         expect(second.reward == first.reward, f"Got the reward {second.reward} in the replay, not {first.reward}.")
         expect(_trained(second) == _trained(first), "Got other rows in the replay than in the first episode.")

@@ -17,6 +17,7 @@ from PIL import Image
 from agent.chat_model import Episode, PolicyChatModel, family_of
 from agent.chat_model.families.family import NOTHING, Before, Family
 from agent.chat_model.families.find import families
+from agent.chat_model.families.medvista import MedVista
 from agent.chat_model.families.template import TemplateError
 from agent.chat_model.said import Picture, Said
 from agent.encoder import Span
@@ -160,6 +161,34 @@ def test_ids_are_those_of_transformers_and_prompts_have_one_placeholder(each: Fa
     assert tokens.ids.count(pad) == sum(span.length for span in tokens.spans)
     assert list(tokens.prompt) == each.tokenizer(text, add_special_tokens=False)["input_ids"]
     assert tokens.prompt.count(pad) == 2
+
+
+@pytest.mark.parametrize("crops", [True, False])
+@pytest.mark.parametrize("size", [(56, 56), (200, 90), (40, 300), (333, 300)])
+def test_internvl_counts_tiles_as_its_processor_cuts_them(internvl: Any, crops: bool, size: tuple[int, int]) -> None:
+    """What an image processor's file says of cropping is overruled by the processor that engines ask."""
+    internvl = copy.copy(internvl)
+    internvl.image_processor = copy.copy(internvl.image_processor)
+    internvl.image_processor.crop_to_patches = crops
+    family, image = family_of(internvl), picture(*size)
+    text = family.opening([Said("user", (Picture("1"), "What?"))])
+    whole = internvl(images=[image], text=[text], add_special_tokens=False, return_tensors="pt")
+    inputs = family.mm_inputs([image])
+    assert (inputs["pixel_values"] == whole["pixel_values"]).all()
+    assert family.grid(image) == family.grid_of(inputs) == (1, len(whole["pixel_values"]), 4)
+    assert list(family.tokens(text, [image]).ids) == whole["input_ids"][0].tolist()
+
+
+def test_a_bare_template_of_another_way_to_see_is_not_ours(internvl: Any) -> None:
+    bare = (
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
+        "{% if m['content'] is string %}{{ m['content'] }}{% else %}"
+        "{% for part in m['content'] %}{{ '<IMG_CONTEXT>\n' if part['type'] == 'image' else part['text'] }}"
+        "{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    assert MedVista.fits(with_template(internvl, bare)) == 0
+    assert family_of(with_template(internvl, bare)).name == "internvl"
 
 
 def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images(

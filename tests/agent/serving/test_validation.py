@@ -238,5 +238,5 @@ def test_new_weights_are_proved_with_a_picture_as_the_family_writes_it(tiny_fold
 
 def test_a_model_that_cannot_be_probed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="gives no prompt with a picture .*without an image processor"):
+    with pytest.raises(CheckpointError, match=r"gives no prompt with a picture .*without an image processor"):
         image_prompt(tmp_path)

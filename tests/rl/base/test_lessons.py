@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model.opening import family_in
 from agent.prompt import END_OF_TURN, IMAGE
 from agent.protocol import Turn, parse_turn
 from rl.base.lessons import CALL_MEASURE, CELLS, NOTHING, Exchange, Lesson, Teacher
@@ -55,7 +55,7 @@ def test_each_skill_is_asked_for(question: str) -> None:
 
 
 def test_a_batch_labels_the_turns_and_nothing_else() -> None:
-    encoder = Encoder.from_checkpoint(ROOT / "rl" / "base" / "checkpoint")
+    encoder = family_in(ROOT / "rl" / "base" / "checkpoint")
     lesson = next(lesson for lesson in LESSONS if len(lesson) == 2)
     batch = collate([lesson], encoder)
     labelled = [int(label) for label in batch["labels"][0] if label != IGNORED]

@@ -19,9 +19,18 @@ from tools.images.store import ImageStore
 Gallery = tuple[ImageStore, list[Task]]
 
 
+FLAGS = {"algo.advantage.estimator": "dr_grpo", "train.batch_size": 8, "rollout.micro_batch_size": 1}
+
+
 def configure(run: Path, **sections: Any) -> None:
     """Another configuration in the run's folder, before its executor is made."""
-    rl = {"prompts_per_step": 1, "samples_per_prompt": 2, "rewards": {"answer": 1.0}, **sections.pop("rl", {})}
+    rl = {
+        "prompts_per_step": 1,
+        "samples_per_prompt": 2,
+        "rewards": {"answer": 1.0},
+        "openrlhf": FLAGS,
+        **sections.pop("rl", {}),
+    }
     graph = f"{ROOT}/examples/debate.py:factory"
     (run / "config.yaml").write_text(dump(Config.model_validate({"name": "t", "graph": graph, "rl": rl, **sections})))
 

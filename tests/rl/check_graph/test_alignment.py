@@ -17,13 +17,13 @@ def given(*turns: tuple[int, ...]) -> list[Completion]:
     return [Completion(turn, (-1.0,) * len(turn), "stop", ("v",), None) for turn in turns]
 
 
-def ledger(*turns: tuple[int, ...]) -> Ledger:
-    """Each turn behind one id of context."""
+def ledger(*turns: tuple[int, ...], samples: str = "abc") -> Ledger:
+    """Each turn behind one id of context; `samples`: the name of each."""
     ids: list[int] = []
     sampled: list[Sampled] = []
-    for turn in turns:
+    for turn, sample in zip(turns, samples, strict=False):
         ids.append(0)
-        sampled.append(Sampled(len(ids), len(ids) + len(turn), (-1.0,) * len(turn), ("v",), "stop"))
+        sampled.append(Sampled(len(ids), len(ids) + len(turn), (-1.0,) * len(turn), ("v",), "stop", sample))
         ids += turn
     return Ledger(tuple(ids), tuple(sampled), ())
 
@@ -34,41 +34,34 @@ def call(sample: str, ids: tuple[int, ...], picked: bool = True) -> dict[str, An
 
 MADE = [call("a", FIRST), call("b", SECOND), call("c", THIRD, picked=False)]
 ROWS = [ledger(FIRST, SECOND)]
-SPOKEN = [[{"sample": "a"}, {"sample": "b"}]]
 
 
-def faults(ledgers: list[Ledger], spoken: Any, made: Any = None, completions: Any = None) -> list[str]:
-    completions = given(FIRST, SECOND, THIRD) if completions is None else completions
-    return together(ledgers, {"made": MADE if made is None else made, "spoken": spoken}, completions)
+def faults(ledgers: list[Ledger], completions: Any = None) -> list[str]:
+    return together(ledgers, MADE, given(FIRST, SECOND, THIRD) if completions is None else completions)
 
 
 def test_each_picked_call_once_is_sound() -> None:
-    assert faults(ROWS, SPOKEN) == []
+    assert faults(ROWS) == []
 
 
 @pytest.mark.parametrize(
-    ("ledgers", "spoken", "said"),
+    ("ledgers", "said"),
     [
-        ([ledger(FIRST)], [[{"sample": "a"}]], "node_b is trained in 0 rows, expected one row"),
-        ([*ROWS, ledger(FIRST)], [*SPOKEN, [{"sample": "a"}]], "node_a is trained in 2 rows, expected one row"),
-        ([*ROWS, ledger(THIRD)], [*SPOKEN, [{"sample": "c"}]], "node_c is trained in 1 rows, expected none, as it is"),
-        ([ledger(FIRST, (9,))], SPOKEN, "node_b is trained with other ids than were sampled"),
-        ([*ROWS, ledger(THIRD)], [*SPOKEN, [{"sample": "x"}]], "1 trained ranges belong to no call"),
+        ([ledger(FIRST)], "node_b is trained in 0 rows, expected one row"),
+        ([*ROWS, ledger(FIRST)], "node_a is trained in 2 rows, expected one row"),
+        ([*ROWS, ledger(THIRD, samples="c")], "node_c is trained in 1 rows, expected none, as it is"),
+        ([ledger(FIRST, (9,))], "node_b is trained with other ids than were sampled"),
+        ([*ROWS, ledger(THIRD, samples="x")], "1 trained ranges belong to no call"),
     ],
 )
-def test_what_is_trained_otherwise_is_told(ledgers: list[Ledger], spoken: Any, said: str) -> None:
-    (fault,) = faults(ledgers, spoken)
+def test_what_is_trained_otherwise_is_told(ledgers: list[Ledger], said: str) -> None:
+    (fault,) = faults(ledgers)
     assert said in fault
 
 
 def test_a_call_that_was_not_recorded_is_told() -> None:
-    (fault,) = faults(ROWS, SPOKEN, completions=given(FIRST, SECOND, THIRD, THIRD))
+    (fault,) = faults(ROWS, completions=given(FIRST, SECOND, THIRD, THIRD))
     assert fault == "3 calls are recorded, of 4 that the server answered"
-
-
-def test_a_graph_of_turns_trains_all_that_was_sampled() -> None:
-    assert together(ROWS, {}, given(FIRST, SECOND)) == []
-    assert together(ROWS, {}, given(FIRST, THIRD)) == ["its trained ranges are not what the server sampled"]
 
 
 SOUND = EpisodeReport(1, "answered", 3, 2, [RowReport(1, 0, ["a", "b"], 5, 3, 1, 2e-6, 9e-6)], [])
@@ -100,7 +93,7 @@ def test_the_json_has_null_where_nothing_is_known() -> None:
 
 
 def test_an_episode_that_never_asks_is_told() -> None:
-    state = {"outcome": "answered", "bug": ""}
+    state: Any = {"outcome": "answered", "bug": ""}
     report = check_episode(1, state, [], cast(Any, None), cast(Any, None))
     assert not report.sound and "ended without asking the policy" in table([report])
     assert verdict("mute", [report]) == (False, "NOT EXACT: 1 of 1 episodes of mute must not train.")
@@ -108,6 +101,6 @@ def test_an_episode_that_never_asks_is_told() -> None:
 
 
 def test_an_episode_that_a_bug_ended_is_told() -> None:
-    state = {"outcome": "bug", "bug": "KeyError: 'lesion' (line 6 of odd.py)"}
+    state: Any = {"outcome": "bug", "bug": "KeyError: 'lesion' (line 6 of odd.py)"}
     report = check_episode(1, state, [], cast(Any, None), cast(Any, None))
     assert "a bug of the graph ended it: KeyError: 'lesion' (line 6 of odd.py)" in table([report])

@@ -5,23 +5,20 @@ from typing import Any
 
 import pytest
 
-from agent.encoder import Encoder
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Sampling
 from agent.policies.served import ServedPolicy
-from agent.question import Overrides
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from agent.serving.versions import LiveVersions
 from graphs.checkpoint import open_checkpoint
 from rl.check_graph.__main__ import main
 from rl.check_graph.alignment import check_episode
-from rl.check_graph.episodes import questions
+from rl.check_graph.episodes import Watched, questions
 from rl.config import ROOT, Base, Config
 from rl.exactness import Replay
-from rl.forks import Watched
 from rl.rollout import opened
 from tools.images.store import ImageStore
-from tools.registry import load_tools
 
 CHECKPOINT = ROOT / Base().checkpoint
 SHAPES = Path(__file__).parents[1] / "shapes"
@@ -57,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def replay() -> Replay:
     """The embedded base in transformers."""
-    return Replay(CHECKPOINT, Encoder.from_checkpoint(CHECKPOINT))
+    return Replay(CHECKPOINT, family_in(CHECKPOINT))
 
 
 @pytest.mark.slow
@@ -65,22 +62,22 @@ def replay() -> Replay:
 async def test_every_shape_is_exact(server: str, replay: Replay, tmp_path: Path, graph: str) -> None:
     config = Config.model_validate({"name": "t", "graph": graph, "episode": {"context": CONTEXT}})
     store = ImageStore(tmp_path)
-    parts = opened(config, replay.encoder, store, load_tools(list(config.episode.tools)))
+    parts = opened(config, family_in(CHECKPOINT), store)
     policy = Watched(ServedPolicy(server, LiveVersions("base")))
     (task,) = questions(store, 1, GRAPHS[graph], seed=0)
-    state: Any = await parts.ask(task, Overrides(policy, SAMPLING))
+    state: Any = await parts.ask(task, parts.episode(policy, SAMPLING))
     report = check_episode(1, state, policy.completions, parts, replay)
     assert report.sound, report
     assert report.trained == report.calls >= 1
     assert all(row.mean < 1e-3 for row in report.rows)
 
-    ledger = state["ledger"]
+    ledger, *further = state["rows"]
     off_by_one = {**ledger, "ids": [*ledger["ids"][1:], 0], "images": [[*each] for each in ledger["images"]]}
     for each in off_by_one["images"]:
         each[1] -= 1
     unlike = {**ledger, "sampled": [[a, b, [-2.0] * (b - a), *rest] for a, b, _, *rest in ledger["sampled"]]}
     for broken in (off_by_one, unlike):
-        report = check_episode(1, {**state, "ledger": broken}, policy.completions, parts, replay)
+        report = check_episode(1, {**state, "rows": [broken, *further]}, policy.completions, parts, replay)
         assert not report.sound and report.rows[0].faults
 
 

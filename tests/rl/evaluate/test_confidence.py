@@ -1,9 +1,11 @@
 """The probability of an answer: of its own tokens, not of the thought before it."""
 
 import math
+from typing import Any
 
 import pytest
 
+from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
@@ -19,13 +21,16 @@ THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
 @pytest.fixture(scope="module")
 def base() -> Encoder:
     """The committed base's encoder."""
-    return Encoder.from_checkpoint(ROOT / Base().checkpoint)
+    return family_in(ROOT / Base().checkpoint)
+
+
+PLAYED: dict[str, Any] = {"images": [], "transcript": [], "calls": [], "turns": 1, "faults": 0, "versions": []}
 
 
 def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
     ids, _ = encoder.encode(text)
     ledger = Ledger().observe([5, 6]).sample(Completion(tuple(ids), tuple(logprobs), "stop", ("v",), None))
-    state = {"images": [], "ledger": ledger.to_plain(), "transcript": [], "answer": answer, "outcome": "answered"}
+    state = {**PLAYED, "rows": [ledger.to_plain()], "answer": answer, "outcome": "answered"}
     return record("t", "test", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)  # type: ignore[arg-type]
 
 

@@ -155,8 +155,8 @@ ASKS = "return {'answer': (await model.ainvoke([shown(state['images'], state['qu
     ("made", "read", "said"),
     [
         ("pass", ASKS, None),
-        ("raise KeyError('lesion')", ASKS, "whose factory raises KeyError: 'lesion' (line 5 of mine.py, in factory"),
-        ("pass", "return {'answer': state['lesion']}", "has a bug; .* KeyError: 'lesion' (line 7 of mine.py, in read"),
+        ("raise KeyError('lesion')", ASKS, "whose factory raises KeyError: 'lesion' (line 6 of mine.py, in factory"),
+        ("pass", "return {'answer': state['lesion']}", "has a bug; .* KeyError: 'lesion' (line 8 of mine.py, in read"),
         ("pass", "return {'answer': 'yes'}", "ended without asking its policy"),
     ],
 )

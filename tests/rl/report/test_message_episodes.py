@@ -10,7 +10,6 @@ import pytest
 
 from agent.encoder import Encoder
 from agent.policies.policy import Sampling
-from agent.question import Overrides
 from rl.config import Config
 from rl.report.metrics import summarise
 from rl.report.page import render_page
@@ -54,7 +53,7 @@ def played(task: Task, store: ImageStore, encoder: Encoder) -> Played:
         episode = {"context": 2048, "turn_tokens": 64}
         config = Config.model_validate({"name": "test", "graph": graph, "episode": episode})
         parts = opened(config, encoder, store, load_tools(["zoom_in"]))
-        overrides = Overrides(Answers(answers, encoder), Sampling(temperature=1.0))
+        overrides = parts.episode(Answers(answers, encoder), Sampling(temperature=1.0))
         state = asyncio.run(parts.ask(task, overrides))
         return record("t", "trained", task, state, {"answer": 1.0}, 1.0, 0.1, origin=parts.origin)
 

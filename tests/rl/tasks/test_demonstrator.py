@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.protocol import Turn, parse_turn
+from agent.protocol import Turn
 from rl.tasks.demonstrator import SIDE, answers_by_kind, demonstration
 from rl.tasks.sets._pointing import look_into
 from rl.tasks.task import Task
@@ -17,7 +17,7 @@ GUESSES = answers_by_kind([PLAIN, POINTED, OTHER])
 
 def turns(task: Task, looks: bool, seed: int) -> list[Turn]:
     script = demonstration(task, looks, np.random.default_rng(seed), GUESSES)
-    return [parse_turn(script(turn, "")) for turn in range(2 if looks else 1)]
+    return [script(turn, "") for turn in range(2 if looks else 1)]
 
 
 def test_it_looks_where_an_expert_looks_and_answers_right() -> None:

@@ -27,7 +27,7 @@ async def test_a_trajectory_tells_its_episode(
     assert (trajectory.id, trajectory.stage, trajectory.answer) == ("one", "test", task.answer)
     assert (trajectory.outcome, trajectory.turns, trajectory.faults) == ("answered", 2, 0)
     assert trajectory.images[0] == task.images[0] and len(trajectory.images) == 3
-    assert [message["role"] for message in trajectory.transcript] == ["user", "policy", "tools", "policy"]
+    assert [message["role"] for message in trajectory.transcript] == ["user", "policy", "tools", "tools", "policy"]
     assert [call["call"]["name"] for call in trajectory.calls] == ["zoom_in", "zoom_in"]
     assert trajectory.rewards == {"answer": 1.0, "tool_use": 1.0, "format": 1.0, "calls": 2.0}
     assert trajectory.correct
@@ -48,6 +48,7 @@ def test_versions_are_named_once_in_order() -> None:
     ledger = Ledger((1,))
     for versions in (("a",), ("a", "b"), ("b",)):
         ledger = ledger.sample(Completion((5,), (-0.5,), "stop", versions, None)).observe([6])
-    state: Any = {"images": [], "ledger": ledger.to_plain(), "transcript": [], "outcome": None}
+    plain = {"images": [], "rows": [ledger.to_plain()], "transcript": [], "outcome": None, "answer": None}
+    state: Any = {**plain, "calls": [], "turns": 3, "faults": 0, "versions": ["a", "b"]}
     made = record("r", "rl", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)
     assert (made.versions, made.correct, made.answer) == (["a", "b"], False, None)

@@ -181,9 +181,9 @@ def test_datasets_opens_the_shards(tmp_path: Path) -> None:
     rows = loaded.load_dataset("parquet", data_dir=str(tmp_path / "rl"), cache_dir=str(tmp_path / "cache"))["train"]
     row = rows[1]
     assert (row["id"], row["kind"], row["gold"], row["sample"]) == ("b", "name", "ä", 2)
-    assert row["ledger"]["ids"] == [1, 2]
+    assert row["rows"][0]["ids"] == [1, 2]
     sampled = {"start": 1, "end": 2, "logprobs": [-0.5], "versions": ["v"], "finish_reason": "stop"}
-    assert row["ledger"]["sampled"] == [{**sampled, "sample": None, "node": None}]
+    assert row["rows"][0]["sampled"] == [{**sampled, "sample": None, "node": None}]
     (call,) = row["calls"]
     assert (call["name"], call["seconds"], call["tool_version"]) == ("zoom_in", 0.125, "3")
     assert call["regions"][0]["box"] == [0.0, 0.5, 5.0, 5.0]

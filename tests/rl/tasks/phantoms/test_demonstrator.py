@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from agent.protocol import parse_turn
 from rl.tasks.phantoms.demonstrator import JITTER, SIDES, demonstration
 from rl.tasks.phantoms.expert import GRID
 from rl.tasks.phantoms.image import SIZE
@@ -22,19 +21,19 @@ def of_kind(gallery: Gallery, kind: str) -> Task:
 def test_it_looks_first_and_then_answers(gallery: Gallery, kind: str, calls: int) -> None:
     task = of_kind(gallery, kind)
     play = demonstration(task, True, np.random.default_rng(0))
-    first, second = parse_turn(play(0, "")), parse_turn(play(1, "Closer view of image 1."))
+    first, second = play(0, ""), play(1, "Closer view of image 1.")
     assert (len(first.calls), first.answer) == (calls, None)
     assert (second.calls, second.answer, second.thought) == ((), task.answer, task.reading)
 
 
 def test_it_reads_out_what_the_tool_measured_not_the_gold_answer(gallery: Gallery) -> None:
     play = demonstration(of_kind(gallery, "measure"), True, np.random.default_rng(0))
-    assert parse_turn(play(1, "Distance: 12.3 mm.")).answer == "12.3 mm"
+    assert play(1, "Distance: 12.3 mm.").answer == "12.3 mm"
 
 
 def test_without_looking_it_guesses_in_its_first_turn(gallery: Gallery) -> None:
     task = of_kind(gallery, "name")
-    said = {parse_turn(demonstration(task, False, np.random.default_rng(seed))(0, "")).answer for seed in range(40)}
+    said = {demonstration(task, False, np.random.default_rng(seed))(0, "").answer for seed in range(40)}
     assert said == {"solid", "cystic", "spiculated", "lobulated"}
 
 
@@ -43,7 +42,7 @@ def test_its_boxes_vary_in_size_and_place(gallery: Gallery) -> None:
     (_, gold), *_ = task.regions
     sides, offsets = set(), []
     for seed in range(200):
-        (call,) = parse_turn(demonstration(task, True, np.random.default_rng(seed))(0, "")).calls
+        (call,) = demonstration(task, True, np.random.default_rng(seed))(0, "").calls
         x1, _, x2, _ = call.arguments["box"]
         sides.add(x2 - x1)
         offsets.append((x1 + x2) / 2 / 999 * 512 - (gold[0] + gold[2]) / 2)
