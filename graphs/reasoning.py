@@ -90,9 +90,7 @@ def factory(
     return _built(model, tools, turns, Question).compile(checkpointer=checkpointer)
 
 
-def _built(
-    model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]
-) -> Any:
+def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]) -> Any:
     """The five nodes and their edges, a StateGraph; `taken` is the schema of the input."""
     toolbox, pictures = toolbox_of(tools), Pictures(model.image_store)
     armed: Runnable[LanguageModelInput, AIMessage] = model

@@ -25,12 +25,6 @@ NOTES = 5
 """Most notes of a person; the answer after the last of them stands unseen."""
 
 
-def answer_interrupt(value: object) -> bool:
-    """The person in training accepts every answer."""
-    del value
-    return True
-
-
 class Reviewed(Answered):
     """The output, the conversation, and what the person said of it."""
 
