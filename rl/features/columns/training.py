@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.policies.policy import Sampling
-from rl.config import Config, dump
+from rl.config import LAPTOP, dump, load_config
 from rl.features.case import CHECKPOINT, CONTEXT, TURN_TOKENS, Case, expect
 from rl.features.elsewhere import another_process
 from rl.features.willing import SURE, Willing
@@ -87,9 +87,9 @@ async def prove(case: Case) -> str | None:
 
 async def _sampled(case: Case, engine: Engine) -> list[dict[str, Any]]:
     """What the executor returns for the samples of the task."""
-    rl = {"prompts_per_step": 1, "samples_per_prompt": SAMPLES}
-    episode = {"context": CONTEXT, "turn_tokens": TURN_TOKENS}
-    config = Config.model_validate({"name": "features", "graph": case.graph, "episode": episode, "rl": rl})
+    asked = [f"graph={case.graph}", f"episode.context={CONTEXT}", f"episode.turn_tokens={TURN_TOKENS}"]
+    rl = ["rl.prompts_per_step=1", f"rl.samples_per_prompt={SAMPLES}", "rl.regrounding.enabled=false"]
+    config = load_config(LAPTOP, [*asked, *rl])
     (case.folder / "config.yaml").write_text(dump(config))
     (case.folder / "images").symlink_to(case.shared.store.folder)
     (case.folder / "checkpoints").mkdir()
