@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.tools import BaseTool
 
 from agent.chat_model.base import ImageChatModel
 from agent.limits import Limits
 from graphs.state import Checkpointer
-from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 
@@ -64,10 +64,4 @@ def drawable(module: ModuleType) -> Any:
 
 def empty(module: ModuleType) -> Any:
     """The graph with nobody in it, to be looked at and not run."""
-    return module.factory(cast(Any, _Nobody()), ())
-
-
-class _Nobody:
-    """In a chat model's place while a graph is drawn."""
-
-    image_store = ImageStore(".")
+    return module.factory(FakeListChatModel(responses=[]), ())

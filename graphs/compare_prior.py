@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from operator import add
 from typing import Annotated, Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.answer import Answered
-from agent.chat_model.base import ImageChatModel
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
 from graphs.findings import Finding, found, told_of
 from graphs.reasoning import reader
 from graphs.state import Checkpointer, Graph, Update, ended, shown
 from tools.errors import ImageError
+from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 STUDIES = {"current": "This is the current study.", "earlier": "This is an earlier study of the same patient."}
@@ -42,13 +44,15 @@ class Study(Question):
 
 
 def factory(
-    model: ImageChatModel,
+    model: BaseChatModel,
     tools: Sequence[BaseTool] | Toolbox,
     *,
+    store: ImageStore | None = None,
     turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model. Asked with other than two images it raises ImageError."""
+    model = with_images(model, store)
     reading = reader(model, tools, turns)
     deciding = reader(model, (), turns=1)
 

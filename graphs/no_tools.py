@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 
-from agent.chat_model.base import ImageChatModel
 from graphs import reasoning
 from graphs.state import Checkpointer, Graph
+from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 
 def factory(
-    model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox = (), *, checkpointer: Checkpointer = None
+    model: BaseChatModel,
+    tools: Sequence[BaseTool] | Toolbox = (),
+    *,
+    store: ImageStore | None = None,
+    checkpointer: Checkpointer = None,
 ) -> Graph:
     """The reasoning graph that may speak once; `tools` are left alone."""
     del tools
-    return reasoning.factory(model, (), turns=1, checkpointer=checkpointer)
+    return reasoning.factory(model, (), store=store, turns=1, checkpointer=checkpointer)

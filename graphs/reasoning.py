@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any, Literal, Protocol, TypeVar
 
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -24,6 +24,7 @@ from agent.answer import Answered
 from agent.chat_model.base import ImageChatModel
 from agent.chat_model.guiding import described
 from agent.chat_model.pictures import Pictures
+from agent.chat_model.provider import with_images
 from agent.chat_model.reply import FAULT
 from agent.chat_model.tools import images_shown, run_calls, spent_in, tool_message, toolbox_of
 from agent.limits import Limits
@@ -33,6 +34,7 @@ from agent.question import ContextTooSmall, Question, asked
 from graphs import progress
 from graphs.state import Checkpointer, Graph, Update, ended, note, shown, spoken
 from tools.calls import ToolCall
+from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 Result = TypeVar("Result")
@@ -76,18 +78,20 @@ def after_integration(state: Reasoning) -> Literal["reason", "answer"]:
 
 
 def factory(
-    model: ImageChatModel,
+    model: BaseChatModel,
     tools: Sequence[BaseTool] | Toolbox,
     *,
+    store: ImageStore | None = None,
     turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model and tools, or a Toolbox that has wrappers or limits of its own.
 
+    The chat model is ours or any other of LangChain, whose images lie in `store` then (agent/chat_model/provider.py).
     `turns` is how often the policy may speak; its other limits are the model's. Invoke it with
     `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
     """
-    return _built(model, tools, turns, Question).compile(checkpointer=checkpointer)
+    return _built(with_images(model, store), tools, turns, Question).compile(checkpointer=checkpointer)
 
 
 def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]) -> Any:

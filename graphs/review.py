@@ -8,17 +8,19 @@ the policy is told as the next turn of the same conversation.
 from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from agent.answer import Answered
-from agent.chat_model.base import ImageChatModel
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
 from graphs.reasoning import reader
 from graphs.state import Checkpointer, Graph, Update, answered
+from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 NOTES = 5
@@ -43,13 +45,15 @@ def answer_interrupt(value: object) -> bool:
 
 
 def factory(
-    model: ImageChatModel,
+    model: BaseChatModel,
     tools: Sequence[BaseTool] | Toolbox,
     *,
+    store: ImageStore | None = None,
     turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model."""
+    model = with_images(model, store)
     reading = reader(model, tools, turns)
 
     async def answer(state: Reviewed) -> Update:

@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from operator import add
 from typing import Annotated, Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.answer import Answered
-from agent.chat_model.base import ImageChatModel
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
 from graphs.findings import Finding, found, told_of
 from graphs.reasoning import reader
 from graphs.state import Checkpointer, Graph, Update, ended, shown
+from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 READERS = {"first": "You are the first reader.", "second": "You are the second reader: look for what another may miss."}
@@ -39,13 +41,15 @@ class Reader(Question):
 
 
 def factory(
-    model: ImageChatModel,
+    model: BaseChatModel,
     tools: Sequence[BaseTool] | Toolbox,
     *,
+    store: ImageStore | None = None,
     turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model."""
+    model = with_images(model, store)
     reading = reader(model, tools, turns)
     deciding = reader(model, (), turns=1)
 

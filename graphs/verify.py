@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.answer import Answered, cited
-from agent.chat_model.base import ImageChatModel
+from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
 from graphs.reasoning import reader
@@ -37,13 +38,15 @@ class Verified(Answered):
 
 
 def factory(
-    model: ImageChatModel,
+    model: BaseChatModel,
     tools: Sequence[BaseTool] | Toolbox,
     *,
+    store: ImageStore | None = None,
     turns: int = Limits.turns,
     checkpointer: Checkpointer = None,
 ) -> Graph:
     """The graph on a chat model."""
+    model = with_images(model, store)
     reading = reader(model, tools, turns)
 
     async def answer(state: Question) -> Update:

@@ -107,7 +107,7 @@ def said(message: BaseMessage, pictures: Pictures) -> Said:
     """What `message` says. Raises MessageError for a block that no policy reads, ImageError for a damaged image."""
     parts = _parts(message, pictures)
     if isinstance(message, AIMessage):
-        return Said("assistant", parts, _thought(message), _calls(message), _malformed(message))
+        return Said("assistant", parts, thought_of(message), _calls(message), _malformed(message))
     if isinstance(message, ToolMessage):
         return Said("tool", parts + _shown(message, parts, pictures))
     if isinstance(message, SystemMessage):
@@ -160,7 +160,7 @@ def _block(block: str | dict[str, Any], pictures: Pictures) -> tuple[str | Pictu
         return (Picture(pictures.of_block(block)),)
     if kind == "tool_result":
         return _nested(block.get("content", ""), pictures)
-    if kind in ("reasoning", "thinking") or kind in ALSO_SAID:
+    if kind in ("reasoning", "thinking", "redacted_thinking") or kind in ALSO_SAID:
         return ()
     raise MessageError(
         f"Got a content block of type {kind!r}, expected text or an image ({', '.join(PICTURE_BLOCKS)}); leave it "
@@ -175,7 +175,8 @@ def _nested(content: object, pictures: Pictures) -> tuple[str | Picture, ...]:
     return (str(content),) if content else ()
 
 
-def _thought(message: AIMessage) -> str:
+def thought_of(message: AIMessage) -> str:
+    """What was thought, wherever the message keeps it."""
     carried: object = message.additional_kwargs.get(THOUGHT)
     if isinstance(carried, str):
         return carried

@@ -8,7 +8,7 @@ is more.
 import json
 from collections.abc import Hashable, Sequence
 
-from agent.protocol import MalformedTurn, parse_turn
+from agent.chat_model.reading import Piece, Reader
 from rl.played import Played
 from rl.rewards.registry import component
 from rl.tasks.task import Task
@@ -36,17 +36,14 @@ def _sequences(state: Played) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for message in state.get("transcript", []):
         if message["role"] == "policy":
-            words = _thought(message["text"]).lower().split()
+            words = _words(message["text"]).lower().split()
             found += [tuple(words[start : start + WORDS]) for start in range(len(words) - WORDS + 1)]
     return found
 
 
-def _thought(text: str) -> str:
-    try:
-        turn = parse_turn(text)
-    except MalformedTurn:
-        return text
-    return f"{turn.thought} {turn.answer or ''}"
+def _words(text: str) -> str:
+    reader = Reader()
+    return " ".join(piece.text for piece in [*reader.feed(text), *reader.close()] if isinstance(piece, Piece))
 
 
 def _calls(state: Played) -> list[str]:

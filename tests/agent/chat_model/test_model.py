@@ -14,6 +14,7 @@ from agent.chat_model import Episode, PolicyChatModel
 from agent.chat_model.families.family import Family
 from agent.chat_model.guiding import GuideError
 from agent.encoder import Encoder
+from agent.policies.policy import PolicyError
 from tests.agent.chat_model.conftest import Heard
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -126,5 +127,5 @@ def test_a_model_is_made_from_names(tmp_path: Path, scan: MedicalImage, monkeypa
 def test_a_model_without_a_policy_says_so(family: Family, store: ImageStore) -> None:
     model: Any = PolicyChatModel(family=family, store=store)
     assert model.version is None
-    with pytest.raises(LookupError, match="has no policy: give it one"):
+    with pytest.raises(PolicyError, match="has no policy: give it one"):
         model.invoke("x")

@@ -242,6 +242,7 @@ def test_thoughts_in_blocks_stay_and_go_back_to_the_model_that_thought_them(stor
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "signed"}
     blocks: Any = [
         thought,
+        {"type": "redacted_thinking", "data": "sealed"},
         {"type": "text", "text": "I look."},
         {"type": "tool_use", "name": "zoom_in", "id": "1"},
         {"type": "web_search"},
@@ -249,13 +250,13 @@ def test_thoughts_in_blocks_stay_and_go_back_to_the_model_that_thought_them(stor
     called = [{"name": "zoom_in", "args": {}, "id": "1"}]
     model = with_images(Thinks(messages=iter([AIMessage(blocks, tool_calls=called), AIMessage("A cyst.")])), store)
     said = model.invoke("?")
-    assert said.content == [*blocks[:3]] and said.text == "I look."
+    assert said.content == blocks[:4] and said.text == "I look."
     model.invoke(["?", said])  # no tools are offered now, so the call is told
     assert heard[1][2] == AIMessage("I look.\n[called zoom_in with {}]")
     model.model.messages = iter([AIMessage("A cyst.")])  # type: ignore[attr-defined]
-    kept = said.model_copy(update={"tool_calls": [], "content": blocks[:2]})
+    kept = said.model_copy(update={"tool_calls": [], "content": blocks[:3]})
     model.invoke(["?", kept])
-    assert heard[2][2].content == blocks[:2]  # signed, as it came
+    assert heard[2][2].content == blocks[:3]  # signed, as it came
 
 
 SAID_WRONG = [

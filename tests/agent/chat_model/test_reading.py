@@ -159,18 +159,17 @@ def test_both_readers_of_the_protocol_agree_on_any_turn(families: dict[str, Fami
 
 async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, store: Any) -> None:
     from graphs.findings import found
-    from graphs.reader import reader
-    from graphs.state import ended, shown
+    from graphs.reasoning import reader
+    from graphs.state import ended
 
     model, heard = speaking(["<think>a</think>nonelobulated</answer>", "<think>a</think><answer>solid</answer>"])
     with Episode().recording() as episode:
-        done = await reader(model, [])([shown([], "What type?")])
-    output = ended({"images": [], "question": "What type?"}, done["messages"], [], [], store)
-    assert (output["answer"], output["turns"], output["faults"], episode.faults) == ("solid", 2, 1, 1)
+        done = await reader(model, [], turns=2)({"images": [], "question": "What type?"})
+    assert (done["answer"], done["turns"], done["faults"], episode.faults) == ("solid", 2, 1, 1)
     assert "Your turn could not be read. Got 'nonelobulated</answer>'." in heard.texts[1]
-    assert [found("first", done["messages"][:end], [])["answer"] for end in (2, 4)] == ["", "solid"]
-    cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], [], [], store)
+    cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], store)
     assert (cut["answer"], cut["outcome"]) == (None, "too_many_turns")
+    assert [found("first", each)["answer"] for each in (cut, done)] == ["", "solid"]
 
 
 def test_a_turn_is_what_it_was() -> None:

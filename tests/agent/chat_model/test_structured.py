@@ -40,7 +40,7 @@ def written(arguments: str, method: str) -> str:
 def asked(
     turn: str, way: tuple[Any, Any], encoder: Encoder, store: ImageStore, include_raw: bool = False, most: int = 900
 ) -> Any:
-    model = chat_model(ScriptedPolicy([turn], encoder), encoder, store, Limits(turn_tokens=most, context=8192), None)
+    model = chat_model(ScriptedPolicy([turn], encoder), encoder, store, Limits(turn_tokens=most, context=8192))
     held = model.with_structured_output(way[0], method=way[1], include_raw=include_raw)
     return asyncio.run(held.ainvoke([HumanMessage("What is it?")]))
 
