@@ -1,6 +1,6 @@
 """OpenRLHF's rollout path: our executor runs a group of episodes on an engine with vLLM's interface, and OpenRLHF's own
 SamplesGenerator makes experience of what it returns; every id that the engine sampled freely is trained once, with its
-log-probability, and no other is (rl/bridge/rows.py). Two real steps of training are a test of some graphs."""
+log-probability, and no other is (rl/bridge/rows.py). Real steps of OpenRLHF are slow tests, not part of this table."""
 
 import asyncio
 import json
