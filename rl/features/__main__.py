@@ -38,12 +38,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     asked = parse(sys.argv[1:] if argv is None else argv)
-    logging.disable(logging.ERROR)  # what goes wrong is in the table
 
     def told(cell: Cell) -> None:
         print(f"{cell.column} on {cell.graph}: {cell.ends} {cell.said}", file=sys.stderr)
 
     with ExitStack() as stack:
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.ERROR)  # what goes wrong is in the table
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="medvista-features-")))
         shared = Shared.opened(folder)
         if any(needs_server(columns()[name]) for name in asked.columns):
