@@ -20,29 +20,31 @@ from typing import Any
 from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 from PIL.Image import Image
 
-from agent.chat_model import Episode, PolicyChatModel, family_of
+from agent.chat_model import Episode, PolicyChatModel
 from agent.chat_model.families.family import Family
-from agent.encoder import load_processor
+from agent.chat_model.opening import family_in
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ServedPolicy
+from agent.protocol import Turn
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from benchmarks import finding
 from graphs.checkpoint import default_folder, open_checkpoint
 from tools.images.store import ImageStore
+from tools.toolbox import ToolCall
 
 LONG = 2000
 """Ids of the conversation in which a step is measured."""
 TURNS = (32, 64, 128)
-LOOK = '<think>I must look closer.</think><tool_call>{"name": "zoom_in", "arguments": {"image": 1}}</tool_call>'
+LOOK = Turn("I must look closer.", calls=(ToolCall(name="zoom_in", arguments={"image": 1}),))
 
 
 class Paced:
     """A policy that says the same turn again, and takes the time that a server would take to sample it."""
 
     def __init__(self, family: Family, turn: int, rate: float | None) -> None:
-        said, _ = family.encode(LOOK + "<|im_end|>")
+        said, _ = family.encode(family.write(LOOK) + family.ends[0])
         padding, _ = family.encode("a")
         self.ids = (*padding * max(0, turn - len(said)), *said)
         self.seconds_a_turn = len(self.ids) / rate if rate else 0.0
@@ -159,7 +161,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
     folder = asked.checkpoint or default_folder()
-    family = family_of(load_processor(folder))
+    family = family_in(folder)
     served = open_checkpoint(folder) if asked.serve else None
     found = asyncio.run(measure(family, asked.turn, asked.tokens_per_second, asked.repeats, served))
     print(finding.table(("ratio", "of"), [(ratio, what) for what, ratio in found]))

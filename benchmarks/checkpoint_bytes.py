@@ -19,17 +19,16 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from PIL.Image import Image
 
-from agent.chat_model import PolicyChatModel, family_of
+from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
 from agent.chat_model.tools import for_messages
-from agent.encoder import Encoder
 from agent.limits import Limits
 from agent.policies.policy import Completion, Sampling
-from agent.protocol import Turn, render_turn
+from agent.protocol import Turn
 from benchmarks import finding
 from graphs import catalogue
 from graphs.checkpoint import default_folder
-from graphs.reasoning import recursion_limit
+from graphs.model import chat_model
 from graphs.threads import open_threads
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -39,7 +38,7 @@ from tools.toolbox import ToolCall
 VIEWS = 7
 SIZES = ((512, 64), (1536, 640))
 """Sides of the scan and of a view, in pixels: a phantom, and a small radiograph."""
-ANSWER = render_turn(Turn("I can see it.", answer="cystic"))
+ANSWER = Turn("I can see it.", answer="cystic")
 LOOKING = ("reasoning", "review", "verify")
 """Graphs whose one conversation has all eight images."""
 
@@ -47,12 +46,12 @@ LOOKING = ("reasoning", "review", "verify")
 class Looks:
     """A policy that looks at another place of the first image with each turn of a conversation, then answers."""
 
-    def __init__(self, encoder: Encoder, side: int, view: int) -> None:
+    def __init__(self, family: Family, side: int, view: int) -> None:
         width = round(view / side * 999)
         boxes = [[20 * number, 30 * number, 20 * number + width, 30 * number + width] for number in range(VIEWS)]
         looks = [ToolCall(name="zoom_in", arguments={"image": 1, "box": box}) for box in boxes]
-        turns = [*(render_turn(Turn("I must look closer.", calls=(look,))) for look in looks), ANSWER]
-        self.turns = [tuple(encoder.encode(turn + "<|im_end|>")[0]) for turn in turns]
+        turns = [*(Turn("I must look closer.", calls=(look,)) for look in looks), ANSWER]
+        self.turns = [tuple(family.encode(family.write(turn) + family.ends[0])[0]) for turn in turns]
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """The turn that follows so many images."""
@@ -66,26 +65,25 @@ def scan(side: int) -> MedicalImage:
     return MedicalImage(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8), spacing=(0.5, 0.5))
 
 
-async def ours(name: str, encoder: Encoder, side: int, view: int) -> float:
+async def ours(name: str, family: Family, side: int, view: int) -> float:
     """The ratio of a graph of the catalogue, or of `create_agent` on the chat model."""
     with tempfile.TemporaryDirectory() as work:
         store, file = ImageStore(Path(work) / "images"), Path(work) / "threads.sqlite"
-        policy, limits = Looks(encoder, side, view), Limits(turns=2 * VIEWS, context=65536)
-        tools = load_tools(["zoom_in"])
+        limits = Limits(turns=2 * VIEWS, context=65536)
+        model, tools = chat_model(Looks(family, side, view), family, store, limits), load_tools(["zoom_in"])
         image = store.put(scan(side))
-        config: Any = {"configurable": {"thread_id": "1"}, **recursion_limit(limits)}
+        config: Any = {"configurable": {"thread_id": "1"}}
         async with open_threads(file) as threads:
             if name == "create_agent":
                 from langchain.agents import create_agent
 
-                model = PolicyChatModel(policy=policy, family=family_of(encoder.processor), store=store, context=65536)
                 agent: Any = create_agent(model, for_messages(tools, store), checkpointer=threads)
                 asked = HumanMessage([{"type": "image", "file_id": image}, {"type": "text", "text": "What is it?"}])
                 done = await agent.ainvoke({"messages": [asked]}, config)
                 assert done["messages"][-1].text == "cystic"
             else:
-                build = catalogue.graphs()[name].build
-                graph = build(policy, tools, encoder=encoder, store=store, limits=limits, checkpointer=threads)
+                module = catalogue.graphs()[name]
+                graph = catalogue.compiled(module, model, tools, turns=limits.turns, checkpointer=threads)
                 done = await graph.ainvoke({"images": [image], "question": "What is it?"}, config)
                 assert done["answer"] == "cystic"
         return ratio(file, store)
@@ -134,12 +132,12 @@ async def in_messages(side: int, view: int) -> float:
         return ratio(file, store)
 
 
-async def measure(encoder: Encoder) -> list[tuple[str, float]]:
+async def measure(family: Family) -> list[tuple[str, float]]:
     """(what, ratio) of every measurement."""
     found: list[tuple[str, float]] = []
     for side, view in SIZES:
         what = f"{side} px scan, seven {view} px views"
-        found += [(f"{name}: {what}", await ours(name, encoder, side, view)) for name in (*LOOKING, "create_agent")]
+        found += [(f"{name}: {what}", await ours(name, family, side, view)) for name in (*LOOKING, "create_agent")]
         found.append((f"base64 in messages: {what}", await in_messages(side, view)))
     return found
 

@@ -3,14 +3,14 @@
 Lockstep is what a batch of environments does: all episodes of a wave write a turn, all wait until the last tool has
 answered, then all write the next; the next wave begins when the last episode has ended. A wave is as large as the
 server's batch, or four times as large. Asynchronous rollouts (rl/schedule.py) begin the next turn, or the next episode,
-as soon as the one before it is done. Both run the agent's own nodes on a script; a turn takes `--generation` seconds in
+as soon as the one before it is done. Both run the reasoning graph on a script; a turn takes `--generation` seconds in
 one of as many slots as a server has, a tool 50 to 500 ms by one of three laws. Episodes have `--turns` turns, of which
 the last answers.
 
 The share: the processor time that rewards, store and environment take for the episodes of a training step, over the
-seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`). The environment is the agent's nodes
-(prompts, tools, token ledger), and LangGraph around them: the episode through the graph less the same nodes called one
-after the other.
+seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`). The environment is the graph's nodes
+(the chat model, tools, the record of tokens), and LangGraph around them: the episode through the graph less the same
+nodes called one after the other.
 """
 
 import argparse
@@ -24,28 +24,25 @@ from typing import Any, cast
 
 import numpy as np
 from langchain_core.tools import tool
+from langgraph.runtime import Runtime
 from PIL.Image import Image
 from tqdm import tqdm
 
+from agent.chat_model.episode import Episode
+from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
-from agent.encoder import Encoder
-from agent.ledger import Ledger
-from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
-from agent.protocol import Turn, render_turn
+from agent.protocol import Turn
 from agent.question import Question
-from agent.turn import Agent
 from benchmarks import agent_parts, finding
-from graphs.reasoning import compile_reasoning
 from rl.config import LAPTOP, ROOT, Base, load_config
 from rl.rewards.compose import score
-from rl.rollout import RunParts, toolbox
+from rl.rollout import RunParts, opened
 from rl.schedule import Job, played
 from rl.statistics import bootstrap_mean
 from rl.tasks.task import Task
-from rl.trajectories.check import training_row
-from rl.trajectories.record import Trajectory
+from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -62,8 +59,7 @@ LAWS: dict[str, Law] = {
 AHEAD = 4
 """Episodes for each slot, where more are under way than can write at once."""
 PARTS = ("nodes", "graph", "rewards", "store", "check")
-LIMITS = Limits(turns=8, turn_tokens=96, context=2048)
-ANSWER = render_turn(Turn("I can see it.", answer="cystic"))
+SMALL = ("episode.turns=8", "episode.turn_tokens=96", "episode.context=2048")
 
 
 class Slots:
@@ -92,41 +88,44 @@ def waiting_tool(law: Law, seed: int) -> Any:
     return wait
 
 
-def agent_of(encoder: Encoder, store: ImageStore, law: Law, turns: int, slots: int, seconds: float, seed: int) -> Agent:
-    """An agent whose script calls the tool in every turn but the last."""
-    look = render_turn(Turn("I must look.", calls=(ToolCall(name="wait", arguments={}),)))
-    script = ScriptedPolicy([look] * (turns - 1) + [ANSWER], encoder)
-    toolbox = Toolbox([waiting_tool(law, seed)])
-    return Agent(Slots(script, slots, seconds), encoder, toolbox, store, LIMITS, Sampling(temperature=0.0))
+def parts_of(family: Family, store: ImageStore, law: Law, seed: int) -> RunParts:
+    """The reasoning graph with the tool."""
+    return opened(load_config(LAPTOP, SMALL), family, store, Toolbox([waiting_tool(law, seed)]))
 
 
-async def lockstep(agent: Agent, questions: Sequence[Question], wave: int) -> float:
+def script(family: Family, turns: int, slots: int, seconds: float) -> Slots:
+    """Calls the tool in every turn but the last."""
+    look = Turn("I must look.", calls=(ToolCall(name="wait", arguments={}),))
+    written = [*[look] * (turns - 1), Turn("I can see it.", answer="cystic")]
+    return Slots(ScriptedPolicy(written, family), slots, seconds)
+
+
+async def lockstep(parts: RunParts, policy: Policy, questions: Sequence[Question], wave: int) -> float:
     """Seconds of all episodes, `wave` at a time, every node of a wave waiting for all."""
+    graph = parts.asked.graph
+
+    def begun(question: Question) -> Any:
+        config = {"configurable": {"episode": parts.episode(policy)}}
+        return graph.astream(question, config, stream_mode="updates")
+
     started = time.perf_counter()
     for first in range(0, len(questions), wave):
-        states: list[Any] = [dict(question) for question in questions[first : first + wave]]
-        while states:
-            for state, change in zip(states, await asyncio.gather(*map(agent.reason, states)), strict=True):
-                state |= change
-                state |= agent.select_tool(state)
-            states = [state for state in states if state["pending"]]
-            for state, change in zip(states, await asyncio.gather(*map(agent.execute, states)), strict=True):
-                state |= change
-                state |= agent.integrate(state)
+        episodes = list(map(begun, questions[first : first + wave]))
+        while episodes:
+            updates = await asyncio.gather(*(anext(each, None) for each in episodes))
+            episodes = [each for each, update in zip(episodes, updates, strict=True) if update is not None]
     return time.perf_counter() - started
 
 
-async def at_their_own_pace(agent: Agent, questions: Sequence[Question], at_once: int) -> float:
-    """Seconds of all episodes through the compiled graph, `at_once` at a time."""
-    config = load_config(LAPTOP)
-    parts = RunParts(config, agent.encoder, agent.store, LIMITS, compile_reasoning(agent))
+async def at_their_own_pace(parts: RunParts, policy: Policy, questions: Sequence[Question], at_once: int) -> float:
+    """Seconds of all episodes as training samples them, `at_once` at a time."""
     jobs = [
         Job(Task(str(n), "k", each["question"], tuple(each["images"]), "cystic", "exact"))
         for n, each in enumerate(questions)
     ]
 
     async def ask(job: Job) -> Trajectory:
-        return await parts.play(job, agent.policy, "benchmark")
+        return await parts.play(job, policy, "benchmark")
 
     started = time.perf_counter()
     endings = [each async for each in played(jobs, ask, at_once, lost=())]
@@ -134,7 +133,7 @@ async def at_their_own_pace(agent: Agent, questions: Sequence[Question], at_once
     return time.perf_counter() - started
 
 
-async def schedule(encoder: Encoder, asked: argparse.Namespace) -> list[dict[str, Any]]:
+async def schedule(family: Family, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """For each law and numbers at once: seconds of both, and their ratio, over the repeats."""
     rows: list[dict[str, Any]] = []
     plan = [(law, *at_once) for law in LAWS for at_once in ((1, 1), (1, AHEAD), (AHEAD, AHEAD))]
@@ -145,9 +144,15 @@ async def schedule(encoder: Encoder, asked: argparse.Namespace) -> list[dict[str
         for law, together, ahead in plan:
             pairs: list[tuple[float, float]] = []
             for seed in range(asked.repeats):
-                make = (encoder, store, LAWS[law], asked.turns, asked.slots, asked.generation, seed)
-                wave = await lockstep(agent_of(*make), questions, asked.slots * together)
-                free = await at_their_own_pace(agent_of(*make), questions, asked.slots * ahead)
+                wave, free = [
+                    await pace(
+                        parts_of(family, store, LAWS[law], seed),
+                        script(family, asked.turns, asked.slots, asked.generation),
+                        questions,
+                        asked.slots * at_once,
+                    )
+                    for pace, at_once in ((lockstep, together), (at_their_own_pace, ahead))
+                ]
                 pairs.append((wave, free))
                 bar.update()
             ratio = bootstrap_mean([wave / free for wave, free in pairs])
@@ -179,53 +184,53 @@ class Timed:
         return completion
 
 
-def expert(task: Task, encoder: Encoder) -> Timed:
+def expert(task: Task, family: Family) -> Timed:
     """Calls what an expert calls, then answers."""
     calls = tuple(ToolCall.model_validate(call) for call in task.expert)
-    turns = [
-        render_turn(Turn("I must look closer.", calls=calls)),
-        render_turn(Turn("I can see it.", answer=task.answer)),
-    ]
-    return Timed(ScriptedPolicy(turns, encoder))
+    turns = [Turn("I must look closer.", calls=calls), Turn("I can see it.", answer=task.answer)]
+    return Timed(ScriptedPolicy(turns, family))
 
 
-async def without_graph(agent: Agent, question: Question, policy: Timed) -> None:
-    """An episode whose turns can all be read, its nodes called one after the other."""
+async def without_graph(graph: Any, question: Question, episode: Episode) -> None:
+    """An episode whose turns can all be read, the graph's nodes called one after the other."""
+    reason, select_tool, execute, integrate, answer = (node.runnable.afunc for node in graph.builder.nodes.values())
     state: Any = dict(question)
-    overrides = parts.episode(cast(Policy, policy))
-    while not state.get("answer"):
-        state |= await agent.reason(state, overrides)
-        state |= agent.select_tool(state)
-        if state["pending"]:
-            state |= await agent.execute(state)
-            state |= agent.integrate(state)
-    agent.answer(state)
+    with episode.recording():
+        while True:
+            state |= await reason(state, Runtime())
+            state |= await select_tool(state)
+            if not state["messages"][-1].tool_calls:
+                break
+            state |= await execute(state, Runtime())
+            state |= await integrate(state)
+        state |= await answer(state)
+    assert state["outcome"] == "answered"
 
 
-async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
+async def share(family: Family, episodes: int) -> dict[str, float]:
     """Processor seconds of one episode that looks and answers, by part; the policy's own taken off."""
     config = load_config(LAPTOP, ["episode.turn_tokens=96", "episode.context=1024"])
     spent = dict.fromkeys(PARTS, 0.0)
     with tempfile.TemporaryDirectory() as folder:
-        parts = agent_parts.open_parts(config, encoder, Path(folder) / "images")
-        policy: Any = None  # comes with each episode
-        agent = Agent(policy, encoder, toolbox(config), parts.store, parts.limits, Sampling(temperature=0.0))
-        tasks = agent_parts.draw_tasks(Path(folder) / "images", 20)
+        images = Path(folder) / "images"
+        tasks = agent_parts.draw_tasks(images, 20)
+        parts = opened(config, family, ImageStore(images))
         kept = TrajectoryStore(Path(folder) / "trajectories", shard=len(tasks))  # sealed once before the clock counts
         for number in tqdm(range(-len(tasks), episodes), unit="episode", desc="share"):
             task = tasks[number % len(tasks)]
-            bare, policy = expert(task, encoder), expert(task, encoder)
+            bare, policy = expert(task, family), expert(task, family)
+            question = Question(images=list(task.images), question=task.question)
             began = time.process_time()
-            await without_graph(agent, Question(images=list(task.images), question=task.question), bare)
+            await without_graph(parts.asked.graph, question, parts.episode(bare))
             nodes = time.process_time() - began - bare.seconds
             began = time.process_time()
-            state = await parts.ask(task, parts.episode(cast(Policy, policy)))
+            state = await parts.ask(task, parts.episode(policy))
             asked = time.process_time()
             reward, components = score(task, state, config.rl.rewards)
             scored = time.process_time()
-            training_row(Ledger.from_plain(state["ledger"]), encoder, parts.store)
+            parts.training_rows(state)
             checked = time.process_time()
-            kept.add(_recorded(number, task, state, components, reward))
+            kept.add(record(str(number), "benchmark", task, state, components, reward, 0.0))
             ended = time.process_time()
             if number >= 0:  # what came before warmed up
                 graph = asked - began - policy.seconds - nodes
@@ -234,12 +239,6 @@ async def share(encoder: Encoder, episodes: int) -> dict[str, float]:
                     spent[name] += seconds / episodes
         assert kept.count() == episodes + len(tasks)
     return spent
-
-
-def _recorded(number: int, task: Task, state: Any, components: dict[str, float], reward: float) -> Trajectory:
-    from rl.trajectories.record import record
-
-    return record(str(number), "benchmark", task, state, components, reward, 0.0)
 
 
 def step_of(asked: argparse.Namespace) -> tuple[float, int] | None:
@@ -270,10 +269,10 @@ def main() -> None:
     parser.add_argument("--share-only", action="store_true", help="leave out the two schedules")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: runs/benchmarks/NAME.json)")
     asked = parser.parse_args()
-    encoder = family_in(asked.checkpoint)
+    family = family_in(asked.checkpoint)
     found: dict[str, Any] = {name: getattr(asked, name) for name in ("episodes", "slots", "turns", "generation")}
     if not asked.share_only:
-        found["schedules"] = rows = asyncio.run(schedule(encoder, asked))
+        found["schedules"] = rows = asyncio.run(schedule(family, asked))
         columns = ("tool latency", "lockstep at once", "asynchronous at once", "lockstep s", "asynchronous s", "ratio")
         print(
             finding.table(
@@ -291,7 +290,7 @@ def main() -> None:
                 ],
             )
         )
-    found["seconds_of_an_episode"] = spent = asyncio.run(share(encoder, asked.episodes))
+    found["seconds_of_an_episode"] = spent = asyncio.run(share(family, asked.episodes))
     ours = sum(seconds for name, seconds in spent.items() if name != "check")
     print(finding.table(("part", "ms an episode"), [(name, 1000 * seconds) for name, seconds in spent.items()]))
     if (step := step_of(asked)) is not None:

@@ -1,6 +1,6 @@
 """Tokens per second of full agent rollouts, over raw vLLM on the same prompts: how much of vLLM the agent leaves idle.
 
-A rollout is all that training does for an episode: the compiled graph, tools, image store, ledger, reward, trajectory
+A rollout is all that training does for an episode: the compiled graph, tools, image store, record, reward, trajectory
 check and trajectory file. Every request that it sends is recorded (ids, pictures, sampled length). The raw side then
 sends the very same requests in the same order, as many at a time, from bodies that were encoded before the clock
 starts, each made to sample exactly as many tokens. The server is the same one, and its caches are emptied before each
@@ -32,8 +32,8 @@ import httpx
 from PIL.Image import Image
 from tqdm import tqdm
 
+from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
-from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.picture_urls import encode
 from agent.policies.policy import Completion, Policy, Sampling
@@ -45,11 +45,12 @@ from agent.serving.server import VLLMServer
 from benchmarks import agent_parts, finding
 from graphs.checkpoint import default_folder, open_checkpoint
 from rl.config import Config, load_config
-from rl.rollout import episodes, sampling_of
+from rl.rollout import episodes, opened, sampling_of
 from rl.statistics import Estimate, bootstrap_mean
 from rl.tasks.task import Task
 from rl.trajectories.check import training_row
 from rl.trajectories.store import TrajectoryStore
+from tools.images.store import ImageStore
 
 ENDPOINT = "/inference/v1/generate"
 TIMEOUT_S = 600.0
@@ -111,12 +112,12 @@ class Recorder:
 
 
 async def agent_pass(
-    server: VLLMServer, config: Config, encoder: Encoder, tasks: Sequence[Task], images: Path, concurrency: int
+    server: VLLMServer, config: Config, family: Family, tasks: Sequence[Task], images: Path, concurrency: int
 ) -> Pass:
     """All episodes, as a training run samples them; nothing is remembered from an earlier pass."""
     with tempfile.TemporaryDirectory() as work:
         shutil.copytree(images, Path(work) / "images")
-        parts = agent_parts.open_parts(config, encoder, Path(work) / "images")
+        parts = opened(config, family, ImageStore(Path(work) / "images"))
         kept = TrajectoryStore(Path(work) / "trajectories")
         sampling = sampling_of(config)
         recorded: list[Request] = []
@@ -127,7 +128,8 @@ async def agent_pass(
                 return Recorder(policy, began, recorded)
 
             async for trajectory in episodes(parts, tasks, recorder, "benchmark", concurrency, sampling):
-                training_row(Ledger.from_plain(trajectory.rows[0]), encoder, parts.store)
+                for row in trajectory.rows:
+                    training_row(Ledger.from_plain(row), family, parts.store)
                 kept.add(trajectory)
             seconds = time.perf_counter() - began
     return Pass(seconds, sorted(recorded, key=lambda request: request.started))
@@ -197,9 +199,9 @@ async def measure(
     server: VLLMServer, config: Config, tasks: Sequence[Task], images: Path, rounds: int, concurrency: int
 ) -> tuple[list[Pass], list[Pass]]:
     """(agent passes, raw passes): a first agent pass to record and to warm up, then raw, agent, raw, ... raw."""
-    encoder = family_in(server.checkpoint.folder)
+    family = family_in(server.checkpoint.folder)
     with tqdm(total=2 * rounds + 2, desc="passes", unit="pass") as bar:
-        recorded = (await agent_pass(server, config, encoder, tasks, images, concurrency)).requests
+        recorded = (await agent_pass(server, config, family, tasks, images, concurrency)).requests
         bar.update()
         agents: list[Pass] = []
         await empty_caches(server)
@@ -207,7 +209,7 @@ async def measure(
         bar.update()
         for _ in range(rounds):
             await empty_caches(server)
-            agents.append(await agent_pass(server, config, encoder, tasks, images, concurrency))
+            agents.append(await agent_pass(server, config, family, tasks, images, concurrency))
             bar.update()
             await empty_caches(server)
             raws.append(await raw_pass(server, agents[-1].requests, concurrency))

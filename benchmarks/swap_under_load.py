@@ -35,9 +35,10 @@ from graphs.checkpoint import default_folder
 from rl.config import load_config
 from rl.exactness import compare
 from rl.rewards.compose import score
-from rl.rollout import RunParts
+from rl.rollout import RunParts, opened
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
+from tools.images.store import ImageStore
 
 TASKS = 64
 NOISE = 0.05
@@ -58,7 +59,7 @@ class Load:
         while not stop.is_set():
             task, began = next(self._tasks), time.perf_counter()
             try:
-                state = await self.parts.ask(task, parts.episode(self.policy))
+                state = await self.parts.ask(task, self.parts.episode(self.policy))
             except (PolicyError, LedgerError) as error:
                 self.failures.append(str(error))
                 continue
@@ -225,7 +226,7 @@ def main() -> None:
         first = sealed(asked.first or default_folder(), work / "versions", "first")
         second = sealed(asked.second, work / "versions", "second") if asked.second else disturbed(first, work)
         tasks = agent_parts.draw_tasks(work / "images", TASKS)
-        parts = agent_parts.open_parts(config, family_in(first.folder), work / "images")
+        parts = opened(config, family_in(first.folder), ImageStore(work / "images"))
         options = agent_parts.server_options(config, asked.concurrency)
         with VLLMServer(first, options, log=agent_parts.LOG) as server:
             plan = Plan(asked.swaps, asked.episodes, asked.concurrency, asked.mode)

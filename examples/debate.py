@@ -12,7 +12,7 @@ from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from agent.chat_model import PolicyChatModel
+from agent.chat_model.base import ImageChatModel
 from agent.question import Question
 from graphs.state import Graph, shown
 
@@ -32,7 +32,7 @@ class Debate(TypedDict):
     answer: str
 
 
-def factory(model: PolicyChatModel, tools: Sequence[BaseTool]) -> Graph:
+def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
     """The debate on a chat model; the readers only look, without tools."""
     del tools
 

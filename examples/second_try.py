@@ -13,14 +13,14 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
-from agent.chat_model import PolicyChatModel
+from agent.chat_model.base import ImageChatModel
 from graphs.state import Graph
 
 HINT = "Look closer first."
 TURNS = 4
 
 
-def factory(model: PolicyChatModel, tools: Sequence[BaseTool]) -> Graph:
+def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
     """The graph on a chat model, with tools that read the images of `messages`."""
     armed = model.bind_tools(tools)
 

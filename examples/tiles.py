@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from agent.chat_model import PolicyChatModel
+from agent.chat_model.base import ImageChatModel
 from agent.question import Question
 from graphs.state import Graph, shown
 
@@ -35,15 +35,15 @@ class Tiles(Question):
     answer: str
 
 
-def factory(model: PolicyChatModel, tools: Sequence[BaseTool]) -> Graph:
+def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
     """The graph on a chat model; the tiles are its tools."""
     del tools
 
     def each_tile(state: Question) -> list[Send]:
-        scan = model.store.get(state["images"][0])
+        scan = model.image_store.get(state["images"][0])
         across, down = scan.width // 2, scan.height // 2
         corners = [(x, y) for y in (0, down) for x in (0, across)]
-        tiles = [model.store.put(scan.crop((x, y, x + across, y + down))) for x, y in corners]
+        tiles = [model.image_store.put(scan.crop((x, y, x + across, y + down))) for x, y in corners]
         return [
             Send("read", Tile(place=place, image=tile, question=state["question"]))
             for place, tile in zip(QUARTERS, tiles, strict=True)

@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from agent.answer import Answered, Message, Outcome, cited
 from agent.chat_model.pictures import Pictures, image_block
 from agent.chat_model.reply import FAULT
-from agent.chat_model.said import NOTE, THOUGHT, arguments_text, said
+from agent.chat_model.said import NOTE, arguments_text, said, thought_of
 from agent.chat_model.tools import images_shown
 from agent.prompt import ABSTAIN
 from agent.question import Question
@@ -109,7 +109,7 @@ def written(message: AIMessage) -> str:
         f'<tool_call>{{"name": {json.dumps(call["name"])}, "arguments": {arguments_text(call["args"])}}}</tool_call>'
         for call in message.tool_calls
     )
-    thought = message.additional_kwargs.get(THOUGHT)
+    thought = thought_of(message)
     return (f"<think>{thought}</think>" if thought else "") + message.text + calls
 
 

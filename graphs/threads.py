@@ -28,6 +28,8 @@ COMPRESSED = ".zlib"
 """Behind the type of a value that is stored compressed; one without it is read as LangGraph wrote it."""
 SMALL = 256
 """Bytes that are not worth it."""
+WAIT_S = 60.0
+"""For so long a process waits while another one writes to the same file."""
 
 
 class ThreadsError(RuntimeError):
@@ -58,7 +60,7 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
     except WriteError as error:
         raise ThreadsError(str(error)) from error
     with _clear(file):
-        async with aiosqlite.connect(file) as connection:
+        async with aiosqlite.connect(file, timeout=WAIT_S) as connection:
             saver = AsyncSqliteSaver(connection, serde=Compressing())
             await saver.setup()
             yield saver

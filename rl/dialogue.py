@@ -31,7 +31,7 @@ Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Wanted:
     """A call of the policy that waits for its turn, and the policy that writes what is said."""
 
@@ -46,10 +46,13 @@ class Wanted:
     queue: "SimpleQueue[Wanted | None]"
     """Where it waits to be handed out."""
     family: Family
+    structure: str | None = None
+    """The grammar that holds the turn (a structural tag, as JSON), if any."""
     said: "Future[Said]" = field(default_factory=Future[Said])
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """The turn that is said; text is encoded as a script's is."""
+        self.structure = sampling.structure
         self.queue.put(self)
         turn = await asyncio.wrap_future(self.said)
         if isinstance(turn, Completion):

@@ -212,6 +212,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             "conversation": path[0].number,
             "token_ids": list(wanted.token_ids),
             "images": list(wanted.images),
+            "structure": wanted.structure,
         }
         text = self.family.readable("".join(self.family.decode(at.tokens.prompt) for at in new))
         return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told

@@ -19,6 +19,7 @@ NOT_OURS = {"report.html", "report.json", "curves.png", "accuracy.png", "swaps.j
 NOT_OURS |= {"checkpoints/", "trajectories/", "images/", "tasks/", "logs/"}  # made by a run
 NOT_OURS |= {"train.jsonl", "validation.jsonl", "test.jsonl"}  # given by a reader
 NOT_OURS |= {".langgraph_api/"}  # made by LangGraph's server
+NOT_OURS |= {"generation_config.json"}  # of a downloaded checkpoint
 BASE = ROOT / "rl" / "base" / "checkpoint"
 
 

@@ -19,7 +19,7 @@ class PolicyCall:
     guided: bool = False
     """Whether a grammar held the sampling: its log-probabilities are then those of another distribution."""
     own_sampling: bool = False
-    """Whether it asked for another temperature, top-p or min-p than its episode is sampled with; the same holds."""
+    """Whether it asked for another temperature, top-p, min-p or seed than its episode has; the same holds."""
 
 
 Pick = Callable[[PolicyCall], bool]

@@ -332,7 +332,7 @@ class PolicyChatModel(ImageChatModel):
 
 def _differs(sampling: Sampling, episode: Sampling | None) -> bool:
     """Whether a call is sampled from another distribution than its episode's."""
-    names = ("temperature", "top_p", "min_p")
+    names = ("temperature", "top_p", "min_p", "seed")
     return episode is not None and any(getattr(sampling, name) != getattr(episode, name) for name in names)
 
 

@@ -107,7 +107,7 @@ def said(message: BaseMessage, pictures: Pictures) -> Said:
     """What `message` says. Raises MessageError for a block that no policy reads, ImageError for a damaged image."""
     parts = _parts(message, pictures)
     if isinstance(message, AIMessage):
-        return Said("assistant", parts, _thought(message), _calls(message), _malformed(message))
+        return Said("assistant", parts, thought_of(message), _calls(message), _malformed(message))
     if isinstance(message, ToolMessage):
         return Said("tool", parts + _shown(message, parts, pictures))
     if isinstance(message, SystemMessage):
@@ -175,7 +175,8 @@ def _nested(content: object, pictures: Pictures) -> tuple[str | Picture, ...]:
     return (str(content),) if content else ()
 
 
-def _thought(message: AIMessage) -> str:
+def thought_of(message: AIMessage) -> str:
+    """What was thought, wherever the message keeps it."""
     carried: object = message.additional_kwargs.get(THOUGHT)
     if isinstance(carried, str):
         return carried

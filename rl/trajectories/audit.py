@@ -116,7 +116,7 @@ def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     """
     ledgers = list(map(Ledger.from_plain, trajectory.rows))
     values = [value for each in ledgers for turn in each.sampled for value in turn.logprobs]
-    scored = bool(values) and not any(map(math.isnan, values))
+    scored = any(map(len, ledgers)) and not any(map(math.isnan, values))  # of a provider's model there are no ids
     idle = len(ledgers) == 1 and not ledgers[0].sampled
     for each in ledgers:
         refuse_unsound(each, encoder, _grids(each, images), scored, idle=idle)

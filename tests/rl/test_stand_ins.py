@@ -37,8 +37,8 @@ from tools.images.store import ImageStore
 CONTEXT = 4096
 EXACT = 1e-3
 """Mean absolute difference of log-probabilities, natural log; two float32 engines differ by about 1e-6."""
-SHAPES = [(200, 300), (120, 90), (500, 140)]
-"""Rows and columns of the pictures: three ways to be cut."""
+SHAPES = [(200, 200), (100, 200), (300, 100)]
+"""Rows and columns of the pictures: three ways to be cut, in InternVL 1, 3 and 4 tiles of 256 ids."""
 CALL = {"name": "look", "args": {"image": 1}, "id": "call-1", "type": "tool_call"}
 TOOL = {
     "type": "function",

@@ -55,7 +55,7 @@ async def test_it_runs_in_langgraphs_own_tool_node(noise: MedicalImage) -> None:
 
 
 def test_the_arguments_are_typed() -> None:
-    for wrong in ({"image": 0, "box": [0, 0, 9, 9]}, {"image": 1, "box": [0, 0, 1000, 9]}, {"image": 1}, {"a": 1}):
+    for wrong in ({"image": 0, "box": [0, 0, 9, 9]}, {"image": 1, "box": [0, 0, 1001, 9]}, {"image": 1}, {"a": 1}):
         with pytest.raises(ValidationError):
             zoom_in.invoke(wrong, config())
 

@@ -14,8 +14,7 @@ import pytest
 from agent.chat_model import family_of
 from agent.chat_model.families.family import NOTHING, Family
 from agent.chat_model.said import Call, Picture, Said
-from tests.agent.chat_model.test_families import GEMMA, INSTRUCT, INTERNVL, QWEN25, THINKING, with_template
-from tests.agent.chat_model.test_families import gemma as gemma
+from tests.agent.chat_model.test_families import INSTRUCT, INTERNVL, QWEN25, THINKING, with_template
 from tests.agent.chat_model.test_families import internvl as internvl
 
 REAL = Path(__file__).parents[4] / "shared" / "real_models"
@@ -26,7 +25,7 @@ PUBLISHED = {
     "internvl3": "qwen2_5_vl",
 }
 """Folder of the template: folder of its tokenizer."""
-WRITTEN = {"qwen3": INSTRUCT, "qwen3-thinking": THINKING, "qwen2.5": QWEN25, "internvl": INTERNVL, "gemma": GEMMA}
+WRITTEN = {"qwen3": INSTRUCT, "qwen3-thinking": THINKING, "qwen2.5": QWEN25, "internvl": INTERNVL}
 TAG = re.compile(r"</?[A-Za-z_|][\w|]*>")
 
 
@@ -61,7 +60,7 @@ def each(request: pytest.FixtureRequest, processor: Any) -> tuple[Family, str]:
         family = family_of(made)
         assert family.name == request.param.partition("2")[0].partition("3")[0].rstrip("_")
         return family, made.tokenizer.chat_template
-    if request.param in ("internvl", "gemma"):
+    if request.param == "internvl":
         made = request.getfixturevalue(request.param)
     else:
         made = with_template(processor, WRITTEN[request.param])

@@ -1,0 +1,1 @@
+"""The table's columns, one a file: what it proves is its docstring, `prove(case)` proves it (rl/features/case.py)."""

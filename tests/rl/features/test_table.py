@@ -1,0 +1,121 @@
+"""The table of graphs and features: every cell proved anew, and docs/graphs.md says what comes out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rl.config import ROOT
+from rl.features.__main__ import main
+from rl.features.case import Shared
+from rl.features.server import Server
+from rl.features.table import Cell, columns, graphs, markdown, needs_server, prove
+from rl.features.willing import least, shortest
+
+DOCUMENT = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
+SERVED = [name for name, column in columns().items() if needs_server(column)]
+QUICK = [name for name in columns() if name not in SERVED]
+WITHOUT_TOOLS = {"no_tools", "examples/debate.py", "examples/tiles.py"}
+REST_ON_TOOLS = {"cca", "evr", "toolbox", "wrappers"}
+
+
+def silent(cell: Cell) -> None:
+    del cell
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    return Shared.opened(tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture(scope="module")
+def served(shared: Shared) -> Iterator[Shared]:
+    with Server.started(shared.folder) as server:
+        yield shared.with_server(server)
+
+
+def documented(column: str) -> dict[str, str]:
+    """The document's cells of a column by graph, with the reasons that they point at."""
+    lines = [line.strip("|").split("|") for line in DOCUMENT.splitlines() if line.startswith("| ")]
+    head = next(line for line in lines if columns()["evr"].TITLE in (cell.strip() for cell in line))
+    place = [cell.strip() for cell in head].index(columns()[column].TITLE)
+    reasons = dict(re.findall(r"^(\(\d+\)) Impossible: (.*)\.$", DOCUMENT, re.MULTILINE))
+    rows = {line[0].strip(): line[place].strip() for line in lines if line[0].strip() in graphs()}
+    return {graph: reasons.get(cell.removeprefix("no "), cell) for graph, cell in rows.items()}
+
+
+def expect_green(column: str, cells: list[Cell]) -> None:
+    assert [cell for cell in cells if cell.ends == "failed"] == []
+    assert documented(column) == {cell.graph: cell.said or "yes" for cell in cells}
+    impossible = {cell.graph for cell in cells if cell.ends == "impossible"}
+    expected = WITHOUT_TOOLS if column in REST_ON_TOOLS else {"no_tools"} if column == "swap" else set[str]()
+    assert impossible == expected
+    assert f"- **{columns()[column].TITLE}**: {' '.join(str(columns()[column].__doc__).split())}" in DOCUMENT
+
+
+@pytest.mark.parametrize("column", QUICK)
+async def test_a_feature_works_on_every_graph(shared: Shared, column: str) -> None:
+    expect_green(column, await prove(shared, graphs(), [column], silent))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("column", SERVED)
+async def test_a_feature_of_a_server_works_on_every_graph(served: Shared, column: str) -> None:
+    expect_green(column, await prove(served, graphs(), [column], silent))
+
+
+def test_the_rows_are_what_ships_and_all_examples() -> None:
+    assert {"reasoning", "verify", "review", "examples/supervisor.py", "examples/panel.py"} < set(graphs())
+    assert set(documented("evr")) == set(graphs())
+
+
+def test_what_fails_is_a_failure_and_ends_the_command_with_1(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "stubborn.py").write_text(
+        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
+        "def factory(model, tools):\n"
+        "    async def read(state):\n"
+        "        await model.ainvoke([shown(state['images'], state['question'])])\n"
+        "        return {'answer': 'never'}\n"
+        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
+        "    return graph.compile()\n"
+    )
+    graph = str(tmp_path / "stubborn.py")
+    assert main([graph, "--columns", "streaming,cca"]) == 1
+    shown = capsys.readouterr().out
+    assert f"| {graph} | FAILED | FAILED |" in shown
+    assert f"FAILED: streaming on {graph}: FeatureError: Got the answer 'never', expected " in shown
+    assert main(["no_tools", "--columns", "streaming,toolbox", "--json"]) == 0
+
+
+def test_the_table_says_once_why_something_is_impossible() -> None:
+    cells = [Cell("a", "cca", "impossible", "why"), Cell("b", "cca", "impossible", "why"), Cell("c", "cca", "yes")]
+    assert markdown(cells).splitlines()[:7] == [
+        "| | CCA |",
+        "|---|---|",
+        "| a | no (1) |",
+        "| b | no (1) |",
+        "| c | yes |",
+        "",
+        "(1) Impossible: why.",
+    ]
+
+
+def test_the_shortest_that_a_grammar_lets_through() -> None:
+    schema = {
+        "$defs": {"place": {"enum": ["left", "right"]}},
+        "type": "object",
+        "properties": {
+            "places": {"type": "array", "items": {"$ref": "#/$defs/place"}, "minItems": 2},
+            "size": {"type": "integer", "minimum": 3},
+            "note": {"type": "string"},
+            "extra": {"type": "string"},
+        },
+        "required": ["places", "size", "note"],
+    }
+    assert least(schema, schema, "word") == {"places": ["left", "left"], "size": 3, "note": "word"}
+    tag = {"type": "tag", "begin": "<answer>", "content": {"type": "json_schema", "json_schema": schema}, "end": "<e>"}
+    whole = {"type": "sequence", "elements": [{"type": "any_text"}, tag]}
+    assert shortest(whole, "word") == 'word<answer>{"places": ["left", "left"], "size": 3, "note": "word"}<e>'
