@@ -12,7 +12,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 
 from rl.features.case import Shared
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shared = Shared.opened(folder)
         if any(needs_server(columns()[name]) for name in asked.columns):
             shared = shared.with_server(stack.enter_context(Server.started(folder)))
-        cells = asyncio.run(prove(shared, asked.graphs, asked.columns, told))
+        with redirect_stdout(sys.stderr):  # vLLM tells of itself there; only the table belongs on standard output
+            cells = asyncio.run(prove(shared, asked.graphs, asked.columns, told))
     print(json.dumps(as_json(cells), indent=2) if asked.json else markdown(cells))
     return int(any(cell.ends == "failed" for cell in cells))
 
