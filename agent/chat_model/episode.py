@@ -79,9 +79,6 @@ class Episode:
         self._asked: list[str] = []
         """The samples of its calls, in the order in which they were begun."""
 
-    def __len__(self) -> int:
-        return len(self._turns)
-
     def fork(self, turn: Turn, kept: int) -> "Episode":
         """An episode that goes the same way up to `turn`, keeps the first `kept` of its ids and is sampled from there.
 

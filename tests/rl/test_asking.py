@@ -97,7 +97,7 @@ def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
 
 
 def test_an_agent_of_langchain_needs_nothing(ask: Ask, encoder: Family, gallery: Gallery) -> None:
-    state, parts = ask(f"{SHAPES}/agent.py", looking)
+    state, parts = ask(f"{ROOT}/examples/agent.py", looking)
     assert (state["answer"], state["outcome"], state["turns"], state["faults"]) == ("cystic", "answered", 2, 0)
     assert trained(state, encoder) == [[LOOK, answer("cystic")]]
     assert [call["call"]["name"] for call in state["calls"]] == ["zoom_in"]
@@ -105,7 +105,7 @@ def test_an_agent_of_langchain_needs_nothing(ask: Ask, encoder: Family, gallery:
     assert [entry["role"] for entry in state["transcript"]] == ["user", "policy", "tools", "policy"]
     again = kept(state, parts, gallery[1][0])
     assert again.images == [gallery[1][0].images[0], *state["calls"][0]["images"]]
-    assert again.graph == f"{SHAPES}/agent.py"
+    assert again.graph == f"{ROOT}/examples/agent.py"
 
 
 def test_a_planner_and_a_reader_in_a_subgraph(ask: Ask, encoder: Family, gallery: Gallery) -> None:
@@ -252,7 +252,7 @@ def test_a_call_at_a_temperature_of_its_own_is_not_trained(ask: Ask, encoder: Fa
 
 
 def test_an_episode_that_no_call_is_trained_of_has_one_masked_row(ask: Ask) -> None:
-    state, parts = ask(f"{SHAPES}/agent.py", looking, trained_calls={"tags": ["none"]})
+    state, parts = ask(f"{ROOT}/examples/agent.py", looking, trained_calls={"tags": ["none"]})
     (row,) = parts.training_rows(state)
     assert set(row.mask) == {0} and row.mm
 
@@ -315,7 +315,7 @@ def test_a_row_longer_than_the_trainer_takes_is_refused(ask: Ask) -> None:
 
 
 def test_an_agent_that_never_ends_runs_out_of_context(ask: Ask, encoder: Family) -> None:
-    state, parts = ask(f"{SHAPES}/agent.py", lambda chat: LOOK, context=768)
+    state, parts = ask(f"{ROOT}/examples/agent.py", lambda chat: LOOK, context=768)
     assert state["answer"] is None and state["outcome"] in ("context_full", "too_many_turns")
     (turns,) = trained(state, encoder)
     assert len(state["calls"]) >= 4 and set(turns[:-1]) == {LOOK}  # the last one may be cut by the context
@@ -329,7 +329,7 @@ def test_a_deadline_keeps_what_was_done(ask: Ask, encoder: Family) -> None:
             await asyncio.sleep(60 if len(self.chats) == 2 else 0)
             return done
 
-    state, _ = ask(f"{SHAPES}/agent.py", Slow(looking, encoder), deadline_s=1.0)
+    state, _ = ask(f"{ROOT}/examples/agent.py", Slow(looking, encoder), deadline_s=1.0)
     assert (state["answer"], state["outcome"]) == (None, OUT_OF_TIME)
     assert trained(state, encoder) == [[LOOK]]
 
@@ -370,7 +370,7 @@ def test_rewards_read_any_graph_s_output(ask: Ask, gallery: Gallery) -> None:
     def right(chat: str) -> str:
         return answer(task.answer) if spoken(chat) else LOOK
 
-    looked, _ = ask(f"{SHAPES}/agent.py", right)
+    looked, _ = ask(f"{ROOT}/examples/agent.py", right)
     blind, _ = ask(f"{ROOT}/examples/debate.py", lambda chat: answer(task.answer))
     wrong, _ = ask("second_opinion", lambda chat: answer("perhaps"))
     weights = {"answer": 1.0, "tool_use": 1.0, "format": 1.0, "cca": 1.0}

@@ -389,7 +389,7 @@ def test_a_structured_answer_that_cannot_be_read_ends_its_episode(make: Make) ->
 
 
 def test_an_agent_that_looks_for_ever_is_cut_off(make: Make) -> None:
-    gym = make(f"{SHAPES}/agent.py", context=256, turn_tokens=64)
+    gym = make(f"{ROOT}/examples/agent.py", context=256, turn_tokens=64)
     gym.reset(seed=0)
     turns = 1
     while (said := gym.step(LOOK))[2:4] == (False, False):

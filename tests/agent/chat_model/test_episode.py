@@ -379,7 +379,7 @@ def test_a_model_outside_an_episode_remembers_a_bounded_number_of_turns(speaking
     with episode.recording():
         for number in range(10):
             ask(model, HumanMessage(f"Question {number}"))
-            assert len(episode) <= 3
+            assert len(episode.turns) <= 3
 
 
 def test_the_record_is_found_by_config_too(speaking: Speaking) -> None:

@@ -107,14 +107,14 @@ def test_a_fork_shares_what_was_sampled_and_trains_only_its_own(family: Family, 
     assert one.versions == ("new",)  # both policies say so
 
     # the course is whole, its own part is told apart, the parent is as it was
-    assert [len(fork), len(fork.own)] == [3, 2]
+    assert [len(fork.turns), len(fork.own)] == [3, 2]
     assert fork.turns[0] is parent.turns[0]
     joined = fork.turns[1].completion
     assert joined.token_ids[:kept] == second.completion.token_ids[:kept]
     assert len(joined.logprobs) == len(joined.entropies) == len(joined.token_ids)
     assert joined.prompt_tokens == start
     assert {each.call.sample for each in fork.own}.isdisjoint(each.call.sample for each in parent.turns)
-    assert parent.rows() == before and len(parent) == 3
+    assert parent.rows() == before and len(parent.turns) == 3
     with pytest.raises(ValueError, match="expected one of this episode's `turns`"):
         fork.fork(third, 0)
 
@@ -183,7 +183,7 @@ def test_a_graph_that_takes_another_course_is_sampled_from_there(speaking: Speak
     assert row.ledger.ids[: len(heard.prompts[4])] == tuple(heard.prompts[4])
     assert [each.node for each in row.ledger.sampled] == ["read", "read"]
     assert [each.sample for each in row.ledger.sampled] == [each.call.sample for each in fork.own]
-    assert [len(fork), len(fork.own)] == [3, 2]
+    assert [len(fork.turns), len(fork.own)] == [3, 2]
 
 
 class Readings(TypedDict):

@@ -30,7 +30,7 @@ GRAPHS = {
     "second_opinion": 1,
     "verify": 1,
     "compare_prior": 2,
-    str(SHAPES / "agent.py"): 1,
+    str(EXAMPLES / "agent.py"): 1,
     str(SHAPES / "planner.py"): 1,
     str(SHAPES / "person.py"): 1,
     str(SHAPES / "approval.py"): 1,

@@ -29,7 +29,7 @@ LOOK = (
     "<think>Closer.</think>"
     '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
 )
-GRAPHS = ["second_opinion", "verify", "no_tools", f"{SHAPES}/agent.py", f"{SHAPES}/planner.py:factory"]
+GRAPHS = ["second_opinion", "verify", "no_tools", f"{EXAMPLES}/agent.py", f"{SHAPES}/planner.py:factory"]
 GRAPHS += [f"{EXAMPLES}/{name}.py:factory" for name in ("debate", "second_try", "tiles")]
 
 
@@ -69,7 +69,7 @@ def test_every_turn_is_shown_as_what_it_is(graph: str, played: Played, store: Im
 
 
 def test_an_agents_calls_and_views(played: Played, store: ImageStore) -> None:
-    episode = played(f"{SHAPES}/agent.py")
+    episode = played(f"{EXAMPLES}/agent.py")
     called, seen, answered = scene(episode, store).steps
     assert (called.thought, called.calls) == ("Closer.", ("zoom_in(box=[0, 0, 499, 499], image=1)",))
     assert [(view.number, view.width, view.height) for view in seen.views] == [(2, 256, 256)]
