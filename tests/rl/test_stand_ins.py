@@ -79,7 +79,7 @@ async def difference(policy: Any, family: Family, store: ImageStore, replay: Rep
     (row,) = episode.rows()
     checked = training_row(row.ledger, family, store)
     assert len(row.ledger.images) == 3 and len(row.ledger.sampled) == 2
-    return float(np.mean(replay.differences(checked)[0]))
+    return float(np.mean(replay.differences(checked).differences))
 
 
 def shown(store: ImageStore, picture: MedicalImage) -> dict[str, Any]:
