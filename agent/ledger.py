@@ -1,10 +1,9 @@
-"""The ledger: the one place where an episode's tokens live.
+"""The ledger: the tokens of one training row, as an episode's record gives them (agent/chat_model/rows.py).
 
 An append-only list of ids with two kinds of ranges. What the policy sampled carries its log-probabilities and the
 policy versions that sampled it; everything else is context and never trains. Images stand as runs of placeholders with
 their ids in the image store. Text is turned into ids once, when it enters (agent/encoder.py); nothing is ever
-re-tokenised.
-A ledger is frozen: each addition gives a new one, so a LangGraph checkpoint, a fork or a retry keeps its own.
+re-tokenised. A ledger is frozen: each addition gives a new one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The tokens of one episode so far."""
+    """The tokens of one row."""
 
     ids: tuple[int, ...] = ()
     sampled: tuple[Sampled, ...] = ()
@@ -136,7 +135,7 @@ class Ledger:
             position = turn.end
 
     def to_plain(self) -> dict[str, Any]:
-        """Lists, numbers and text only: what a checkpoint or a trajectory file holds."""
+        """Lists, numbers and text only: what a trajectory file holds."""
         return {
             "ids": list(self.ids),
             "sampled": [

@@ -1,12 +1,9 @@
-"""What a policy reads: the system prompt, the question and the observations, as the text of a chat in Qwen's format.
+"""What a policy of our own format is told, and how its prompts are written, as the text of a chat in Qwen's format.
 
-Decides every character once, so that serving, warm-up and RL cannot drift. An image stands as `IMAGE`, one placeholder;
-agent/encoder.py expands it. Images are numbered from 1 in order of appearance, and each is announced by its number.
+Decides every character once, for its family (agent/chat_model/families/medvista.py) and for the base's lessons. An
+image stands as `IMAGE`, one placeholder; agent/encoder.py expands it. Images are numbered from 1 in order of
+appearance, and each is announced by its number.
 """
-
-from collections.abc import Sequence
-
-from tools.toolbox import ToolResult
 
 IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 END_OF_TURN = "<|im_end|>"
@@ -56,20 +53,6 @@ def user_turn(content: str, question: str) -> str:
     """
     said = "\n".join(filter(None, (content, plain(question))))
     return f"\n<|im_start|>user\n{said}{END_OF_TURN}\n<|im_start|>assistant\n"
-
-
-def observation(results: Sequence[ToolResult], images_before: int) -> str:
-    """The content of the user turn that answers the calls: per call its sub-images, numbered on, and its text."""
-    lines: list[str] = []
-    number = images_before
-    for result in results:
-        line = ""
-        for _ in result.images:
-            number += 1
-            line += f"Image {number}: {IMAGE} "
-        prefix = "" if result.status == "ok" else f"{result.call.name} did not run. "
-        lines.append(line + plain(prefix + result.text))
-    return "\n".join(lines)
 
 
 def correction(message: str) -> str:

@@ -4,7 +4,7 @@ from agent.chat_model.base import ImageChatModel
 from agent.chat_model.families.family import Family
 from agent.chat_model.model import PolicyChatModel
 from agent.limits import Limits
-from agent.policies.policy import Policy, Sampling
+from agent.policies.policy import Policy
 from tools.images.store import ImageStore
 
 TAUGHT = "zoom_in,measure_distance"
@@ -12,11 +12,10 @@ TAUGHT = "zoom_in,measure_distance"
 FOR_ANY_MODEL = "look,appearance,measure,find,read,volume"
 """What another chat model is offered: the families that show, measure or read what an image holds. Those that only
 draw, and those that want weights of the user's, are for who names them."""
-GREEDY = Sampling(temperature=0.0)
 
 
 def chat_model(
-    policy: Policy | None, family: Family, store: ImageStore, limits: Limits | None = None, sampling: Sampling = GREEDY
+    policy: Policy | None, family: Family, store: ImageStore, limits: Limits | None = None
 ) -> PolicyChatModel:
     """A chat model over `policy`; None: every episode brings its own (agent/chat_model/episode.py)."""
     limits = limits or Limits()
@@ -26,10 +25,6 @@ def chat_model(
         store=store,
         context=limits.context,
         max_tokens=limits.turn_tokens,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        min_p=sampling.min_p,
-        seed=sampling.seed,
     )
 
 

@@ -8,19 +8,16 @@ listens nothing is written.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langgraph.config import get_stream_writer
-
 Write = Callable[[Any], None]
 
 
-def spoke(versions: Sequence[str], write: Write | None = None) -> None:
-    """A turn has ended, sampled by these versions. `write` is the run's writer (None: that of the context)."""
-    (write or get_stream_writer())({"event": "spoke", "versions": list(versions)})
+def spoke(versions: Sequence[str], write: Write) -> None:
+    """A turn has ended, sampled by these versions. `write` is the run's writer."""
+    write({"event": "spoke", "versions": list(versions)})
 
 
-def looked(results: Sequence[dict[str, Any]], write: Write | None = None) -> None:
+def looked(results: Sequence[dict[str, Any]], write: Write) -> None:
     """Calls have been run; `results` are those of a state."""
-    write = write or get_stream_writer()
     for result in results:
         told = {"tool": result["call"]["name"], "status": result["status"], "text": result["text"]}
         write({"event": "looked", **told, "images": list(result["images"])})

@@ -3,8 +3,8 @@
 A thread's checkpoints hold ids of images and plain values, so any LangGraph checkpointer can keep them; these two are
 opened by name because most applications want no more. What a graph left there another process goes on with.
 
-A checkpointer writes the whole state with every step, and a state says much again that it said before (a ledger's ids,
-a conversation): here it is written compressed, which makes it several times smaller. The file is its owner's alone.
+A checkpointer writes the whole state with every step, and a state says much again that it said before (a
+conversation): here it is written compressed, which makes it several times smaller. The file is its owner's alone.
 """
 
 import sqlite3

@@ -76,7 +76,7 @@ class Toolbox:
             _check_names(wrapper, self._tools)
 
     def _hold(self, tools: Sequence[BaseTool]) -> None:
-        tools = [getattr(tool, "inner", tool) for tool in tools]  # what a graph of messages was given wraps it
+        tools = [getattr(tool, "inner", tool) for tool in tools]  # what `for_messages` gave wraps it
         self._tools = {tool.name: tool for tool in tools}
         if len(self._tools) != len(tools):
             raise ValueError(f"Got tools of the same name: {sorted(tool.name for tool in tools)}; expected each once.")

@@ -1,4 +1,4 @@
-"""Tools for graphs of messages: our reasoning graph, `create_agent`, `ToolNode`, any state with `messages`.
+"""Tools over a conversation's messages: in our reasoning graph, `create_agent`, `ToolNode`, any state with `messages`.
 
 A medical tool names images by their number in the conversation. Here it finds them in the messages themselves, and
 what it returns is put into the store and comes back as ids: messages and checkpoints stay small. Every call runs

@@ -1,6 +1,6 @@
 """The vLLM engine inside OpenRLHF's rollout actor, as a policy.
 
-The engine counts the prompt it saw after it expanded the images, so a disagreement with the ledger is caught at the
+The engine counts the prompt it saw after it expanded the images, so a disagreement with the record is caught at the
 turn where it arises. How to sample is said anew for every turn: OpenRLHF's own SamplingParams give only their type.
 """
 

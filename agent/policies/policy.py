@@ -1,6 +1,6 @@
 """What every policy is to the agent: prompt ids and images in, sampled ids with log-probabilities out.
 
-The four policies (served, engine, scripted, chat) share only this file, so that a graph cannot tell them apart and a
+The policies (served, engine, scripted) share only this file, so that a graph cannot tell them apart and a
 trajectory sampled under one trains like one sampled under another. Ids, never text: text is rendered to ids once, by
 the prompt encoder, and nothing here tokenises.
 """

@@ -2,7 +2,7 @@
 
 It speaks vLLM's `/inference/v1/generate`, not chat completions, because only there do the sampled ids come back as the
 engine sampled them. One placeholder per image is sent; the server expands it and says in `usage.prompt_tokens` what it
-saw, for the ledger to compare. A request that failed is a PolicyError, and the caller decides; only one that was lost
+saw, for the record to compare. A request that failed is a PolicyError, and the caller decides; only one that was lost
 with its connection, before a response began, is sent again (`connections.py`).
 """
 

@@ -40,7 +40,6 @@ COUNTED = "count_in_box"
 UNKNOWN = ""
 
 Fields = dict[str, Any]
-Asked = list[tuple[str, Fields]]
 Words = Callable[[PixelBox], str]
 """What a cell of a picture shows, for its box in the image's pixels."""
 

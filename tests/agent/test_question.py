@@ -11,7 +11,7 @@ RIGHT = {"images": ["a", "b"], "question": "What is it?"}
 
 
 def test_a_question_is_taken_out_of_a_state() -> None:
-    assert asked({**RIGHT, "images": ("a", "b"), "ledger": {}}) == RIGHT
+    assert asked({**RIGHT, "images": ("a", "b"), "turns": 0}) == RIGHT
 
 
 @pytest.mark.parametrize(

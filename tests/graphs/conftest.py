@@ -1,4 +1,4 @@
-"""A policy for graphs of messages: its turns depend on what it was asked, not on the order of the calls."""
+"""A policy for graphs: its turns depend on what it was asked, not on the order of the calls."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

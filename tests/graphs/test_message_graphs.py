@@ -1,4 +1,4 @@
-"""The graphs of messages that ship: what each shows the policy, what it gives back, and the rows it leaves."""
+"""The graphs that ship: what each shows the policy, what it gives back, and the rows it leaves."""
 
 import asyncio
 from functools import partial

@@ -21,7 +21,6 @@ Directions = tuple[Direction, Direction, Direction]
 """Where the next slice, the next row and the next column lie."""
 
 Plane = Literal["axial", "coronal", "sagittal"]
-PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 _PLANE_NORMAL: dict[Plane, int] = {"axial": 2, "coronal": 1, "sagittal": 0}
 """The patient axis (0: left, 1: back, 2: head) that stands upright on each plane."""

@@ -1,8 +1,7 @@
 """The embedded policy, and any other that was taught the turn format of agent/protocol.py.
 
-A turn is `<think>...</think>` and then calls or `<answer>...</answer>`. Every character is that of agent/prompt.py, so
-a graph on the chat model gives such a policy the very tokens that the reasoning graph gives it. Its template is known
-by having one line: role, content, end.
+A turn is `<think>...</think>` and then calls or `<answer>...</answer>`. Every character is that of agent/prompt.py,
+which the base was taught. Its template is known by having one line: role, content, end.
 """
 
 import json

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rl.tasks.registry import SPLITS
 from tools.geometry import PixelBox
 
 Picture = Path | bytes
@@ -11,7 +10,6 @@ Picture = Path | bytes
 
 OFFICIAL = {"train": "train", "val": "validation", "validate": "validation", "validation": "validation", "test": "test"}
 """What authors call their splits."""
-SPLIT_NAMES = SPLITS
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,10 @@ def test_a_conversation_is_one_row_of_exactly_what_was_read_and_sampled(speaking
     assert row.masked == ()
 
 
-def test_the_prompt_is_that_of_the_reasoning_graph(
+def test_the_prompt_is_written_as_the_base_was_taught(
     speaking: Speaking, encoder: Encoder, store: ImageStore, scan: MedicalImage, tool_section: str
 ) -> None:
-    from agent.prompt import observation, opening, system_prompt, user_turn
-    from tools.calls import ToolCall, ToolResult
+    from agent.prompt import IMAGE, opening, system_prompt, user_turn
     from tools.registry import load_tools
 
     model, heard = speaking([CALL, ANSWER])
@@ -83,9 +82,8 @@ def test_the_prompt_is_that_of_the_reasoning_graph(
         blocks = [{"type": "text", "text": "A view."}, {"type": "image", "file_id": view}]
         call_id = str(first.tool_calls[0]["id"])
         bound.invoke([asked, first, ToolMessage(blocks, tool_call_id=call_id)])
-    result = ToolResult(call=ToolCall(name="zoom_in", arguments={}), status="ok", text="A view.", images=(view,))
     prompt = opening(system_prompt(tool_section), "What is it?", 1)
-    expected = prompt + CALL + "<|im_end|>" + user_turn(observation([result], 1), "What is it?")
+    expected = prompt + CALL + "<|im_end|>" + user_turn(f"Image 2: {IMAGE} A view.", "What is it?")
     assert heard.texts == [prompt, expected]
     assert heard.images == [1, 2]
     (row,) = episode.rows()

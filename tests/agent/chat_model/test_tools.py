@@ -1,4 +1,4 @@
-"""One Toolbox on every graph of messages: the same calls are let through, with the same results.
+"""One Toolbox on every graph: the same calls are let through, with the same results.
 
 What is expected is what `Toolbox.run` gives for whole turns, and that is written out by hand where it matters.
 """

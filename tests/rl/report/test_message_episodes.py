@@ -1,4 +1,4 @@
-"""Episodes of graphs of messages, really run, as the report shows them: their turns, calls, views and answers."""
+"""Episodes of graphs, really run, as the report shows them: their turns, calls, views and answers."""
 
 import asyncio
 import re
