@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 NOT_OURS = {"report.html", "report.json", "curves.png", "accuracy.png", "swaps.jsonl", "config.yaml", "stages.json"}
 NOT_OURS |= {"checkpoints/", "trajectories/", "images/", "tasks/", "logs/"}  # made by a run
 NOT_OURS |= {"train.jsonl", "validation.jsonl", "test.jsonl"}  # given by a reader
-NOT_OURS |= {".langgraph_api/"}  # made by LangGraph's server
+NOT_OURS |= {".langgraph_api/", "samples/"}  # made by LangGraph's server, and beside images
 NOT_OURS |= {"generation_config.json"}  # of a downloaded checkpoint
 BASE = ROOT / "rl" / "base" / "checkpoint"
 

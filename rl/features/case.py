@@ -14,11 +14,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import Episode
 from agent.chat_model.families.family import Family
+from agent.chat_model.model import PolicyChatModel
 from agent.chat_model.opening import family_in
-from agent.limits import Limits
 from agent.policies.policy import Policy, Sampling
 from agent.question import Question
-from graphs.model import chat_model
 from rl.check_graph.episodes import questions
 from rl.config import Config
 from rl.features.server import CHECKPOINT, CONTEXT, Server
@@ -110,7 +109,14 @@ class Case:
 
     def model(self, policy: Policy) -> ImageChatModel:
         """A policy as a chat model."""
-        return chat_model(policy, self.shared.family, self.shared.store, Limits(6, TURN_TOKENS, CONTEXT), WARM)
+        return PolicyChatModel(
+            policy=policy,
+            family=self.shared.family,
+            store=self.shared.store,
+            temperature=WARM.temperature,
+            max_tokens=TURN_TOKENS,
+            context=CONTEXT,
+        )
 
     def opened(
         self, model: ImageChatModel, threads: BaseCheckpointSaver[Any] | None = None, tools: Any = None
