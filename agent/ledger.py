@@ -1,16 +1,16 @@
 """The ledger: the tokens of one training row, as an episode's record gives them (agent/chat_model/rows.py).
 
-An append-only list of ids with two kinds of ranges. What the policy sampled carries its log-probabilities and the
+A list of ids with two kinds of ranges. What the policy sampled carries its log-probabilities and the
 policy versions that sampled it; everything else is context and never trains. Images stand as runs of placeholders with
 their ids in the image store. Text is turned into ids once, when it enters (agent/encoder.py); nothing is ever
-re-tokenised. A ledger is frozen: each addition gives a new one.
+re-tokenised.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.encoder import Grid, Span
+from agent.encoder import Grid
 from agent.policies.policy import Completion
 
 
@@ -56,41 +56,6 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def observe(self, ids: Sequence[int], spans: Sequence[Span] = (), images: Sequence[str] = ()) -> "Ledger":
-        """The ledger with context added: never trained. `spans` are relative to `ids`, one for each of `images`."""
-        if len(spans) != len(images):
-            raise LedgerError(f"Got {len(spans)} image spans for {len(images)} images; they must be as many.")
-        placed = tuple(
-            Placed(image, len(self) + span.start, span.length, span.grid)
-            for image, span in zip(images, spans, strict=True)
-        )
-        return Ledger(self.ids + tuple(ids), self.sampled, self.images + placed)
-
-    def sample(self, completion: Completion) -> "Ledger":
-        """The ledger with a policy's turn added, exactly as it was sampled.
-
-        Raises LedgerError as `agrees` does.
-        """
-        agrees(len(self), completion)
-        turn = Sampled(
-            start=len(self),
-            end=len(self) + len(completion.token_ids),
-            logprobs=tuple(completion.logprobs),
-            versions=completion.versions,
-            finish_reason=completion.finish_reason,
-        )
-        return Ledger(self.ids + tuple(completion.token_ids), (*self.sampled, turn), self.images)
-
-    def prompt_ids(self) -> list[int]:
-        """The ids with ONE placeholder per image, as engines take them (they expand it themselves)."""
-        collapsed: list[int] = []
-        position = 0
-        for placed in self.images:
-            collapsed.extend(self.ids[position : placed.start + 1])
-            position = placed.start + placed.length
-        collapsed.extend(self.ids[position:])
-        return collapsed
 
     def loss_mask(self) -> list[int]:
         """1 at every id that the policy sampled, 0 elsewhere; as long as the ledger."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agent.encoder import Grid, Span
-from agent.ledger import Ledger, LedgerError, Placed, Sampled
+from agent.ledger import Ledger, LedgerError, Placed, Sampled, agrees
 from agent.policies.policy import Completion
+from tests.ledgers import said, shown
 
 PAD = 9
 SMALL: Grid = (1, 4, 4)
@@ -22,10 +23,10 @@ def completion(*ids: int, prompt: int | None = None, versions: tuple[str, ...] =
 
 def episode() -> Ledger:
     """prompt 1 [9999] 2 | sampled 5 6 7 | observation 3 [99] 4 | sampled 8."""
-    ledger = Ledger().observe([1, PAD, PAD, PAD, PAD, 2], [Span(1, 4, SMALL)], ["first"])
-    ledger = ledger.sample(completion(5, 6, 7, prompt=6))
-    ledger = ledger.observe([3, PAD, PAD, 4], [Span(1, 2, WIDE)], ["second"])
-    return ledger.sample(completion(8, prompt=13, versions=("v1", "v2")))
+    ledger = shown(Ledger(), [1, PAD, PAD, PAD, PAD, 2], [Span(1, 4, SMALL)], ["first"])
+    ledger = said(ledger, completion(5, 6, 7, prompt=6))
+    ledger = shown(ledger, [3, PAD, PAD, 4], [Span(1, 2, WIDE)], ["second"])
+    return said(ledger, completion(8, prompt=13, versions=("v1", "v2")))
 
 
 def test_ids_ranges_and_images_by_hand() -> None:
@@ -45,33 +46,14 @@ def test_only_what_was_sampled_trains() -> None:
     assert episode().logprobs() == pytest.approx(expected)
 
 
-def test_engines_get_one_placeholder_for_each_image() -> None:
-    assert episode().prompt_ids() == [1, 9, 2, 5, 6, 7, 3, 9, 4, 8]
-    assert Ledger().prompt_ids() == []
-    adjacent = Ledger().observe([PAD] * 6, [Span(0, 4, SMALL), Span(4, 2, WIDE)], ["a", "b"])
-    assert adjacent.prompt_ids() == [PAD, PAD]
-
-
-def test_an_addition_leaves_the_ledger_it_was_made_from_alone() -> None:
-    start = Ledger().observe([1, 2])
-    one, other = start.sample(completion(3)), start.sample(completion(4))
-    assert (start.ids, one.ids, other.ids) == ((1, 2), (1, 2, 3), (1, 2, 4))
-    assert start.sampled == ()
-
-
 def test_a_prompt_of_another_length_is_refused() -> None:
     with pytest.raises(LedgerError, match="a prompt of 7 tokens, the ledger holds 2"):
-        Ledger().observe([1, 2]).sample(completion(3, prompt=7))
+        agrees(2, completion(3, prompt=7))
 
 
 def test_a_missing_log_probability_is_refused() -> None:
     with pytest.raises(LedgerError, match="1 log-probabilities for 2 sampled ids"):
-        Ledger().sample(Completion((1, 2), (0.0,), "stop", ("v1",), None))
-
-
-def test_images_without_places_are_refused() -> None:
-    with pytest.raises(LedgerError, match="0 image spans for 1 images"):
-        Ledger().observe([1], [], ["image"])
+        agrees(0, Completion((1, 2), (0.0,), "stop", ("v1",), None))
 
 
 def test_a_checkpoint_holds_it_whole() -> None:
@@ -93,7 +75,7 @@ def test_a_range_says_which_call_it_was_and_older_files_do_not() -> None:
 
 
 def test_an_unknown_log_probability_stays_unknown() -> None:
-    ledger = Ledger().sample(Completion((1, 2), (math.nan, math.nan), "stop", ("chat",), None))
+    ledger = said(Ledger(), Completion((1, 2), (math.nan, math.nan), "stop", ("chat",), None))
     assert all(math.isnan(value) for value in Ledger.from_plain(ledger.to_plain()).logprobs())
 
 
@@ -102,7 +84,7 @@ def test_a_sound_ledger_has_no_faults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "told"),
     [
         (replace(episode(), images=()), ["6 placeholder ids, of which the images cover 0"]),
         (replace(episode(), images=episode().images[:1]), ["6 placeholder ids, of which the images cover 4"]),
@@ -144,8 +126,8 @@ def test_a_sound_ledger_has_no_faults() -> None:
         ),
     ],
 )
-def test_every_disagreement_is_named(broken: Ledger, said: list[str]) -> None:
-    assert list(broken.faults(PAD, PLACEHOLDERS)) == said
+def test_every_disagreement_is_named(broken: Ledger, told: list[str]) -> None:
+    assert list(broken.faults(PAD, PLACEHOLDERS)) == told
 
 
 def test_several_faults_are_all_named() -> None:

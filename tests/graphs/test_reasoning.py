@@ -26,6 +26,7 @@ from agent.protocol import Turn, render_turn
 from graphs.model import chat_model
 from graphs.reasoning import factory
 from graphs.state import Graph, answered
+from tests.ledgers import prompt_of
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
@@ -111,7 +112,7 @@ async def test_an_episode_that_looks_and_answers(
     ]
     ledger = ledger_of(state, episode, encoder, store)
     closer = "Image 2: <|vision_start|><|image_pad|><|vision_end|> Closer view of image 1."
-    chat = encoder.decode(ledger.prompt_ids())
+    chat = encoder.decode(prompt_of(ledger, encoder))
     assert chat.endswith(
         f"Image 1: <|vision_start|><|image_pad|><|vision_end|>\n{QUESTION}<|im_end|>\n"
         f"<|im_start|>assistant\n{zoom([0, 500, 250, 999])}<|im_end|>\n"

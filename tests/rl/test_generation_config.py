@@ -17,6 +17,7 @@ from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
 from rl.exactness import Replay
 from rl.trajectories.check import training_row
+from tests.ledgers import said, shown
 from tools.images.store import ImageStore
 
 GREEDY_AND_PENALISED = {"do_sample": True, "top_k": 1, "top_p": 0.5, "temperature": 0.3, "repetition_penalty": 1.3}
@@ -37,7 +38,7 @@ async def test_what_a_checkpoint_recommends_is_not_sampled(
         async with ServedPolicy(server.base_url, server.versions) as policy:
             for temperature in (1.0, 0.5):
                 how = Sampling(temperature, max_tokens=64, banned=encoder.banned, seed=1)
-                sampled[temperature] = Ledger().observe(ids).sample(await policy.generate(ids, [], how))
+                sampled[temperature] = said(shown(Ledger(), ids), await policy.generate(ids, [], how))
         chat = {"messages": [{"role": "user", "content": "Is it round?"}], "temperature": 1.0, "logprobs": True}
         answer = httpx.post(
             f"{server.base_url}/v1/chat/completions",

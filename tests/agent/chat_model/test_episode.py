@@ -24,6 +24,7 @@ from agent.encoder import Encoder
 from agent.ledger import LedgerError
 from agent.policies.policy import Completion
 from tests.agent.chat_model.conftest import Heard
+from tests.ledgers import prompt_of
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 
@@ -90,7 +91,7 @@ def test_the_prompt_is_written_as_the_base_was_taught(
     assert [placed.image for placed in row.ledger.images] == [whole, view]
     grids = {placed.grid: encoder.placeholders(placed.grid) for placed in row.ledger.images}
     assert list(row.ledger.faults(encoder.image_pad, grids)) == []
-    assert row.ledger.prompt_ids()[: len(heard.prompts[1])] == heard.prompts[1]
+    assert prompt_of(row.ledger, encoder)[: len(heard.prompts[1])] == heard.prompts[1]
 
 
 def copied(message: AnyMessage) -> AnyMessage:

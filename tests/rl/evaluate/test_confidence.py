@@ -14,6 +14,8 @@ from rl.config import ROOT, Base
 from rl.evaluate.confidence import answer_probability
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
+from tests.ledgers import said as turned
+from tests.ledgers import shown
 
 THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
 
@@ -29,7 +31,7 @@ PLAYED: dict[str, Any] = {"images": [], "transcript": [], "calls": [], "turns": 
 
 def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
     ids, _ = encoder.encode(text)
-    ledger = Ledger().observe([5, 6]).sample(Completion(tuple(ids), tuple(logprobs), "stop", ("v",), None))
+    ledger = turned(shown(Ledger(), [5, 6]), Completion(tuple(ids), tuple(logprobs), "stop", ("v",), None))
     state = {**PLAYED, "rows": [ledger.to_plain()], "answer": answer, "outcome": "answered"}
     return record("t", "test", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)  # type: ignore[arg-type]
 

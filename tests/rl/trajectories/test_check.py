@@ -12,6 +12,7 @@ from agent.encoder import Encoder, Span
 from agent.ledger import Ledger, Placed, Sampled
 from agent.policies.policy import Completion
 from rl.trajectories.check import RefusedError, training_row
+from tests.ledgers import said, shown
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 
@@ -32,10 +33,10 @@ def pictures(store: ImageStore) -> list[str]:
 def sound(encoder: Encoder, pictures: list[str]) -> Ledger:
     """ids 9, image (16), 9 | sampled 5 6 | image (16), 9 | sampled 7."""
     run = [encoder.image_pad] * PAD_RUN
-    ledger = Ledger().observe([9, *run, 9], [Span(1, PAD_RUN, GRID)], pictures[:1])
-    ledger = ledger.sample(Completion((15, 16), (-0.5, -0.25), "stop", ("v",), 18))
-    ledger = ledger.observe([*run, 9], [Span(0, PAD_RUN, GRID)], pictures[1:2])
-    return ledger.sample(Completion((17,), (-1.0,), "stop", ("v",), 37))
+    ledger = shown(Ledger(), [9, *run, 9], [Span(1, PAD_RUN, GRID)], pictures[:1])
+    ledger = said(ledger, Completion((15, 16), (-0.5, -0.25), "stop", ("v",), 18))
+    ledger = shown(ledger, [*run, 9], [Span(0, PAD_RUN, GRID)], pictures[1:2])
+    return said(ledger, Completion((17,), (-1.0,), "stop", ("v",), 37))
 
 
 def test_the_row_of_a_sound_ledger(sound: Ledger, encoder: Encoder, store: ImageStore, pictures: list[str]) -> None:
@@ -52,7 +53,7 @@ def test_the_row_of_a_sound_ledger(sound: Ledger, encoder: Encoder, store: Image
 
 
 def test_an_episode_without_images_has_no_pixels(encoder: Encoder, store: ImageStore) -> None:
-    ledger = Ledger().observe([9]).sample(Completion((15,), (-0.5,), "stop", ("v",), 1))
+    ledger = said(shown(Ledger(), [9]), Completion((15,), (-0.5,), "stop", ("v",), 1))
     row = training_row(ledger, encoder, store)
     assert (row.ids, row.mask, row.mm) == ([9, 15], [0, 1], {})
 

@@ -11,6 +11,7 @@ from agent.policies.policy import Completion
 from rl.rollout import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
+from tests.ledgers import said, shown
 from tests.rl.scripts import looks
 from tools.images.store import ImageStore
 
@@ -47,7 +48,7 @@ async def test_a_trajectory_comes_back_from_json_as_it_was(
 def test_versions_are_named_once_in_order() -> None:
     ledger = Ledger((1,))
     for versions in (("a",), ("a", "b"), ("b",)):
-        ledger = ledger.sample(Completion((5,), (-0.5,), "stop", versions, None)).observe([6])
+        ledger = shown(said(ledger, Completion((5,), (-0.5,), "stop", versions, None)), [6])
     plain = {"images": [], "rows": [ledger.to_plain()], "transcript": [], "outcome": None, "answer": None}
     state: Any = {**plain, "calls": [], "turns": 3, "faults": 0, "versions": ["a", "b"]}
     made = record("r", "rl", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)
