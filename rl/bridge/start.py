@@ -1,7 +1,7 @@
 """Runs a training module in a Ray: `python -m rl.bridge.start [--cpu] [--ray-address ADDRESS] MODULE FLAGS...`.
 
-The module is the unmodified openrlhf.cli.train_ppo_ray, which would start a Ray that everybody can reach, or
-rl.bridge.train_rows, which runs it. Without an address the Ray is our own (rl/own_ray.py), its files go to the
+The module is rl.bridge.train_rows, which runs OpenRLHF's own command: that would start a Ray that everybody can reach.
+Without an address the Ray is our own (rl/own_ray.py), its files go to the
 temporary folder of this process (RAY_TMPDIR), and it ends with this process.
 
 OpenRLHF asks Ray for one GPU per process, to place them. With --cpu a "GPU" is a share of the CPU.
