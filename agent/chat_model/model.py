@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from langchain_core.utils import from_env
@@ -56,6 +57,8 @@ HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", 
 END_OF_CALL = "</tool_call>"
 """Where a policy that may make one call only is stopped; every family ends a call so."""
 Method = Literal["json_schema", "function_calling", "json_mode"]
+Manager = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | AsyncCallbackManager | None
+"""Says in which run of a graph a call is made."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +201,33 @@ class PolicyChatModel(ImageChatModel):
 
     # one call
 
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """As every chat model's. Where nobody listens (no callback, no tracer), what LangChain does for those who do is
+        left out: it looks through the whole conversation with every turn, and takes longer than the graph's own nodes.
+        """
+        config = ensure_config(config)
+        given, tags, metadata = config.get("callbacks"), config.get("tags"), config.get("metadata")
+        manager = AsyncCallbackManager.configure(
+            given, self.callbacks, self.verbose, tags, self.tags, metadata, self.metadata
+        )
+        kept = self.cache or self.rate_limiter or self.output_version or get_llm_cache() is not None
+        if manager.handlers or kept:
+            return await super().ainvoke(input, config, stop=stop, **kwargs)
+        messages = self._convert_input(input).to_messages()
+        return await self._answer(self._request(messages, stop, manager, kwargs))
+
     def _request(
         self,
         messages: Sequence[BaseMessage],
         stop: Sequence[str] | None,
-        manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+        manager: Manager,
         options: Mapping[str, Any],
     ) -> Request:
         if unknown := set(options) - KNOWN_OPTIONS - HARMLESS_OPTIONS:
@@ -266,11 +291,10 @@ class PolicyChatModel(ImageChatModel):
         family = cast(Family, self.family)
         return Reply(request.call.sample, family, family.reader(), request.stops)
 
-    async def _answer(self, request: Request) -> ChatResult:
+    async def _answer(self, request: Request) -> AIMessage:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)
         reply = self._reply(request)
-        message = self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
 
     async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
         reply = self._reply(request)
@@ -293,7 +317,7 @@ class PolicyChatModel(ImageChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = self._request(messages, stop, run_manager, kwargs)
-        return waiting.wait(self._answer(request), request.episode.loop)
+        return _result(waiting.wait(self._answer(request), request.episode.loop))
 
     async def _agenerate(
         self,
@@ -302,7 +326,7 @@ class PolicyChatModel(ImageChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return await self._answer(self._request(messages, stop, run_manager, kwargs))
+        return _result(await self._answer(self._request(messages, stop, run_manager, kwargs)))
 
     def _stream(
         self,
@@ -336,9 +360,11 @@ def _differs(sampling: Sampling, episode: Sampling | None) -> bool:
     return episode is not None and any(getattr(sampling, name) != getattr(episode, name) for name in names)
 
 
-def _call(
-    manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, guided: bool, own_sampling: bool
-) -> PolicyCall:
+def _result(message: AIMessage) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _call(manager: Manager, guided: bool, own_sampling: bool) -> PolicyCall:
     """Who calls, as LangGraph and the caller's config say."""
     metadata = manager.metadata if manager is not None else {}
     levels = str(metadata.get("langgraph_checkpoint_ns", "")).split("|")

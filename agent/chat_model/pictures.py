@@ -42,7 +42,7 @@ class Pictures:
 
     def of_block(self, block: Mapping[str, Any]) -> str:
         """The id of a content block's image. Raises ImageError."""
-        held = block.get("file_id")
+        held = block.get("id" if block.get("source_type") == "id" else "file_id")
         if isinstance(held, str):
             return self._held(held)
         url = _url(block)

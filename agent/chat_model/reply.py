@@ -31,13 +31,15 @@ class Reply:
         self._reader = reader
         self._until = Until(stops)
         self._ids: list[int] = []
+        self._text = ""
+        """What all ids say."""
         self._decoded = ""
         self._calls = 0
 
     def feed(self, ids: Sequence[int]) -> Iterator[AIMessageChunk]:
         """Chunks of what is certain with these ids."""
         self._ids += ids
-        text = self._encoder.decode_turn(self._ids)
+        text = self._text = self._encoder.decode_turn(self._ids)
         if text.endswith("\ufffd") or not text.startswith(self._decoded):
             return  # half a character, or one that its neighbour changes: wait for the next id
         new, self._decoded = text[len(self._decoded) :], text
@@ -45,7 +47,7 @@ class Reply:
 
     def close(self, completion: Completion, prompt_tokens: int, model: str) -> Iterator[AIMessageChunk]:
         """The rest, and last of all what is known about the whole turn."""
-        text = self._encoder.decode_turn(self._ids)
+        text = self._text
         rest = text[len(self._decoded) :] if text.startswith(self._decoded) else ""
         yield from self._chunks(self._reader.feed(self._until.feed(rest) + self._until.close()))
         yield from self._chunks(self._reader.close(self._until.met))

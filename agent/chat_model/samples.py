@@ -74,7 +74,8 @@ class SampleStore:
     def put(self, turn: Turn) -> None:
         """Keeps a turn. Raises WriteError."""
         path = self._path(turn.call.sample)
-        private_folder(path.parent)
+        if not path.parent.is_dir():  # else every folder above it is looked at
+            private_folder(path.parent)
         text = json.dumps(_plain(turn), ensure_ascii=False, separators=(",", ":"))
         write_private(path, zlib.compress(text.encode(errors="surrogatepass")))
 

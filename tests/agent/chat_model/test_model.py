@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
 
 from agent.chat_model import Episode, PolicyChatModel
 from agent.chat_model.families.family import Family
@@ -75,6 +77,33 @@ def test_chunks_add_up_to_the_message(speaking: Speaking) -> None:
         assert [(call["name"], call["args"]) for call in said.tool_calls] == [("note", {"text": "a"})] * 2
         assert said.additional_kwargs["reasoning_content"] == "Both."
         assert said.usage_metadata == whole.usage_metadata
+
+
+async def test_who_listens_changes_nothing(speaking: Speaking, encoder: Encoder, scan: MedicalImage) -> None:
+    """Without callbacks a call goes a shorter way: the same prompt, message and record, node and tags included."""
+
+    class Listens(AsyncCallbackHandler):
+        pass
+
+    def ask(model: PolicyChatModel) -> Any:
+        async def node(state: MessagesState) -> dict[str, Any]:
+            return {"messages": [await model.bind_tools([note]).ainvoke(state["messages"], {"tags": ["a"]})]}
+
+        graph: Any = StateGraph(MessagesState)
+        return graph.add_node("look", node).add_edge(START, "look").compile()
+
+    told: list[Any] = []
+    for callbacks in ([], [Listens()]):
+        model, heard = speaking([CALL])
+        kept = {"type": "image", "source_type": "id", "id": model.image_store.put(scan)}
+        with Episode().recording() as episode:
+            state = await ask(model).ainvoke({"messages": [HumanMessage([kept])]}, {"callbacks": callbacks})
+        (turn,) = episode.turns
+        (said,) = state["messages"][1:]
+        assert (turn.call.node, turn.call.namespace, set(turn.call.tags)) == ("look", "look", {"a", "seq:step:1"})
+        assert said.response_metadata["sample"] == said.id == turn.call.sample
+        told.append((heard.prompts, said.tool_calls[0]["args"], said.usage_metadata, turn.said, turn.completion))
+    assert told[0] == told[1]
 
 
 def test_one_call_a_turn_where_that_is_asked_for(speaking: Speaking, encoder: Encoder) -> None:
