@@ -11,7 +11,6 @@ from agent.chat_model import Episode
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
 from agent.limits import Limits
-from agent.policies.policy import Sampling
 from graphs.loading import find_graph
 from graphs.model import chat_model
 from graphs.state import shown
@@ -38,7 +37,7 @@ def call(name: str) -> str:
 def made(name: str, answering: Callable[[str], str], encoder: Encoder, store: ImageStore) -> tuple[Any, Answers]:
     """The compiled example, and the policy that it asks."""
     policy = Answers(answering, encoder)
-    model = chat_model(policy, encoder, store, Limits(context=4096), Sampling(temperature=1.0))
+    model = chat_model(policy, encoder, store, Limits(context=4096))
     tools = for_messages(load_tools(["zoom_in", "measure_distance"]), store)
     return find_graph(str(EXAMPLES / f"{name}.py")).compiled(model, tools), policy
 

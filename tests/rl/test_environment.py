@@ -35,9 +35,9 @@ from tools.images.store import ImageStore
 
 Gallery = tuple[ImageStore, list[Task]]
 Make = Callable[..., Any]
-EXAMPLES = [f"{ROOT}/examples/{name}.py" for name in ("debate", "tiles", "second_try")]
+EXAMPLES = sorted(str(path) for path in (ROOT / "examples").glob("*.py"))
 SHAPES = Path(__file__).parent / "shapes"
-SHAPED = [f"{SHAPES}/{name}.py" for name in ("agent", "approval", "person", "planner")]
+SHAPED = [f"{SHAPES}/{name}.py" for name in ("approval", "person", "planner")]
 LOOK = (
     "<think>Closer.</think>"
     '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
@@ -155,7 +155,8 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     gym.unwrapped.tasks = (task,)
     again, total, _, turns = said_again(gym, episode)
     assert unordered(again) == unordered(episode)
-    assert (total, turns) == (episode.reward, sum(len(each["sampled"]) for each in episode.rows))
+    said = [turn for each in (*episode.rows, *episode.untrained) for turn in each["sampled"]]
+    assert (total, turns) == (episode.reward, len(said))
 
 
 def test_turns_that_a_grammar_held_are_replayed_too(gallery: Gallery, base: Family, make: Make) -> None:
