@@ -170,8 +170,8 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
         tools = [described(tool) for tool in load_tools(["zoom_in"])]
         once, twice = [await model.ainvoke(shows, tools=tools) for shows in (told, [*told[:3], *told[1:]])]
         assert once.usage_metadata and twice.usage_metadata
-        encoder = family_in(BASE).encoder
-        a_picture = encoder.placeholders(encoder.grid(store.get(question["images"][0])))
+        family = family_in(BASE)
+        a_picture = family.placeholders(family.grid(store.get(question["images"][0])))
         assert twice.usage_metadata["input_tokens"] > once.usage_metadata["input_tokens"] + a_picture
         assert [chunk async for chunk in model.astream("Look.")][-1].response_metadata["versions"] == ["policy"]
         with pytest.raises(ContextTooSmall, match="maximum context length"):
