@@ -124,6 +124,7 @@ def test_two_steps_train_it(name: str, built: Path, tmp_path: Path) -> None:
         f"rl.openrlhf.train.batch_size={PROMPTS * SAMPLES}",
         "rl.openrlhf.train.micro_batch_size=2",
         "rl.openrlhf.rollout.micro_batch_size=2",
+        "rl.openrlhf.actor.entropy_coef=0.01",  # random weights earn all the same: this gives them a gradient
         "warmup.enabled=false",
         f"tasks.train={STEPS * PROMPTS}",
         "episode.turn_tokens=16",
