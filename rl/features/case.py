@@ -102,10 +102,10 @@ class Case:
         config = Config.model_validate({"name": "features", "graph": self.graph, "episode": episode, "rl": rl})
         return opened(config, self.shared.family, self.shared.store, tools)
 
-    async def play(self, policy: Policy, tools: Toolbox | None = None) -> Played:
-        """What one episode leaves."""
+    async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> Played:
+        """What one episode leaves, of `asked` (None: the case's task)."""
         parts = self.parts(tools)
-        return await parts.ask(self.task, parts.episode(policy, WARM))
+        return await parts.ask(asked or self.task, parts.episode(policy, WARM))
 
     def model(self, policy: Policy) -> ImageChatModel:
         """A policy as a chat model."""

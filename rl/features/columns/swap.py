@@ -2,11 +2,12 @@
 name the versions that sampled them, and its rows are sound."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL.Image import Image
 
 from agent.policies.policy import Completion, Sampling
+from rl.base.lessons import CALL_ZOOM
 from rl.features.case import Case, expect
 from rl.features.server import Server
 
@@ -38,10 +39,11 @@ async def prove(case: Case) -> str | None:
     await case.play(alone)
     if len(alone.spoken) == 1:
         return "it calls its policy once, so there is no middle"
-    for _ in range(TRIES):
+    told = replace(case.task, question=CALL_ZOOM)  # which the base was taught to do
+    for tried in range(TRIES):
         before = case.shared.server.running.checkpoint.version
         policy = Swapping(case.shared.server)
-        state = await case.play(policy)
+        state = await case.play(policy, asked=told if tried % 2 else None)
         after = case.shared.server.running.checkpoint.version
         if len(policy.versions) == 1:
             continue
