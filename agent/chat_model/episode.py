@@ -79,6 +79,11 @@ class Episode:
         self._asked: list[str] = []
         """The samples of its calls, in the order in which they were begun."""
 
+    @property
+    def keeps_samples(self) -> bool:
+        """Whether its turns are written to a disk."""
+        return self._samples is not None
+
     def fork(self, turn: Turn, kept: int) -> "Episode":
         """An episode that goes the same way up to `turn`, keeps the first `kept` of its ids and is sampled from there.
 

@@ -6,6 +6,7 @@ remembers its latest turns and keeps all of them beside the images (agent/chat_m
 token-exact in a server too, and in the next one.
 """
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -221,7 +222,7 @@ class PolicyChatModel(ImageChatModel):
         if manager.handlers or kept:
             return await super().ainvoke(input, config, stop=stop, **kwargs)
         messages = self._convert_input(input).to_messages()
-        return await self._answer(self._request(messages, stop, manager, kwargs))
+        return await self._answer(await self._asked(messages, stop, manager, kwargs))
 
     def _request(
         self,
@@ -294,7 +295,24 @@ class PolicyChatModel(ImageChatModel):
     async def _answer(self, request: Request) -> AIMessage:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)
         reply = self._reply(request)
-        return self._done(request, completion, reply, list(reply.feed(completion.token_ids)))
+        return await self._ended(request, completion, reply, list(reply.feed(completion.token_ids)))
+
+    async def _asked(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, manager: Manager, options: Mapping[str, Any]
+    ) -> Request:
+        """As `_request`; in a thread where the record lies on a disk, for which an event loop must not wait."""
+        episode = current_episode(ensure_config().get("configurable", {}), self._remembered)
+        if episode.keeps_samples:
+            return await asyncio.to_thread(self._request, messages, stop, manager, options)
+        return self._request(messages, stop, manager, options)
+
+    async def _ended(
+        self, request: Request, completion: Completion, reply: Reply, chunks: list[AIMessageChunk]
+    ) -> AIMessage:
+        """As `_done`; in a thread as `_asked` is."""
+        if request.episode.keeps_samples:
+            return await asyncio.to_thread(self._done, request, completion, reply, chunks)
+        return self._done(request, completion, reply, chunks)
 
     async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
         reply = self._reply(request)
@@ -302,7 +320,7 @@ class PolicyChatModel(ImageChatModel):
         given = 0
         async for item in streamed(request.policy, request.ids, request.images, request.sampling):
             if isinstance(item, Completion):
-                self._done(request, item, reply, chunks)
+                await self._ended(request, item, reply, chunks)
             else:
                 chunks.extend(reply.feed(item))
             for chunk in chunks[given:]:
@@ -326,7 +344,7 @@ class PolicyChatModel(ImageChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _result(await self._answer(self._request(messages, stop, run_manager, kwargs)))
+        return _result(await self._answer(await self._asked(messages, stop, run_manager, kwargs)))
 
     def _stream(
         self,
@@ -348,7 +366,7 @@ class PolicyChatModel(ImageChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in self._chunks(self._request(messages, stop, run_manager, kwargs)):
+        async for chunk in self._chunks(await self._asked(messages, stop, run_manager, kwargs)):
             if run_manager is not None:
                 await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
             yield chunk

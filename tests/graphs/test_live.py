@@ -98,21 +98,26 @@ async def test_a_hot_swap_seen_from_graphs(served: Served, scan_of_noise: Medica
         names = ["reasoning", "verify", "reasoning", "no_tools"]
         first = await application.graph("reasoning").ainvoke(asked, thread("first"))
         assert (application.policy.version, first["versions"]) == (before, [before])
-        spoken = asyncio.Event()
-        running = [
-            asyncio.create_task(episode(application, name, asked, str(number), spoken))
-            for number, name in enumerate(names * 2)
-        ]
-        await spoken.wait()  # one turn is over, so its episode has turns to come
+        spoken, over = asyncio.Event(), asyncio.Event()
+
+        async def one_after_the_other(name: str, number: int) -> list[Any]:
+            ended: list[Any] = []
+            while not over.is_set():
+                ended.append(await episode(application, name, asked, f"{number} {len(ended)}", spoken))
+            return ended
+
+        running = [asyncio.create_task(one_after_the_other(name, number)) for number, name in enumerate(names * 2)]
+        await spoken.wait()
         swapped = await asyncio.to_thread(connection.swap, served.versions[after].folder)
         assert (swapped.previous, swapped.version, application.policy.version) == (before, after, after)
-        states = await asyncio.gather(*running)
+        over.set()
+        states = [state for ended in await asyncio.gather(*running) for state in ended]
         assert [before, after] in [state["versions"] for state in states]
         assert all(state["versions"] in ([before], [before, after], [after]) for state in states)
         fresh = [await application.graph(name).ainvoke(asked, thread(f"fresh {name}")) for name in names[:2]]
         assert [state["versions"] for state in fresh] == [[after], [after]]
-        stamped = [turn[3] for turn in fresh[0]["ledger"]["sampled"]]
-        assert {tuple(each) for each in stamped} == {(after,)}
+        spoke = [message for message in fresh[0]["messages"] if message.type == "ai"]
+        assert spoke and all(message.response_metadata["versions"] == [after] for message in spoke)
     assert served.live() == after
 
 
@@ -139,8 +144,9 @@ async def main():
         graph = application.graph("reasoning")
         async for update in graph.astream(asked, config, stream_mode="updates", durability="sync"):
             if "select_tool" in update:
-                state = (await graph.aget_state(config)).values
-                print(json.dumps([state["versions"], state["ledger"]["ids"]]), flush=True)
+                (turn,) = application.model._remembered.turns
+                (row,) = application.model._remembered.rows()
+                print(json.dumps([turn.completion.versions, row.ledger.ids]), flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -153,7 +159,8 @@ async def main():
     async with open_application() as application:
         config = {"configurable": {"thread_id": "long"}}
         state = await application.graph("reasoning").ainvoke(None, config)
-        print(json.dumps([state["versions"], state["ledger"]["ids"], state["outcome"]]))
+        row = application.model._remembered.rows()[-1]  # what the first process sampled stands in it, read from disk
+        print(json.dumps([state["versions"], row.ledger.ids, state["outcome"]]))
 
 asyncio.run(main())
 """
