@@ -202,7 +202,7 @@ async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
 ) -> None:
     said, state = await told(encoder, store, scan, [ZOOM, "no tags", ANSWER])
     view = store.path(state["images"][1])
-    assert said == [
+    assert "\n".join(said).splitlines() == [
         f"Turn 1: <think>Look.</think>{CALL}",
         f"  {view} Closer view of image 1.",
         "Turn 2: no tags",
@@ -246,7 +246,7 @@ async def test_any_graph_can_be_asked(embedded: Family, store: ImageStore, scan:
     graph = catalogue.compiled(catalogue.graphs()["verify"], model, load_tools(["zoom_in"]))
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
-    assert said == [
+    assert "\n".join(said).splitlines() == [
         f"Turn 1: <think>Look.</think>{CALL}",
         f"  {store.path(state['images'][1])} Closer view of image 1.",
         "Turn 2: <think>I see.?[2J</think>cystic",
