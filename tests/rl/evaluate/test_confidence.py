@@ -26,7 +26,8 @@ def base() -> Encoder:
     return family_in(ROOT / Base().checkpoint)
 
 
-PLAYED: dict[str, Any] = {"images": [], "transcript": [], "calls": [], "turns": 1, "faults": 0, "versions": []}
+EMPTY = ("images", "transcript", "calls", "versions", "untrained")
+PLAYED: dict[str, Any] = {**{name: [] for name in EMPTY}, "turns": 1, "faults": 0}
 
 
 def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
