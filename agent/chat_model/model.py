@@ -17,7 +17,7 @@ from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerF
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
@@ -223,7 +223,7 @@ class PolicyChatModel(ImageChatModel):
         kept = self.cache or self.rate_limiter or self.output_version or get_llm_cache() is not None
         if manager.handlers or kept:
             return await super().ainvoke(input, config, stop=stop, **kwargs)
-        messages = self._convert_input(input).to_messages()
+        messages = convert_to_messages(input) if isinstance(input, list) else self._convert_input(input).to_messages()
         return await self._answer(await self._asked(messages, stop, manager, kwargs))
 
     def _request(
