@@ -1,12 +1,15 @@
 """Where threads are kept: SQLite by default, PostgreSQL by its address, and what cannot be one of them."""
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,28 @@ async def test_sqlite_is_the_default(encoder: Family, scan: MedicalImage, tmp_pa
     file = tmp_path / "new" / "threads.sqlite"
     await interrupted_and_gone_on_with(str(file), tmp_path, encoder, scan)
     assert file.read_bytes().startswith(b"SQLite format 3")
+
+
+async def test_a_write_whose_node_is_cancelled_leaves_the_file_to_others(tmp_path: Path) -> None:
+    """LangGraph cancels a node's writes with it; one that is broken off in mid-transaction would lock the file."""
+    file = tmp_path / "threads.sqlite"
+    thread: Any = {"configurable": {"thread_id": "1", "checkpoint_ns": "", "checkpoint_id": "1"}}
+    caught = 0
+    async with open_threads(file) as saver:
+        connection: Any = saver.conn  # pyright: ignore[reportAttributeAccessIssue]
+        for task in range(200):
+            writing = asyncio.ensure_future(saver.aput_writes(thread, [("messages", "x" * 9999)] * 99, str(task)))
+            while not connection.in_transaction and not writing.done():
+                await asyncio.sleep(0)
+            caught += writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            if caught:
+                break
+        assert caught, "no write was met in mid-transaction"
+        with closing(sqlite3.connect(file, timeout=10, check_same_thread=False)) as other:
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+            assert other.execute("SELECT count(*) FROM writes").fetchone() == (99 * (task + 1),)
 
 
 async def test_threads_are_their_owners_alone(encoder: Family, scan: MedicalImage, tmp_path: Path) -> None:
