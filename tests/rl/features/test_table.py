@@ -70,7 +70,9 @@ async def test_a_feature_works_on_every_graph(shared: Shared, column: str) -> No
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("column", SERVED)
 async def test_a_feature_of_a_server_works_on_every_graph(served: Shared, column: str) -> None:
-    expect_green(column, await prove(served, graphs(), [column], silent))
+    cells = await prove(served, graphs(), [column], silent)
+    expect_green(column, cells)
+    expect_documented(column, cells)
 
 
 def test_the_rows_are_what_ships_and_all_examples() -> None:
