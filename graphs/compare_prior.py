@@ -15,6 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.answer import Answered
+from agent.chat_model.pictures import Pictures
 from agent.chat_model.provider import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
@@ -53,6 +54,7 @@ def factory(
 ) -> Graph:
     """The graph on a chat model. Asked with other than two images it raises ImageError."""
     model = with_images(model, store)
+    pictures = Pictures(model.image_store)
     reading = reader(model, tools, turns)
     deciding = reader(model, (), turns=1)
 
@@ -76,7 +78,7 @@ def factory(
         readings = sorted(state["readings"], key=lambda each: list(STUDIES).index(each["reader"]))
         told = told_of(readings, state["images"], state["question"])
         done = await deciding(asked(state), [SystemMessage(COMPARE), told])
-        return ended(state, done["messages"], model.image_store, done["outcome"], readings)
+        return ended(state, done["messages"], pictures, done["outcome"], readings)
 
     graph: Any = StateGraph(Compared, input_schema=Question)
     graph.add_node(study)

@@ -129,7 +129,7 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
 
     async def answer(state: Reasoning) -> Update:
         """Closes the episode: the answer and what it rests on, an abstention, or why there is none."""
-        return {**ended(state["begun"], state["messages"], model.image_store, state["outcome"])}
+        return {**ended(state["begun"], state["messages"], pictures, state["outcome"])}
 
     graph: Any = StateGraph(Reasoning, input_schema=taken)
     for node in (reason, select_tool, execute, integrate, answer):

@@ -20,7 +20,6 @@ from agent.chat_model.tools import images_shown
 from agent.prompt import ABSTAIN
 from agent.question import Question
 from graphs.findings import Finding
-from tools.images.store import ImageStore
 
 Update = dict[str, Any]
 Checkpointer = BaseCheckpointSaver[Any] | bool | None
@@ -45,7 +44,7 @@ def spoken(messages: Sequence[AnyMessage]) -> int:
 def ended(
     question: Question,
     messages: Sequence[AnyMessage],
-    store: ImageStore,
+    pictures: Pictures,
     outcome: Outcome | None = None,
     readings: Sequence[Finding] = (),
 ) -> Answered:
@@ -59,7 +58,6 @@ def ended(
         outcome = "too_many_turns"
     if outcome is None:
         outcome = "abstained" if text.rstrip(".").lower() == ABSTAIN else "answered"
-    pictures = Pictures(store)
     images = images_shown(messages, pictures)
     calls = [*(call for each in readings for call in each["calls"]), *calls_in(messages)]
     versions = [*(version for each in readings for version in each["versions"]), *versions_of(messages)]
@@ -67,7 +65,7 @@ def ended(
         question=question["question"],
         images=images,
         answer=text if outcome == "answered" else None,
-        evidence=cited(images, calls, store) if outcome in ("answered", "abstained") else [],
+        evidence=cited(images, calls, pictures.store) if outcome in ("answered", "abstained") else [],
         outcome=outcome,
         transcript=[entry(message, pictures) for message in messages],
         calls=calls,

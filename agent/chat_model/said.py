@@ -7,7 +7,6 @@ store.
 
 import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -218,7 +217,7 @@ class Sayings:
         if known is not None and known[0] is message and known[1] == _read_of(message):
             return known[2]
         says = said(message, pictures)
-        self._known[id(message)] = message, deepcopy(_read_of(message)), says
+        self._known[id(message)] = message, _copied(_read_of(message)), says
         return says
 
     def forget(self) -> None:
@@ -234,3 +233,14 @@ def _read_of(message: BaseMessage) -> object:
     if isinstance(message, HumanMessage):
         return content, message.additional_kwargs.get(NOTE)
     return (content, id(message.artifact)) if isinstance(message, ToolMessage) else content
+
+
+def _copied(value: Any) -> Any:
+    """A copy that stays as it is when lists and mappings in `value` change; messages hold nothing else that can."""
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_copied(each) for each in cast("list[Any]", value)]
+    if isinstance(value, tuple):
+        return tuple(_copied(each) for each in cast("tuple[Any, ...]", value))
+    return value

@@ -172,6 +172,7 @@ def test_both_readers_of_the_protocol_agree_on_any_turn(families: dict[str, Fami
 
 
 async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, store: Any) -> None:
+    from agent.chat_model.pictures import Pictures
     from graphs.findings import found
     from graphs.reasoning import reader
     from graphs.state import ended
@@ -181,7 +182,7 @@ async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, s
         done = await reader(model, [], turns=2)({"images": [], "question": "What type?"})
     assert (done["answer"], done["turns"], done["faults"], episode.faults) == ("solid", 2, 1, 1)
     assert "Your turn could not be read. Got 'nonelobulated</answer>'." in heard.texts[1]
-    cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], store)
+    cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], Pictures(store))
     assert (cut["answer"], cut["outcome"]) == (None, "too_many_turns")
     assert [found("first", each)["answer"] for each in (cut, done)] == ["", "solid"]
 
