@@ -90,7 +90,7 @@ class Publisher:
         base = self.versions / "base"
         untied = self.run / "rl" / "published"
         try:
-            whole = as_transformers_saves(folder, untied)
+            whole = as_transformers_saves(folder, base, untied)
             return publish(
                 whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
             )

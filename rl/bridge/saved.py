@@ -2,7 +2,8 @@
 
 Where a model ties its output layer to its embedding, OpenRLHF 0.11.2 writes the same weights under both names;
 transformers writes one, and a server that was started from such a checkpoint knows no other. The second name is left
-out here.
+out here. What is tied is told by the weights that training began with, not by the config: InternVL's says so at the top
+whether or not the checkpoint has an output layer of its own, and transformers and vLLM then go by the weights too.
 """
 
 import json
@@ -10,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from agent.serving.weights import read_headers
 from rl.whole_files import INDEX, has_weights, whole_folder
 
 HEAD = "lm_head.weight"
@@ -20,10 +22,12 @@ def is_whole(folder: Path) -> bool:
     return whole_folder(folder, "config.json", "tokenizer_config.json", "tokenizer.json") and has_weights(folder)
 
 
-def as_transformers_saves(folder: Path, out: Path) -> Path:
-    """`folder` itself where nothing is tied; else a copy in `out` without the tied output layer."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if not config.get("tie_word_embeddings"):
+def as_transformers_saves(folder: Path, base: Path, out: Path) -> Path:
+    """`folder` itself where `base`, from which it was trained, has an output layer; else a copy in `out` without it.
+
+    Raises CheckpointError where the weights of either can't be read.
+    """
+    if HEAD in read_headers(base) or HEAD not in read_headers(folder):
         return folder
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(folder, out)
