@@ -15,6 +15,7 @@ from agent.serving.weights import read_headers
 from rl.whole_files import INDEX, has_weights, whole_folder
 
 HEAD = "lm_head.weight"
+"""How the name of every output layer ends: InternVL's is `language_model.lm_head.weight`."""
 
 
 def is_whole(folder: Path) -> bool:
@@ -27,24 +28,25 @@ def as_transformers_saves(folder: Path, base: Path, out: Path) -> Path:
 
     Raises CheckpointError where the weights of either can't be read.
     """
-    if HEAD in read_headers(base) or HEAD not in read_headers(folder):
+    heads = {name: tensor.file for name, tensor in read_headers(folder).items() if name.endswith(HEAD)}
+    if not heads or any(name.endswith(HEAD) for name in read_headers(base)):
         return folder
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(folder, out)
-    for path in out.glob("*.safetensors"):
-        _leave_out_head(path)
+    for name, file in heads.items():
+        _leave_out(name, out / file)
     index = out / INDEX
     if index.exists():
         names: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
-        names["weight_map"].pop(HEAD, None)
+        names["weight_map"] = {name: file for name, file in names["weight_map"].items() if name not in heads}
         index.write_text(json.dumps(names), encoding="utf-8")
     return out
 
 
-def _leave_out_head(path: Path) -> None:
+def _leave_out(name: str, path: Path) -> None:
     from safetensors import torch as safetensors
 
     files: Any = safetensors
     tensors = files.load_file(path)
-    if tensors.pop(HEAD, None) is not None:
-        files.save_file(tensors, path, metadata={"format": "pt"})
+    del tensors[name]
+    files.save_file(tensors, path, metadata={"format": "pt"})
