@@ -1,9 +1,9 @@
 """Publish and swap while training goes on: each saved checkpoint goes live in the served graph, which keeps answering.
 
-OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (completed with the image
-processor's files, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the
-served graph questions from the validation split: a question that fails, or an answer that the live weights would not
-give, is counted at the swap around which it was asked.
+OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (its weights with the base's
+settings, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the served
+graph questions from the validation split: a question that fails, or an answer that the live weights would not give, is
+counted at the swap around which it was asked.
 """
 
 import asyncio
