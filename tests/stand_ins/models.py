@@ -107,7 +107,11 @@ def qwen2_5_vl(name: str) -> Built:
 
 
 def internvl3(name: str) -> Built:
-    """InternVL3: Qwen2.5's language model, tiles of 448 x 448."""
+    """InternVL3: Qwen2.5's language model, tiles of 448 x 448.
+
+    Its config does not say at the top whether the output layer is tied to the embedding, so transformers 5 takes it for
+    tied; but the weights hold an output layer of their own, which counts.
+    """
     words, side = template(name), {"height": 448, "width": 448}
     named = {"start_image": "<img>", "end_image": "</img>", "context_image": "<IMG_CONTEXT>", "video": "<video>"}
     tokens = tokenizer(INTERNVL3, model_specific_special_tokens={f"{key}_token": named[key] for key in named})
@@ -126,7 +130,9 @@ def internvl3(name: str) -> Built:
         tie_word_embeddings=False,
     )
     sampling = GenerationConfig(eos_token_id=151645, pad_token_id=151643)
-    return random(InternVLForConditionalGeneration, config, sampling), processor
+    model = random(InternVLForConditionalGeneration, config, sampling)
+    del model.config.tie_word_embeddings
+    return model, processor
 
 
 def random(kind: Callable[[Any], Any], config: Any, sampling: GenerationConfig) -> PreTrainedModel:
