@@ -111,7 +111,7 @@ class Ledger:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Ledger":
-        """The ledger that `to_plain` wrote; older files do not say which call a range was."""
+        """The ledger that `to_plain` wrote."""
         sampled = tuple(Sampled(a, b, tuple(lp), tuple(by), *who) for a, b, lp, by, *who in plain["sampled"])
         images = tuple(Placed(image, start, length, tuple(grid)) for image, start, length, grid in plain["images"])
         return cls(tuple(plain["ids"]), sampled, images)

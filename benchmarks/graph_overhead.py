@@ -1,7 +1,8 @@
 """What a step of the reasoning graph costs beside a step of the barest thing that LangGraph runs. No model, no server.
 
-Ours is the reasoning graph on a script, less the script's own time, with a tool that takes none; beside it a plain
-`StateGraph` of the same shape whose nodes return a constant, and LangGraph's prebuilt loop of a model and a `ToolNode`.
+Ours is the reasoning graph on a script, less the script's own time, with a tool that takes none: in an episode, as in
+training, and outside, where an application's turns are kept on disk. Beside it a plain `StateGraph` of the same shape
+whose nodes return a constant, and LangGraph's prebuilt loop of a model and a `ToolNode`.
 They are run in turns, so that whatever else the machine does meets all alike. On a machine with other work, read the
 processor time: it counts what all threads of this process did, and not how long they had to wait for a core.
 """
@@ -25,6 +26,7 @@ from langgraph.prebuilt import ToolNode
 from PIL.Image import Image
 from tqdm import trange
 
+from agent.chat_model.episode import Episode
 from agent.chat_model.families.family import Family
 from agent.chat_model.opening import family_in
 from agent.limits import Limits
@@ -147,8 +149,8 @@ def prebuilt_step() -> Work:
     return episode
 
 
-def our_step(family: Family, folder: str) -> Work:
-    """The reasoning graph, with a tool that takes no time."""
+def our_steps(family: Family, folder: str) -> tuple[Work, Work]:
+    """The reasoning graph with a tool that takes no time, in an episode and outside."""
 
     @tool
     def note(text: str) -> str:
@@ -161,21 +163,27 @@ def our_step(family: Family, folder: str) -> Work:
     question = {"images": [store.put(MedicalImage(np.zeros((64, 64), np.uint8)))], "question": "What is it?"}
     graph = factory(chat_model(script, family, store, Limits(context=16384)), [note], turns=TURNS + 1)
 
-    async def episode() -> Cost:
+    async def asked() -> Cost:
         script.watch = Watch()
         state = await graph.ainvoke(question)
         assert state["outcome"] == "answered" and len(state["calls"]) == TURNS
         return script.watch.over(TURNS * len(NODES) + 3)
 
-    return episode
+    async def recorded() -> Cost:
+        with Episode().recording():
+            return await asked()
+
+    return recorded, asked
 
 
 async def measure(family: Family, repeats: int) -> list[tuple[str, float, float]]:
     """(what, ratio of wall time, ratio of processor time) to a step of the plain graph; medians over the repeats."""
     with tempfile.TemporaryDirectory() as folder:
+        recorded, asked = our_steps(family, folder)
         works = {
             PLAIN: plain_step(),
-            "the reasoning graph": our_step(family, folder),
+            "the reasoning graph in an episode": recorded,
+            "the reasoning graph, turns kept on disk": asked,
             "a prebuilt ToolNode loop": prebuilt_step(),
         }
         for work in works.values():

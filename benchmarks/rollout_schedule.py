@@ -198,11 +198,10 @@ async def without_graph(graph: Any, question: Question, episode: Episode) -> Non
     with episode.recording():
         while True:
             state |= await reason(state, Runtime())
-            state |= await select_tool(state)
-            if not state["messages"][-1].tool_calls:
+            if (await select_tool(state)).goto != "execute":
                 break
             state |= await execute(state, Runtime())
-            state |= await integrate(state)
+            state |= (await integrate(state)).update
         state |= await answer(state)
     assert state["outcome"] == "answered"
 

@@ -9,9 +9,8 @@ says, a full context or too many turns an outcome. What does raise is a lost pol
 checkpointer can resume, and a question that fills the context by itself (ContextTooSmall).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any, Literal, Protocol
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AnyMessage
@@ -19,6 +18,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from agent.answer import Answered
 from agent.chat_model.base import ImageChatModel
@@ -32,12 +32,10 @@ from agent.policies.served import ContextFull
 from agent.prompt import correction
 from agent.question import ContextTooSmall, Question, asked
 from graphs import progress
-from graphs.state import Checkpointer, Graph, Update, ended, note, shown, spoken
+from graphs.state import Checkpointer, Graph, Update, ended, is_faulty, note, shown, spoken
 from tools.calls import ToolCall
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
-
-Result = TypeVar("Result")
 
 
 class Begun(Question, total=False):
@@ -52,29 +50,13 @@ class Reasoning(Answered):
 
     opening: list[AnyMessage]
     begun: Question
-    """What the conversation in `messages` was begun with: a thread that is asked something else begins anew."""
+    """The question that `messages` are about, and all images in them: a thread that is asked otherwise begins anew."""
     messages: list[AnyMessage]
     """The conversation: what the model was shown, and what it said."""
     most: int
     """Turns that it may have in all."""
-    correction: str
-    """What was wrong with a turn that could not be read; integrate tells the policy."""
     found: list[AnyMessage]
     """What execute found; integrate adds it to the conversation."""
-
-
-def after_selection(state: Reasoning) -> Literal["execute", "integrate", "answer"]:
-    """Calls are run, an answer closes the episode, a turn that could not be read is corrected."""
-    if state["outcome"]:
-        return "answer"
-    if state["correction"]:
-        return "integrate"
-    return "execute" if _last_turn(state).tool_calls else "answer"
-
-
-def after_integration(state: Reasoning) -> Literal["reason", "answer"]:
-    """Back to the policy, unless the episode has ended without an answer."""
-    return "answer" if state["outcome"] else "reason"
 
 
 def factory(
@@ -103,7 +85,7 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
 
     async def reason(state: Reasoning, runtime: Runtime[None]) -> Update:
         """Asks the model for one turn."""
-        update = {} if _goes_on(state, pictures) else _beginning(state, turns, pictures)
+        update = {} if _goes_on(state) else _beginning(state, turns, pictures)
         messages: list[AnyMessage] = update.get("messages") or state["messages"]
         try:
             said = await armed.ainvoke(messages)
@@ -114,9 +96,14 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
         progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
         return {**update, "messages": [*messages, said], "turns": spoken(messages) + 1}
 
-    def select_tool(state: Reasoning) -> Update:
-        """Reads the turn: whether it says what cannot be read. Its calls, or its answer, stand in the message."""
-        return {"correction": "" if state["outcome"] else _last_turn(state).response_metadata.get(FAULT, "")}
+    async def select_tool(state: Reasoning) -> Command[Literal["execute", "integrate", "answer"]]:
+        """Reads the turn: calls are run, an answer closes the episode, what could not be read is corrected."""
+        if state["outcome"]:
+            return Command(goto="answer")
+        turn = _last_turn(state)
+        if is_faulty(turn):
+            return Command(goto="integrate")
+        return Command(goto="execute" if turn.tool_calls else "answer")
 
     async def execute(state: Reasoning, runtime: Runtime[None]) -> Update:
         """Runs the calls in parallel; each with its deadline, a failure costing that call alone."""
@@ -128,32 +115,28 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
         progress.looked([answer.artifact for answer in answers], runtime.stream_writer)
         return {"found": answers}
 
-    def integrate(state: Reasoning) -> Update:
-        """Adds what was found, or what was wrong, to the conversation."""
-        told = [note(correction(state["correction"]))] if state["correction"] else state["found"]
-        full = spoken(state["messages"]) >= state["most"]
-        return {
-            "messages": [*state["messages"], *told],
-            "images": [*state["images"], *images_shown(told, pictures)],
-            "found": [],
-            "outcome": "too_many_turns" if full else None,
-        }
+    async def integrate(state: Reasoning) -> Command[Literal["reason", "answer"]]:
+        """Adds what was found, or what was wrong, to the conversation; back to the policy, if it may speak again."""
+        messages, turn = state["messages"], _last_turn(state)
+        told = [note(correction(turn.response_metadata[FAULT]))] if is_faulty(turn) else state["found"]
+        update: Update = {"messages": [*messages, *told]}
+        if new := images_shown(told, pictures):
+            images = [*state["images"], *new]
+            update |= {"images": images, "begun": {**state["begun"], "images": images}}
+        if spoken(messages) < state["most"]:
+            return Command(goto="reason", update=update)
+        return Command(goto="answer", update={**update, "outcome": "too_many_turns"})
 
-    def answer(state: Reasoning) -> Update:
+    async def answer(state: Reasoning) -> Update:
         """Closes the episode: the answer and what it rests on, an abstention, or why there is none."""
         return {**ended(state["begun"], state["messages"], model.image_store, state["outcome"])}
 
     graph: Any = StateGraph(Reasoning, input_schema=taken)
-    graph.add_node("reason", reason)
-    graph.add_node("select_tool", at_once(select_tool))
-    graph.add_node("execute", execute)
-    graph.add_node("integrate", at_once(integrate))
-    graph.add_node("answer", at_once(answer))
+    for node in (reason, select_tool, execute, integrate, answer):
+        graph.add_node(node)
     graph.add_edge(START, "reason")
     graph.add_edge("reason", "select_tool")
-    graph.add_conditional_edges("select_tool", at_once(after_selection), ["execute", "integrate", "answer"])
     graph.add_edge("execute", "integrate")
-    graph.add_conditional_edges("integrate", at_once(after_integration), ["reason", "answer"])
     graph.add_edge("answer", END)
     return graph
 
@@ -176,23 +159,13 @@ def reader(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
     return read
 
 
-def at_once(step: Callable[[Reasoning], Result]) -> Callable[[Reasoning], Awaitable[Result]]:
-    """A short step as a coroutine: LangGraph would send a plain function to a thread, which takes longer than it."""
-
-    @wraps(step)
-    async def run(state: Reasoning) -> Result:
-        return step(state)
-
-    return run
-
-
 def _last_turn(state: Reasoning) -> AIMessage:
     said = state["messages"][-1]
     assert isinstance(said, AIMessage)
     return said
 
 
-def _goes_on(state: Reasoning, pictures: Pictures) -> bool:
+def _goes_on(state: Reasoning) -> bool:
     """Whether the state is that of an episode in progress.
 
     A checkpointer's thread may hold an older episode when a new question is put to it, or half of one when the same is
@@ -200,20 +173,21 @@ def _goes_on(state: Reasoning, pictures: Pictures) -> bool:
     """
     if "begun" not in state or state["outcome"] is not None or state.get("opening"):
         return False
-    messages = state["messages"]
-    same = state["question"] == state["begun"]["question"] and state["images"] == images_shown(messages, pictures)
-    return same and not isinstance(messages[-1], AIMessage)
+    begun = state["begun"]
+    same = state["question"] == begun["question"] and state["images"] == begun["images"]
+    return same and not isinstance(state["messages"][-1], AIMessage)
 
 
 def _beginning(state: Reasoning, turns: int, pictures: Pictures) -> Update:
     """The state before the first turn. Raises QuestionError."""
     question = asked(state)
     messages = list(state.get("opening") or [shown(question["images"], question["question"])])
+    images = images_shown(messages, pictures)
     return {
         "opening": [],
-        "begun": question,
+        "begun": {**question, "images": images},
         "messages": messages,
-        "images": images_shown(messages, pictures),
+        "images": images,
         "most": spoken(messages) + turns,
         "answer": None,
         "evidence": [],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.answer import Answered
+from agent.chat_model.reply import FAULT
 from agent.prompt import ABSTAIN
 from graphs.state import calls_in, written
 from tools.images.panel import Section
@@ -27,9 +28,9 @@ def printable(text: str) -> str:
 def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
     """What an update of the reasoning graph's nodes tells a reader; None where it tells nothing new."""
     if node == "reason" and not update.get("outcome"):
-        return printable(f"Turn {update['turns']}: {written(update['messages'][-1])}")
-    if node == "select_tool" and update["correction"]:
-        return _indented(update["correction"])
+        turn = update["messages"][-1]
+        told, fault = printable(f"Turn {update['turns']}: {written(turn)}"), turn.response_metadata.get(FAULT)
+        return f"{told}\n{_indented(fault)}" if fault else told
     if node == "execute":
         calls = calls_in(update["found"])
         return "\n".join(_indented(" ".join([*_files(call["images"], store), call["text"]])) for call in calls)

@@ -50,7 +50,8 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
         scheme = str(place).partition("://")[0]
         raise ThreadsError(f"Got threads at {scheme}://..., expected the path of a file or postgresql://...")
     import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from graphs.steady import SteadySaver
 
     file = Path(place)
     try:
@@ -61,9 +62,12 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
         raise ThreadsError(str(error)) from error
     with _clear(file):
         async with aiosqlite.connect(file, timeout=WAIT_S) as connection:
-            saver = AsyncSqliteSaver(connection, serde=Compressing())
+            saver = SteadySaver(connection, serde=Compressing())
             await saver.setup()
-            yield saver
+            try:
+                yield saver
+            finally:
+                await saver.settled()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
 from agent.serving.checkpoint import load
 from rl.bridge.executor_version import FIRST_VERSION
@@ -74,13 +75,8 @@ def curves(trained: Sequence[Trajectory]) -> list[Row]:
     """One row per RL step, from the episodes that its weights began."""
     steps: dict[int, list[Trajectory]] = defaultdict(list)
     for trajectory in trained:
-        steps[_step(trajectory)].append(trajectory)
+        steps[cast(int, trajectory.step)].append(trajectory)
     return [_row(number, steps[step]) for number, step in enumerate(sorted(steps), start=1)]
-
-
-def _step(trajectory: Trajectory) -> int:
-    """The steps before it; in a store that an older MedVista wrote only its version tells."""
-    return int(trajectory.versions[0].rpartition("-")[2]) if trajectory.step is None else trajectory.step
 
 
 def _row(step: int, episodes: Sequence[Trajectory]) -> Row:

@@ -31,19 +31,14 @@ def check_trainable(config: Config, family: Family | None = None) -> None:
 
     `family`: of the run's checkpoint; without one that of the embedded policy.
     """
-    try:
-        _try_to_open(config, family or family_in(ROOT / Base().checkpoint))
-    except GraphError as error:
-        raise ConfigError(f"graph: {error}") from error
-
-
-def _try_to_open(config: Config, family: Family) -> None:
-    """Compiles the graph. Raises GraphError."""
     from rl.rollout import opened
     from tools.images.store import ImageStore
 
     with tempfile.TemporaryDirectory() as folder:
-        opened(config, family, ImageStore(Path(folder)))
+        try:
+            opened(config, family or family_in(ROOT / Base().checkpoint), ImageStore(Path(folder)))
+        except GraphError as error:
+            raise ConfigError(f"graph: {error}") from error
 
 
 def check_rows(config: Config, rows: int) -> None:

@@ -1,7 +1,4 @@
-"""What the tests of several packages stand on: the embedded policy's own tokenizer and image processor, and a store.
-
-They are built as the base's teacher builds them, without any training, once for all tests.
-"""
+"""What the tests of several packages stand on: the embedded policy's tokenizer and image processor, and a store."""
 
 from pathlib import Path
 from typing import Any
@@ -9,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.chat_model.families.medvista import MedVista
-from agent.encoder import Encoder
-from agent.serving.cpu import torchvision_operators
+from agent.chat_model.families.family import Family
+from agent.chat_model.families.find import family_of
+from agent.encoder import load_processor
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
-torchvision_operators.prepare()
+CHECKPOINT = Path(__file__).parents[1] / "rl" / "base" / "checkpoint"
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +24,15 @@ def tool_section() -> str:
 
 
 @pytest.fixture(scope="session")
-def processor(tool_section: str) -> Any:
+def processor() -> Any:
     """The embedded policy's processor."""
-    from rl.base.model import build_processor
-    from rl.base.teach import corpus, pieces
-    from rl.base.tokenizer import build_tokenizer
-
-    return build_processor(build_tokenizer(corpus(), pieces(tool_section)))
+    return load_processor(CHECKPOINT)
 
 
 @pytest.fixture(scope="session")
-def encoder(processor: Any) -> Encoder:
-    """The encoder of the embedded policy."""
-    return MedVista(processor)
+def encoder(processor: Any) -> Family:
+    """The embedded policy's family: how it speaks and sees."""
+    return family_of(processor)
 
 
 @pytest.fixture(scope="session")

@@ -27,3 +27,8 @@ def said(ledger: Ledger, completion: Completion) -> Ledger:
 def prompt_of(ledger: Ledger, encoder: Encoder) -> list[int]:
     """The ids as engines take them."""
     return encoder.prompt(ledger.ids, [Span(each.start, each.length, each.grid) for each in ledger.images])
+
+
+def turns_in(ledgers: Sequence[Ledger], encoder: Encoder) -> list[list[str]]:
+    """Per ledger the texts of what was sampled."""
+    return [[encoder.decode_turn(row.ids[turn.start : turn.end]) for turn in row.sampled] for row in ledgers]

@@ -133,7 +133,7 @@ class Toolbox:
         for place, call in enumerate(calls):
             checked = self._checked(place, call, len(images), so_far)
             if places is None or place in places:
-                under_way.append(self._result(call, checked, images, store, dict(so_far), known))
+                under_way.append(self._result(call, checked, images, store, known))
             if not isinstance(checked, ToolRetry):
                 so_far[call.name] += 1
         return [await under_way[0]] if len(under_way) == 1 else list(await asyncio.gather(*under_way))
@@ -158,7 +158,6 @@ class Toolbox:
         checked: Checked,
         images: Sequence[str],
         store: ImageStore,
-        spent: Mapping[str, int],
         known: Known,
     ) -> ToolResult:
         started = time.perf_counter()
@@ -175,7 +174,7 @@ class Toolbox:
                 return result
             tool, arguments = checked
             found = await self._steps[call.name](
-                Invocation(tool, call, arguments, images, store, self.limits, run_here, spent)
+                Invocation(tool, call, arguments, images, store, self.limits, run_here)
             )
             return ToolResult(
                 call=call,

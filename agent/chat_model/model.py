@@ -17,7 +17,7 @@ from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerF
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
@@ -36,7 +36,8 @@ from agent.chat_model.guiding import described, response_format, structure
 from agent.chat_model.opening import family_in, served_at
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.positions import Position
-from agent.chat_model.reply import FAULT, Reply, whole
+from agent.chat_model.reading import Piece
+from agent.chat_model.reply import FAULT, Chunks, Reply
 from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.samples import SAMPLES, SampleStore
 from agent.chat_model.structured import answer_parser, call_parser, parsed
@@ -45,6 +46,7 @@ from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
 from agent.question import sampling_asked
+from tools.calls import ToolCall
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
@@ -221,7 +223,7 @@ class PolicyChatModel(ImageChatModel):
         kept = self.cache or self.rate_limiter or self.output_version or get_llm_cache() is not None
         if manager.handlers or kept:
             return await super().ainvoke(input, config, stop=stop, **kwargs)
-        messages = self._convert_input(input).to_messages()
+        messages = convert_to_messages(input) if isinstance(input, list) else self._convert_input(input).to_messages()
         return await self._answer(await self._asked(messages, stop, manager, kwargs))
 
     def _request(
@@ -279,10 +281,11 @@ class PolicyChatModel(ImageChatModel):
         sampling = replace(episode.sampling or own, **{**sampling_asked(asked), **call})
         return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 
-    def _done(self, request: Request, completion: Completion, reply: Reply, chunks: list[AIMessageChunk]) -> AIMessage:
-        """Ends a turn: its last chunks, and its place in the record."""
-        chunks.extend(reply.close(completion, request.at.length, self.model_name))
-        message = whole(chunks)
+    def _done(
+        self, request: Request, completion: Completion, reply: Reply, pieces: Sequence[Piece | ToolCall]
+    ) -> AIMessage:
+        """Ends a turn: its message, and its place in the record."""
+        message = reply.message(pieces, completion, request.at.length, self.model_name)
         says = said(message, self._pictures)
         malformed = FAULT in message.response_metadata
         request.episode.record(request.at, completion, says, request.call, malformed, request.policy)
@@ -295,7 +298,8 @@ class PolicyChatModel(ImageChatModel):
     async def _answer(self, request: Request) -> AIMessage:
         completion = await request.policy.generate(request.ids, request.images, request.sampling)
         reply = self._reply(request)
-        return await self._ended(request, completion, reply, list(reply.feed(completion.token_ids)))
+        pieces = [*reply.feed(completion.token_ids), *reply.close()]
+        return await self._ended(request, completion, reply, pieces)
 
     async def _asked(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, manager: Manager, options: Mapping[str, Any]
@@ -307,25 +311,25 @@ class PolicyChatModel(ImageChatModel):
         return self._request(messages, stop, manager, options)
 
     async def _ended(
-        self, request: Request, completion: Completion, reply: Reply, chunks: list[AIMessageChunk]
+        self, request: Request, completion: Completion, reply: Reply, pieces: Sequence[Piece | ToolCall]
     ) -> AIMessage:
         """As `_done`; in a thread as `_asked` is."""
         if request.episode.keeps_samples:
-            return await asyncio.to_thread(self._done, request, completion, reply, chunks)
-        return self._done(request, completion, reply, chunks)
+            return await asyncio.to_thread(self._done, request, completion, reply, pieces)
+        return self._done(request, completion, reply, pieces)
 
     async def _chunks(self, request: Request) -> AsyncIterator[ChatGenerationChunk]:
-        reply = self._reply(request)
-        chunks: list[AIMessageChunk] = []
-        given = 0
+        reply, chunks = self._reply(request), Chunks(request.call.sample)
+        pieces: list[Piece | ToolCall] = []
         async for item in streamed(request.policy, request.ids, request.images, request.sampling):
-            if isinstance(item, Completion):
-                await self._ended(request, item, reply, chunks)
-            else:
-                chunks.extend(reply.feed(item))
-            for chunk in chunks[given:]:
-                yield ChatGenerationChunk(message=chunk)
-            given = len(chunks)
+            ended = isinstance(item, Completion)
+            new = list(reply.close() if ended else reply.feed(item))
+            pieces += new
+            message = await self._ended(request, item, reply, pieces) if ended else None
+            for piece in new:
+                yield ChatGenerationChunk(message=chunks.of(piece))
+            if message is not None:
+                yield ChatGenerationChunk(message=chunks.last(message))
 
     def _generate(
         self,

@@ -34,11 +34,11 @@ from agent.chat_model.provider_errors import as_policy_errors
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import PolicyError
-from agent.prompt import COORDINATES, HOW_TO_ABSTAIN, RESEARCH_USE
+from agent.prompt import how_to_read
 from agent.question import sampling_asked
 from tools.images.store import ImageStore
 
-INSTRUCTIONS = "\n".join((RESEARCH_USE, COORDINATES, HOW_TO_ABSTAIN))
+INSTRUCTIONS = how_to_read(tools=True)
 TAKEN_OVER = (
     "cache",
     "callbacks",

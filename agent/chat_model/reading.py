@@ -10,6 +10,7 @@ tags leave open what is meant: one that ends what never began, one inside an ans
 text or beside calls. A thought ends with its own tag, whatever it holds.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -78,11 +79,10 @@ class Reader:
 
     def _next(self) -> list[Piece | ToolCall] | None:
         tags = [f"</{self._inside}>"] if self._inside in (CALL, THINK) else TAGS
-        found = min(((self._left.find(tag), tag) for tag in tags if tag in self._left), default=None)
+        found = re.search("|".join(tags), self._left)
         if found is not None:
-            at, tag = found
-            before, self._left = self._left[:at], self._left[at + len(tag) :]
-            return self._met(tag, before)
+            before, self._left = self._left[: found.start()], self._left[found.end() :]
+            return self._met(found[0], before)
         if self._inside == CALL:
             return None
         certain = len(self._left) - held_back(self._left, tags)
@@ -154,8 +154,9 @@ def protocol_reader() -> Reader:
 def held_back(text: str, marks: Sequence[str]) -> int:
     """How many characters at the end of `text` may be the beginning of one of `marks`."""
     longest = max((len(mark) for mark in marks), default=0)
+    begin = {mark[0] for mark in marks}
     for length in range(min(longest - 1, len(text)), 0, -1):
-        if any(mark.startswith(text[-length:]) for mark in marks):
+        if text[-length] in begin and any(mark.startswith(text[-length:]) for mark in marks):
             return length
     return 0
 

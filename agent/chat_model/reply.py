@@ -7,10 +7,11 @@ message carries the id of its sample, in its metadata and as its own id, and not
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import ToolCall as Called
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
 
 from agent.chat_model.reading import Piece, Reader, Until
 from agent.chat_model.said import SAMPLE, THOUGHT
@@ -23,7 +24,7 @@ FAULT = "fault"
 
 
 class Reply:
-    """One turn as it comes: ids in, pieces of a message out."""
+    """One turn as it comes: ids in, what it says out."""
 
     def __init__(self, sample: str, encoder: Encoder, reader: Reader, stops: Sequence[str] = ()) -> None:
         self.sample = sample
@@ -34,62 +35,76 @@ class Reply:
         self._text = ""
         """What all ids say."""
         self._decoded = ""
-        self._calls = 0
 
-    def feed(self, ids: Sequence[int]) -> Iterator[AIMessageChunk]:
-        """Chunks of what is certain with these ids."""
+    def feed(self, ids: Sequence[int]) -> Iterator[Piece | ToolCall]:
+        """What is certain with these ids."""
         self._ids += ids
         text = self._text = self._encoder.decode_turn(self._ids)
         if text.endswith("\ufffd") or not text.startswith(self._decoded):
             return  # half a character, or one that its neighbour changes: wait for the next id
         new, self._decoded = text[len(self._decoded) :], text
-        yield from self._chunks(self._reader.feed(self._until.feed(new)))
+        yield from self._reader.feed(self._until.feed(new))
 
-    def close(self, completion: Completion, prompt_tokens: int, model: str) -> Iterator[AIMessageChunk]:
-        """The rest, and last of all what is known about the whole turn."""
+    def close(self) -> Iterator[Piece | ToolCall]:
+        """The rest, once all ids are there."""
         text = self._text
         rest = text[len(self._decoded) :] if text.startswith(self._decoded) else ""
-        yield from self._chunks(self._reader.feed(self._until.feed(rest) + self._until.close()))
-        yield from self._chunks(self._reader.close(self._until.met))
-        metadata: dict[str, Any] = {
-            SAMPLE: self.sample,
-            "model_name": model,
-            "versions": list(completion.versions),
-            "finish_reason": completion.finish_reason,
-        }
+        yield from self._reader.feed(self._until.feed(rest) + self._until.close())
+        yield from self._reader.close(self._until.met)
+
+    def message(
+        self, pieces: Sequence[Piece | ToolCall], completion: Completion, prompt_tokens: int, model: str
+    ) -> AIMessage:
+        """The closed turn whose `pieces` these are, with what is known about it."""
+        calls = [piece for piece in pieces if isinstance(piece, ToolCall)]
+        thought = "".join(piece.text for piece in pieces if isinstance(piece, Piece) and piece.kind == "thought")
+        metadata = {SAMPLE: self.sample, "model_name": model, "versions": list(completion.versions)}
+        metadata["finish_reason"] = completion.finish_reason
         if self._reader.fault:
             metadata[FAULT] = self._reader.fault
         sampled = len(completion.token_ids)
-        usage = UsageMetadata(input_tokens=prompt_tokens, output_tokens=sampled, total_tokens=prompt_tokens + sampled)
-        yield AIMessageChunk(
-            content="", id=self.sample, response_metadata=metadata, usage_metadata=usage, chunk_position="last"
+        return AIMessage(
+            content="".join(piece.text for piece in pieces if isinstance(piece, Piece) and piece.kind != "thought"),
+            id=self.sample,
+            tool_calls=[
+                Called(name=call.name, args=call.arguments, id=call_id(self.sample, place), type="tool_call")
+                for place, call in enumerate(calls)
+            ],
+            additional_kwargs={THOUGHT: thought} if thought else {},
+            response_metadata=metadata,
+            usage_metadata=UsageMetadata(
+                input_tokens=prompt_tokens, output_tokens=sampled, total_tokens=prompt_tokens + sampled
+            ),
         )
 
-    def _chunks(self, pieces: Iterator[Piece | ToolCall]) -> Iterator[AIMessageChunk]:
-        for piece in pieces:
-            if isinstance(piece, ToolCall):
-                call: dict[str, Any] = {"index": self._calls, "type": "tool_call_chunk"}
-                call |= {"id": f"call-{self.sample[-24:]}-{self._calls}", "name": piece.name}
-                call["args"] = json.dumps(piece.arguments, ensure_ascii=False)
-                self._calls += 1
-                yield AIMessageChunk(content="", id=self.sample, tool_call_chunks=[call])  # pyright: ignore[reportArgumentType]
-            elif piece.kind == "thought":
-                yield AIMessageChunk(content="", id=self.sample, additional_kwargs={THOUGHT: piece.text})
-            else:
-                yield AIMessageChunk(content=piece.text, id=self.sample)
+
+class Chunks:
+    """The same turn for those who listen to it as it comes; LangChain makes the same message of them."""
+
+    def __init__(self, sample: str) -> None:
+        self._sample = sample
+        self._calls = 0
+
+    def of(self, piece: Piece | ToolCall) -> AIMessageChunk:
+        """The chunk of one piece."""
+        if isinstance(piece, Piece):
+            if piece.kind == "thought":
+                return AIMessageChunk(content="", id=self._sample, additional_kwargs={THOUGHT: piece.text})
+            return AIMessageChunk(content=piece.text, id=self._sample)
+        arguments = json.dumps(piece.arguments, ensure_ascii=False)
+        name, place = call_id(self._sample, self._calls), self._calls
+        self._calls += 1
+        call = tool_call_chunk(name=piece.name, args=arguments, id=name, index=place)
+        return AIMessageChunk(content="", id=self._sample, tool_call_chunks=[call])
+
+    def last(self, message: AIMessage) -> AIMessageChunk:
+        """The last chunk: what is known about the whole turn, which is `message`."""
+        known, used = message.response_metadata, message.usage_metadata
+        return AIMessageChunk(
+            content="", id=self._sample, response_metadata=known, usage_metadata=used, chunk_position="last"
+        )
 
 
-def whole(chunks: Sequence[AIMessageChunk]) -> AIMessage:
-    """The message that chunks make together."""
-    text = "".join(str(chunk.content) for chunk in chunks)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    thought = "".join(chunk.additional_kwargs.get(THOUGHT, "") for chunk in chunks)
-    calls = [call for chunk in chunks for call in chunk.tool_calls]
-    last = chunks[-1]
-    return AIMessage(
-        content=text,
-        id=last.id,
-        tool_calls=calls,
-        additional_kwargs={THOUGHT: thought} if thought else {},
-        response_metadata=last.response_metadata,
-        usage_metadata=last.usage_metadata,
-    )
+def call_id(sample: str, place: int) -> str:
+    """The id of a turn's call, from 0."""
+    return f"call-{sample[-24:]}-{place}"

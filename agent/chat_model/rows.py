@@ -22,8 +22,6 @@ class Row:
     """The whole sequence; `ledger.sampled` are the ranges to train, all else is masked."""
     calls: tuple[PolicyCall, ...]
     """The call behind each of `ledger.sampled`, in the same order."""
-    masked: tuple[PolicyCall, ...]
-    """Calls whose tokens stand here as context: trained in another row, not picked, or quoted."""
 
 
 def row(last: Position, picked: Collection[str]) -> Row | None:
@@ -32,13 +30,8 @@ def row(last: Position, picked: Collection[str]) -> Row | None:
     trained = [number for number, at in enumerate(path) if _trains(at, picked)]
     if not trained:
         return None
-    path = path[: trained[-1] + 1]
-    calls = [(at.turn.call, _trains(at, picked)) for at in path if at.turn is not None]
-    return Row(
-        ledger=ledger(path, picked),
-        calls=tuple(call for call, trains in calls if trains),
-        masked=tuple(call for call, trains in calls if not trains),
-    )
+    calls = tuple(cast(Turn, path[number].turn).call for number in trained)
+    return Row(ledger(path[: trained[-1] + 1], picked), calls)
 
 
 def ledger(path: Sequence[Position], picked: Collection[str]) -> Ledger:

@@ -35,6 +35,8 @@ class Tree:
         self._turns: dict[str, Turn] = {}
         self._alike: dict[tuple[int, Said], list[Turn]] = {}
         self._lost: set[str] = set()
+        self._ends: dict[int, tuple[str, Sequence[tuple[Said, str | None]]]] = {}
+        """By the number of a position that a conversation was last found at: its tools and its history up to there."""
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -59,9 +61,10 @@ class Tree:
         `image` gives an image by its id. Raises EncodingError for an image that cannot be shown, TemplateError for
         messages that the family's template refuses.
         """
-        at, waiting = self._root, list[Said]()
-        described = repr(tools)
-        by_id = [self._by_id(said, sample) for said, sample in history]
+        described, waiting = repr(tools), list[Said]()
+        at, passed = self._last_end(history, described)
+        rest = history[passed:]
+        by_id = [self._by_id(said, sample) for said, sample in rest]
         last = next((turn for turn in reversed(by_id) if turn is not None), None)
         course = {} if last is None or self.samples is None else _rendered_before(last)
 
@@ -75,7 +78,7 @@ class Tree:
                     return position
             return found or self._rendered(key, at, group, told, family, tools, image)
 
-        for (said, sample), known in zip(history, by_id, strict=True):
+        for (said, sample), known in zip(rest, by_id, strict=True):
             turn = known
             if turn is None and sample is None and said.role == "assistant":
                 turn = self._alone(said, at, waiting, described)
@@ -83,7 +86,21 @@ class Tree:
                 waiting.append(said)
             else:
                 at, waiting = self.behind(rendered(turn), turn), []
-        return rendered(None)
+        end = rendered(None)
+        self._ends[end.number] = described, history
+        return end
+
+    def _last_end(self, history: Sequence[tuple[Said, str | None]], tools: str) -> tuple[Position, int]:
+        """Where a history goes on that was found before up to its last turn, and how many messages lie behind that;
+        the root for any other. A conversation comes again whole with every turn: most of it need not be walked."""
+        last = next((place for place in range(len(history) - 1, -1, -1) if history[place][0].role == "assistant"), 0)
+        turn = self._turns.get(history[last][1] or "") if history else None
+        if turn is None or turn.said != history[last][0]:
+            return self._root, 0
+        if self._ends.get(turn.context.number) != (tools, history[:last]):
+            return self._root, 0
+        self._ends.pop(turn.context.number, None)
+        return self.behind(turn.context, turn), last + 1
 
     def add(self, turn: Turn) -> None:
         """Notes a turn, to be found again: by its id, or by what it says where nothing else says it there."""

@@ -8,7 +8,7 @@ the prompt encoder, and nothing here tokenises.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,7 +73,7 @@ def entropy(logprobs: Iterable[float]) -> float:
 
 
 class Policy(Protocol):
-    """Anything that can write one turn."""
+    """Anything that can write one turn. One that has `stream` as well is asked by it (agent/policies/streaming.py)."""
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """Sample one completion for a prompt.
@@ -81,14 +81,4 @@ class Policy(Protocol):
         `token_ids` hold ONE placeholder for each image, in the order of `images`; engines expand it.
         Raises PolicyError where no complete answer can be had.
         """
-        ...
-
-
-class StreamingPolicy(Policy, Protocol):
-    """A policy that gives its ids as they are sampled."""
-
-    def stream(
-        self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
-    ) -> AsyncIterator[Sequence[int] | Completion]:
-        """As `generate`: sampled ids as they come, and at the end the Completion with all of them."""
         ...

@@ -71,16 +71,8 @@ class Trajectory:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Trajectory":
-        """The trajectory that `to_plain` wrote, or an older version of it."""
-        return cls(**_with_rows(plain) if "ledger" in plain else plain)
-
-
-def _with_rows(older: Mapping[str, Any]) -> dict[str, Any]:
-    """What was written when an episode had a ledger, and where it had more rows, `further` ones."""
-    gone = ("ledger", "further", "spoken", "own_from")
-    rows = [older["ledger"], *(older.get("further") or ())]
-    kept = {name: value for name, value in older.items() if name not in gone}
-    return {**kept, "rows": rows, "forked": bool(older.get("own_from"))}
+        """The trajectory that `to_plain` wrote."""
+        return cls(**plain)
 
 
 def record(
@@ -106,7 +98,7 @@ def record(
         outcome=str(state["outcome"]),
         images=list(state["images"]),
         rows=state["rows"],
-        untrained=state.get("untrained", []),
+        untrained=state["untrained"],
         transcript=[dict(message) for message in state["transcript"]],
         calls=list(state["calls"]),
         turns=state["turns"],

@@ -114,22 +114,18 @@ def to_row(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Trajectory:
-    """The trajectory of a row; columns that an older shard lacks take their defaults. Raises KeyError, TypeError."""
+    """The trajectory of a row. Raises KeyError, TypeError."""
     whole = _join(row)
     made = {
         "task": json.loads(row["task"]),
         "rewards": {each["name"]: each["value"] for each in row["rewards"]},
-        "tools": {each["name"]: each["version"] for each in row.get("tools", [])},
+        "tools": {each["name"]: each["version"] for each in row["tools"]},
         "transcript": [_join(message) for message in row["transcript"]],
         "calls": [_call(call) for call in row["calls"]],
+        **{name: [_ledger(each) for each in row[name]] for name in ROWS},
     }
     known = {each.name for each in fields(Trajectory)}
-    kept = {name: value for name, value in {**whole, **made}.items() if name in known}
-    if "rows" in row:
-        rows = {name: [_ledger(each) for each in row.get(name) or ()] for name in ROWS}
-        return Trajectory.from_plain({**kept, **rows})
-    first, *further = [_ledger(each) for each in (row["ledger"], *(row.get("further") or ()))]  # an older shard
-    return Trajectory.from_plain({**kept, "ledger": first, "further": further, "own_from": row.get("own_from")})
+    return Trajectory.from_plain({name: value for name, value in {**whole, **made}.items() if name in known})
 
 
 def table_of(trajectories: Iterable[Trajectory]) -> Any:
@@ -140,7 +136,7 @@ def table_of(trajectories: Iterable[Trajectory]) -> Any:
 def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": ledger["ids"],
-        "sampled": [dict(zip(SAMPLED, turn, strict=False)) for turn in ledger["sampled"]],
+        "sampled": [dict(zip(SAMPLED, turn, strict=True)) for turn in ledger["sampled"]],
         "images": [dict(zip(PLACED, placed, strict=True)) for placed in ledger["images"]],
     }
 
@@ -148,7 +144,7 @@ def _ledger_row(ledger: Mapping[str, Any]) -> dict[str, Any]:
 def _ledger(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ids": row["ids"],
-        "sampled": [[turn[name] for name in SAMPLED if turn.get(name) is not None] for turn in row["sampled"]],
+        "sampled": [[turn[name] for name in SAMPLED] for turn in row["sampled"]],
         "images": [[placed[name] for name in PLACED] for placed in row["images"]],
     }
 

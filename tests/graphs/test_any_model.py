@@ -76,20 +76,6 @@ async def test_it_abstains_and_ends_where_the_context_is_full(store: ImageStore,
         assert (await graph.ainvoke(question))["outcome"] == "context_full"
 
 
-@pytest.mark.parametrize("name", [name for name in catalogue.graphs() if name not in ("reasoning", "review")])
-async def test_every_shipped_graph_runs_on_it(name: str, store: ImageStore, scan: MedicalImage) -> None:
-    other = MedicalImage(scan.pixels[::-1].copy())
-    question = {"images": [store.put(scan), store.put(other)], "question": "What is new?"}
-    replies = (
-        [says("A cyst.")]
-        if name == "no_tools"
-        else [says(None, ZOOM), says("A cyst."), says(None, ZOOM), says("A cyst.")]
-    )
-    with serving(*replies) as server:
-        done = await graph_of(name, server, store).ainvoke(question)
-    assert (done["outcome"], done["answer"], done["versions"]) == ("answered", "A cyst.", ["small-vision"])
-
-
 async def test_tokens_of_a_graph_are_streamed_once(store: ImageStore, scan: MedicalImage) -> None:
     with serving(says(None, ZOOM), says("It is a cyst.")) as server:
         graph = graph_of("reasoning", server, store)

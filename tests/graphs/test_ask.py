@@ -24,7 +24,7 @@ from graphs.ask import follow, load
 from graphs.checkpoint import default_folder, open_checkpoint
 from graphs.model import chat_model
 from graphs.telling import NOTICE, as_json, printable, tell_answer
-from tests.graphs.conftest import Answers
+from tests.answering import Answers
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
@@ -202,7 +202,7 @@ async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
 ) -> None:
     said, state = await told(encoder, store, scan, [ZOOM, "no tags", ANSWER])
     view = store.path(state["images"][1])
-    assert said == [
+    assert "\n".join(said).splitlines() == [
         f"Turn 1: <think>Look.</think>{CALL}",
         f"  {view} Closer view of image 1.",
         "Turn 2: no tags",
@@ -240,13 +240,13 @@ def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, s
     assert store.get(image).spacing == (0.5, 0.25)
 
 
-async def test_any_graph_can_be_asked(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
-    policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, embedded)
-    model = chat_model(policy, embedded, store)
+async def test_any_graph_can_be_asked(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
+    policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, encoder)
+    model = chat_model(policy, encoder, store)
     graph = catalogue.compiled(catalogue.graphs()["verify"], model, load_tools(["zoom_in"]))
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
-    assert said == [
+    assert "\n".join(said).splitlines() == [
         f"Turn 1: <think>Look.</think>{CALL}",
         f"  {store.path(state['images'][1])} Closer view of image 1.",
         "Turn 2: <think>I see.?[2J</think>cystic",

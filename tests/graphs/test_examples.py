@@ -14,20 +14,13 @@ from agent.limits import Limits
 from graphs.loading import find_graph
 from graphs.model import chat_model
 from graphs.state import shown
-from tests.graphs.conftest import Answers
+from tests.answering import LOOK, Answers, answer, spoken
+from tests.ledgers import turns_in
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
-
-
-def answer(text: str) -> str:
-    return f"<think>I see it.</think><answer>{text}</answer>"
 
 
 def call(name: str) -> str:
@@ -44,16 +37,11 @@ def made(name: str, answering: Callable[[str], str], encoder: Encoder, store: Im
 
 def said(episode: Episode, encoder: Encoder) -> list[list[str]]:
     """Per row the trained turns, sorted."""
-    rows = [row.ledger for row in episode.rows()]
-    return sorted([encoder.decode_turn(row.ids[turn.start : turn.end]) for turn in row.sampled] for row in rows)
-
-
-def spoken(chat: str) -> int:
-    return chat.count("<|im_start|>assistant\n") - 1
+    return sorted(turns_in([row.ledger for row in episode.rows()], encoder))
 
 
 async def test_a_supervisor_hands_over_and_answers_by_the_report(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    encoder: Encoder, store: ImageStore, scan: MedicalImage
 ) -> None:
     def answering(chat: str) -> str:
         if "Two readers help you." in chat:
@@ -63,7 +51,7 @@ async def test_a_supervisor_hands_over_and_answers_by_the_report(
             return answer("it is round") if spoken(chat) else LOOK
         return answer("5 mm")
 
-    graph, policy = made("supervisor", answering, embedded, store)
+    graph, policy = made("supervisor", answering, encoder, store)
     with Episode().recording() as episode:
         state = await graph.ainvoke({"messages": [shown([store.put(scan)], "What is it?")]})
     assert state["messages"][-1].text == "solid"
@@ -76,10 +64,10 @@ async def test_a_supervisor_hands_over_and_answers_by_the_report(
     last = policy.chats[-1]
     assert last.index("The looker reports: it is round") < last.index("The measurer reports: 5 mm")
     asked = [call("ask_looker"), call("ask_nobody"), call("ask_measurer"), answer("solid")]
-    assert said(episode, embedded) == sorted([asked, [LOOK, answer("it is round")], [answer("5 mm")]])
+    assert said(episode, encoder) == sorted([asked, [LOOK, answer("it is round")], [answer("5 mm")]])
 
 
-async def test_a_critic_sends_the_panel_back_once(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+async def test_a_critic_sends_the_panel_back_once(encoder: Encoder, store: ImageStore, scan: MedicalImage) -> None:
     def answering(chat: str) -> str:
         if "You are the critic" in chat:
             return answer("Is it calcified?")
@@ -89,23 +77,23 @@ async def test_a_critic_sends_the_panel_back_once(embedded: Encoder, store: Imag
             return answer("no")
         return answer("yes") if spoken(chat) else LOOK
 
-    graph, policy = made("panel", answering, embedded, store)
+    graph, policy = made("panel", answering, encoder, store)
     with Episode().recording() as episode:
         state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"})
     assert (state["answer"], state["doubt"], len(state["findings"])) == ("cyst", "Is it calcified?", 4)
     assert sum("You are the critic" in chat for chat in policy.chats) == 1
     written = [[answer("solid")], [answer("cyst")], [answer("Is it calcified?")], [answer("no")]]
-    assert said(episode, embedded) == sorted([[LOOK, answer("yes")]] * 3 + written)
+    assert said(episode, encoder) == sorted([[LOOK, answer("yes")]] * 3 + written)
 
 
-async def test_a_content_critic_ends_it(embedded: Encoder, store: ImageStore, scan: MedicalImage) -> None:
-    graph, policy = made("panel", lambda chat: answer("Good." if "critic" in chat else "solid"), embedded, store)
+async def test_a_content_critic_ends_it(encoder: Encoder, store: ImageStore, scan: MedicalImage) -> None:
+    graph, policy = made("panel", lambda chat: answer("Good." if "critic" in chat else "solid"), encoder, store)
     state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"})
     assert state["answer"] == "solid" and "doubt" not in state and len(policy.chats) == 5
 
 
 async def test_a_plan_is_made_anew_until_a_person_approves(
-    embedded: Encoder, store: ImageStore, scan: MedicalImage
+    encoder: Encoder, store: ImageStore, scan: MedicalImage
 ) -> None:
     def answering(chat: str) -> str:
         if "Plan where to look." in chat:
@@ -115,7 +103,7 @@ async def test_a_plan_is_made_anew_until_a_person_approves(
             return answer("solid" if "lower left: a node" in chat else "unknown")
         return answer("a node") if spoken(chat) else LOOK
 
-    graph, policy = made("approved_plan", answering, embedded, store)
+    graph, policy = made("approved_plan", answering, encoder, store)
     graph.checkpointer = InMemorySaver()
     config: Any = {"configurable": {"thread_id": "1"}}
     with Episode().recording() as episode:
@@ -127,5 +115,5 @@ async def test_a_plan_is_made_anew_until_a_person_approves(
     assert plans == [["upper left", "upper right"], ["lower left"]]
     assert waiting[-1]["report"] == "solid"
     assert [turn.call.guided for turn in episode.turns[:2]] == [True, True]  # a grammar held the plans: not trained
-    assert said(episode, embedded) == sorted([[LOOK, answer("a node")], [answer("solid")]])
+    assert said(episode, encoder) == sorted([[LOOK, answer("a node")], [answer("solid")]])
     assert len(policy.chats) == 5

@@ -13,7 +13,8 @@ from agent.question import ContextTooSmall
 from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
 from graphs.catalogue import compiled
 from graphs.model import chat_model
-from tests.graphs.conftest import Answering, Answers
+from tests.answering import LOOK, Answering, Answers, answer, spoken
+from tests.ledgers import turns_in
 from tools import Evidence
 from tools.errors import ImageError
 from tools.images.image import MedicalImage
@@ -21,19 +22,7 @@ from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
 
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
 QUESTION = "What is it?"
-
-
-def answer(text: str) -> str:
-    return f"<think>I see it.</think><answer>{text}</answer>"
-
-
-def turns(chat: str) -> int:
-    return chat.count("<|im_start|>assistant\n") - 1
 
 
 def run(
@@ -51,18 +40,15 @@ def run(
 
 def said(episode: Episode, encoder: Family) -> list[list[str]]:
     """Per row the trained turns."""
-    return [
-        [encoder.decode_turn(row.ledger.ids[turn.start : turn.end]) for turn in row.ledger.sampled]
-        for row in episode.rows()
-    ]
+    return turns_in([row.ledger for row in episode.rows()], encoder)
 
 
-def test_no_tools_is_one_look(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
-    state, policy, episode = run(no_tools, lambda _: answer("cystic"), embedded, store, scan)
+def test_no_tools_is_one_look(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
+    state, policy, episode = run(no_tools, lambda _: answer("cystic"), encoder, store, scan)
     assert (state["answer"], state["outcome"], state["evidence"], state["calls"]) == ("cystic", "answered", [], [])
     assert "Tools:" not in policy.chats[0]
     assert policy.sizes == [[(512, 512)]]
-    assert said(episode, embedded) == [[answer("cystic")]]
+    assert said(episode, encoder) == [[answer("cystic")]]
 
 
 @pytest.mark.parametrize(
@@ -70,23 +56,23 @@ def test_no_tools_is_one_look(embedded: Family, store: ImageStore, scan: Medical
     [(answer("Cannot tell."), "abstained"), (LOOK, "too_many_turns"), ("<tool_call>{</tool_call>", "too_many_turns")],
 )
 def test_what_is_no_answer_is_none(
-    embedded: Family, store: ImageStore, scan: MedicalImage, turn: str, outcome: str
+    encoder: Family, store: ImageStore, scan: MedicalImage, turn: str, outcome: str
 ) -> None:
-    state, _, _ = run(no_tools, lambda _: turn, embedded, store, scan)
+    state, _, _ = run(no_tools, lambda _: turn, encoder, store, scan)
     assert (state["answer"], state["outcome"]) == (None, outcome)
 
 
 def test_a_second_opinion_is_independent_and_the_adjudicator_sees_both_chains(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     def answering(chat: str) -> str:
         if "Two readers" in chat:
             return answer("solid")
-        if turns(chat) == 0 and "second reader" in chat:
+        if spoken(chat) == 0 and "second reader" in chat:
             return LOOK
         return answer("cystic" if "second reader" in chat else "benign")
 
-    state, policy, episode = run(second_opinion, answering, embedded, store, scan)
+    state, policy, episode = run(second_opinion, answering, encoder, store, scan)
     adjudicated = next(chat for chat in policy.chats if "Two readers" in chat)
     assert "The first reader answers: benign" in adjudicated
     assert "The second reader answers: cystic" in adjudicated
@@ -97,7 +83,7 @@ def test_a_second_opinion_is_independent_and_the_adjudicator_sees_both_chains(
     assert (state["answer"], state["outcome"], state["turns"], state["faults"]) == ("solid", "answered", 4, 0)
     assert [each["tool"] for each in state["evidence"]] == ["zoom_in"]
     assert len(state["calls"]) == 1
-    rows = sorted(said(episode, embedded))
+    rows = sorted(said(episode, encoder))
     assert rows == sorted([[answer("benign")], [LOOK, answer("cystic")], [answer("solid")]])
 
 
@@ -105,9 +91,9 @@ def state_size(state: dict[str, Any], store: ImageStore, place: int) -> tuple[in
     return store.get(state["images"][place]).size
 
 
-def test_the_calls_of_one_node_can_be_picked(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+def test_the_calls_of_one_node_can_be_picked(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     _, _, episode = run(
-        second_opinion, lambda chat: answer("solid" if "Two readers" in chat else "benign"), embedded, store, scan
+        second_opinion, lambda chat: answer("solid" if "Two readers" in chat else "benign"), encoder, store, scan
     )
     assert {(call.node, call.namespace) for row in episode.rows() for call in row.calls} == {
         ("reason", "opinion|reason"),
@@ -126,7 +112,7 @@ def test_the_calls_of_one_node_can_be_picked(embedded: Family, store: ImageStore
     ],
 )
 def test_verify_looks_again_at_the_cited_region(
-    embedded: Family,
+    encoder: Family,
     store: ImageStore,
     scan: MedicalImage,
     second: str,
@@ -135,7 +121,7 @@ def test_verify_looks_again_at_the_cited_region(
     outcome: str,
 ) -> None:
     script = [LOOK, answer("cystic"), answer(second)]
-    state, policy, episode = run(verify, lambda chat: script[turns(chat)], embedded, store, scan)
+    state, policy, episode = run(verify, lambda chat: script[spoken(chat)], encoder, store, scan)
     assert (state["answer"], state["verdict"], state["outcome"]) == (expected, verdict, outcome)
     assert state["first"]["answer"] == "cystic"
     box = state["first"]["evidence"][0]["box"]
@@ -143,32 +129,30 @@ def test_verify_looks_again_at_the_cited_region(
     right, bottom = round(box[2] * 1.25), round(box[3] * 1.25)
     assert again.origin().box == (0, 0, right, bottom)  # a quarter more, where there is more
     assert "You answered 'cystic'." in policy.chats[-1]
-    assert said(episode, embedded) == [script]
+    assert said(episode, encoder) == [script]
 
 
-def test_a_second_look_may_call_tools(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+def test_a_second_look_may_call_tools(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     script = [LOOK, answer("cystic"), LOOK, answer("solid")]
-    state, _, episode = run(verify, lambda chat: script[turns(chat)], embedded, store, scan)
+    state, _, episode = run(verify, lambda chat: script[spoken(chat)], encoder, store, scan)
     assert (state["answer"], state["verdict"], len(state["calls"])) == ("solid", "revised", 2)
-    assert said(episode, embedded) == [script]
+    assert said(episode, encoder) == [script]
 
 
 def test_verify_of_an_answer_without_a_region_shows_the_whole_image(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
-    state, policy, _ = run(verify, lambda _: answer("cystic"), embedded, store, scan)
+    state, policy, _ = run(verify, lambda _: answer("cystic"), encoder, store, scan)
     assert policy.sizes[-1] == [(512, 512), (512, 512)]
     assert state["verdict"] == "confirmed"
 
 
-def test_nothing_is_verified_where_nothing_was_answered(
-    embedded: Family, store: ImageStore, scan: MedicalImage
-) -> None:
-    state, policy, _ = run(verify, lambda _: answer("cannot tell"), embedded, store, scan)
+def test_nothing_is_verified_where_nothing_was_answered(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
+    state, policy, _ = run(verify, lambda _: answer("cannot tell"), encoder, store, scan)
     assert (state["verdict"], state["answer"], len(policy.chats)) == ("abstained", None, 1)
 
 
-def test_two_studies_are_read_apart_and_then_compared(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+def test_two_studies_are_read_apart_and_then_compared(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     earlier = scan.crop((0, 0, 300, 200))
 
     def answering(chat: str) -> str:
@@ -176,24 +160,24 @@ def test_two_studies_are_read_apart_and_then_compared(embedded: Family, store: I
             return answer("larger")
         return answer("small" if "earlier study" in chat else "large")
 
-    state, policy, episode = run(compare_prior, answering, embedded, store, scan, earlier)
+    state, policy, episode = run(compare_prior, answering, encoder, store, scan, earlier)
     compared = next(chat for chat in policy.chats if "Compare them" in chat)
     assert compared.index("The current reader answers: large") < compared.index("The earlier reader answers: small")
     assert sorted(policy.sizes) == sorted([[(512, 512)], [(300, 200)], [(512, 512), (300, 200)]])
     assert (state["answer"], state["turns"]) == ("larger", 3)
-    assert sorted(said(episode, embedded)) == sorted([[answer("large")], [answer("small")], [answer("larger")]])
+    assert sorted(said(episode, encoder)) == sorted([[answer("large")], [answer("small")], [answer("larger")]])
 
 
-def test_a_comparison_needs_two_studies(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+def test_a_comparison_needs_two_studies(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     with pytest.raises(ImageError, match="Got 1 images, expected two"):
-        run(compare_prior, lambda _: answer("larger"), embedded, store, scan)
+        run(compare_prior, lambda _: answer("larger"), encoder, store, scan)
 
 
 def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     state, policy, episode = run(
-        verify, lambda _: '<think>a</think><tool_call>{"name"</tool_call>', embedded, store, scan
+        verify, lambda _: '<think>a</think><tool_call>{"name"</tool_call>', encoder, store, scan
     )
     assert (state["outcome"], state["turns"], state["faults"], state["verdict"]) == (
         "too_many_turns",
@@ -207,13 +191,13 @@ def test_a_reader_is_told_what_was_wrong_and_stops_at_its_last_turn(
 
 @pytest.mark.parametrize("name", ["compare_prior", "reasoning", "review", "second_opinion", "verify"])
 async def test_a_full_context_ends_the_episode_without_an_answer(
-    name: str, embedded: Family, store: ImageStore, scan: MedicalImage
+    name: str, encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     """A policy that looks for ever: each look adds an image, until the next turn has no room."""
     limits = Limits(turns=50, context=900)
-    policy = Answers(lambda _: LOOK, embedded)
+    policy = Answers(lambda _: LOOK, encoder)
     build = partial(catalogue.compiled, catalogue.graphs()[name])
-    graph = build(chat_model(policy, embedded, store, limits), load_tools(["zoom_in"]), turns=limits.turns)
+    graph = build(chat_model(policy, encoder, store, limits), load_tools(["zoom_in"]), turns=limits.turns)
     images = [store.put(scan)] * (2 if name == "compare_prior" else 1)
     state = await graph.ainvoke({"images": images, "question": QUESTION})
     assert (state["outcome"], state["answer"], state["evidence"]) == ("context_full", None, [])
@@ -222,19 +206,19 @@ async def test_a_full_context_ends_the_episode_without_an_answer(
 
 
 async def test_a_question_that_fills_the_context_cannot_be_asked(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
-    graph = compiled(no_tools, chat_model(Answers(lambda _: LOOK, embedded), embedded, store, Limits(context=40)), ())
+    graph = compiled(no_tools, chat_model(Answers(lambda _: LOOK, encoder), encoder, store, Limits(context=40)), ())
     with pytest.raises(ContextTooSmall, match="raise the context's limit"):
         await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
 
 
 async def test_findings_that_fill_the_context_end_the_episode(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     """The adjudicator is shown more than the question: that it has no room is an outcome, not the caller's error."""
-    policy = Answers(lambda chat: answer("so " * 40), embedded)
-    model = chat_model(policy, embedded, store, Limits(context=180))
+    policy = Answers(lambda chat: answer("so " * 40), encoder)
+    model = chat_model(policy, encoder, store, Limits(context=180))
     graph = compiled(second_opinion, model, ())
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["outcome"], state["turns"], len(policy.chats)) == ("context_full", 2, 2)
@@ -247,11 +231,11 @@ def row_of_pixels(image: MedicalImage) -> Evidence:
 
 
 async def test_a_sub_image_that_cannot_be_shown_costs_its_call_only(
-    embedded: Family, store: ImageStore, scan: MedicalImage
+    encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
     """The image processor refuses pictures that are more than 200 times as long as high."""
     call = '<think>Closer.</think><tool_call>{"name": "row_of_pixels", "arguments": {"image": 1}}</tool_call>'
-    policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, embedded)
-    graph: Any = compiled(verify, chat_model(policy, embedded, store), [row_of_pixels])
+    policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, encoder)
+    graph: Any = compiled(verify, chat_model(policy, encoder, store), [row_of_pixels])
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["answer"], state["calls"][0]["status"], state["calls"][0]["images"]) == ("cystic", "failed", [])

@@ -30,8 +30,7 @@ from tests.ledgers import prompt_of
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
-from tools.toolbox import Toolbox, ToolCall
-from tools.wrappers.budget import Budget
+from tools.toolbox import ToolCall
 
 ANSWER = "<think>I can see it.</think><answer>cystic</answer>"
 QUESTION = "What type is the lesion?"
@@ -325,16 +324,6 @@ async def test_a_lost_policy_loses_and_repeats_nothing_on_disk(
         state = await graph.ainvoke(None, thread)
     assert comparable(state) == comparable(whole)
     assert policy.answered == len(SCRIPT)
-
-
-async def test_a_toolbox_with_wrappers_may_stand_for_the_tools(graph_of: Builder, question: dict[str, Any]) -> None:
-    box = Toolbox(load_tools(["zoom_in"]), wrappers=[Budget(1)])
-    script = [zoom([0, 0, 499, 499]), zoom([0, 0, 99, 99]), ANSWER]
-    episodes = [graph_of(script, tools=box).ainvoke(question) for _ in range(3)]
-    for state in await asyncio.gather(*episodes):
-        assert [each["status"] for each in state["calls"]] == ["ok", "retry"]
-        assert state["answer"] == "cystic"
-        assert "1 made, 0 left" in state["transcript"][-2]["text"]
 
 
 async def test_a_tool_is_not_run_again_on_resuming(

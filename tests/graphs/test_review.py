@@ -11,20 +11,13 @@ from graphs import review
 from graphs.catalogue import compiled
 from graphs.model import chat_model
 from graphs.threads import open_threads
-from tests.graphs.conftest import Answers
+from tests.answering import LOOK, Answers, answer
+from tests.ledgers import turns_in
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
 THREAD: Any = {"configurable": {"thread_id": "1"}}
-
-
-def answer(text: str) -> str:
-    return f"<think>I see it.</think><answer>{text}</answer>"
 
 
 def answering(chat: str) -> str:
@@ -35,13 +28,13 @@ def answering(chat: str) -> str:
 
 
 async def test_a_person_accepts_or_asks_for_another_look(
-    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
-    policy = Answers(answering, embedded)
+    policy = Answers(answering, encoder)
     with Episode().recording() as episode:
         async with open_threads(tmp_path / "threads.sqlite") as threads:
             graph: Any = compiled(
-                review, chat_model(policy, embedded, store), load_tools(["zoom_in"]), checkpointer=threads
+                review, chat_model(policy, encoder, store), load_tools(["zoom_in"]), checkpointer=threads
             )
             question = {"images": [store.put(scan)], "question": "What is it?"}
             stopped = await graph.ainvoke(question, THREAD)
@@ -55,20 +48,17 @@ async def test_a_person_accepts_or_asks_for_another_look(
             again = await graph.ainvoke(question, THREAD)  # a new question on the thread
             assert again["__interrupt__"][0].value["answer"] == "cystic"
             assert (again["notes"], again["accepted"]) == ([], False)
-    turns = [
-        [embedded.decode_turn(row.ledger.ids[turn.start : turn.end]) for turn in row.ledger.sampled]
-        for row in episode.rows()
+    assert turns_in([row.ledger for row in episode.rows()], encoder) == [
+        [answer("cystic"), LOOK, answer("solid")],
+        [answer("cystic")],
     ]
-    assert turns == [[answer("cystic"), LOOK, answer("solid")], [answer("cystic")]]
 
 
 async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
-    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        graph: Any = compiled(
-            review, chat_model(Answers(answering, embedded), embedded, store), [], checkpointer=threads
-        )
+        graph: Any = compiled(review, chat_model(Answers(answering, encoder), encoder, store), [], checkpointer=threads)
         image = store.put(scan)
         for words in ("What is it?", "And below?"):
             stopped = await graph.ainvoke({"images": [image], "question": words}, THREAD)
@@ -76,11 +66,11 @@ async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
 
 
 async def test_a_person_who_never_accepts_ends_it(
-    embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
         graph: Any = compiled(
-            review, chat_model(Answers(lambda _: answer("cystic"), embedded), embedded, store), [], checkpointer=threads
+            review, chat_model(Answers(lambda _: answer("cystic"), encoder), encoder, store), [], checkpointer=threads
         )
         state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"}, THREAD)
         for number in range(review.NOTES):

@@ -11,24 +11,19 @@ from agent.chat_model.families.family import Family
 from graphs import catalogue
 from graphs.model import chat_model
 from graphs.threads import open_threads
-from tests.graphs.conftest import Answers
+from tests.answering import LOOK, Answers, answer
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 MODES = ["values", "updates", "messages", "custom", "checkpoints", "tasks", "debug"]
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
-ANSWER = "<think>I see it.</think><answer>cystic</answer>"
 TURNS = {"reasoning": 2, "no_tools": 1, "review": 2, "verify": 3, "second_opinion": 5, "compare_prior": 5}
 """Of the policy, which looks once in each conversation and then answers: verify looks again in the same one."""
 LOOKS = {"reasoning": 1, "no_tools": 0, "review": 1, "verify": 1, "second_opinion": 2, "compare_prior": 2}
 
 
 def answering(chat: str) -> str:
-    return ANSWER if "Closer" in chat or "Tools:" not in chat else LOOK
+    return answer("cystic") if "Closer" in chat or "Tools:" not in chat else LOOK
 
 
 def test_every_graph_is_here() -> None:
@@ -37,15 +32,15 @@ def test_every_graph_is_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(TURNS))
 async def test_every_stream_mode(
-    name: str, embedded: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
+    name: str, encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
-    policy = Answers(answering, embedded)
+    policy = Answers(answering, encoder)
     config: Any = {"configurable": {"thread_id": "1"}}
     images = [store.put(scan), store.put(scan.crop((0, 0, 100, 100)))][: 2 if name == "compare_prior" else 1]
     seen: dict[str, list[Any]] = {mode: [] for mode in MODES}
     async with open_threads(tmp_path / "threads.sqlite") as threads:
         build = partial(catalogue.compiled, catalogue.graphs()[name])
-        graph: Any = build(chat_model(policy, embedded, store), load_tools(["zoom_in"]), checkpointer=threads)
+        graph: Any = build(chat_model(policy, encoder, store), load_tools(["zoom_in"]), checkpointer=threads)
         asked: Any = {"images": images, "question": "What is it?"}
         while asked is not None:
             async for _, mode, item in graph.astream(asked, config, stream_mode=MODES, subgraphs=True):
@@ -83,19 +78,19 @@ NODES = {
 
 
 @pytest.mark.parametrize("name", ["reasoning", "verify"])
-async def test_events_name_the_models_turns(name: str, embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+async def test_events_name_the_models_turns(name: str, encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     """`astream_events`, which tracers and web servers read."""
     build = partial(catalogue.compiled, catalogue.graphs()[name])
-    graph = build(chat_model(Answers(answering, embedded), embedded, store), load_tools(["zoom_in"]))
+    graph = build(chat_model(Answers(answering, encoder), encoder, store), load_tools(["zoom_in"]))
     asked = {"images": [store.put(scan)], "question": "What is it?"}
     kinds = [event["event"] async for event in graph.astream_events(asked, version="v2")]
     assert kinds.count("on_chat_model_start") == kinds.count("on_chat_model_end") == TURNS[name]
     assert kinds.count("on_chat_model_stream") > TURNS[name]
 
 
-async def test_who_does_not_listen_pays_nothing(embedded: Family, store: ImageStore, scan: MedicalImage) -> None:
+async def test_who_does_not_listen_pays_nothing(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     """The reasoning graph's policy is asked directly where nobody hears it: it need not stream."""
-    policy = Answers(answering, embedded)
+    policy = Answers(answering, encoder)
     streams: list[int] = []
 
     class Streaming(Answers):
@@ -104,6 +99,6 @@ async def test_who_does_not_listen_pays_nothing(embedded: Family, store: ImageSt
             raise AssertionError
 
     build = partial(catalogue.compiled, catalogue.graphs()["reasoning"])
-    graph = build(chat_model(Streaming(policy.answering, embedded), embedded, store), [])
+    graph = build(chat_model(Streaming(policy.answering, encoder), encoder, store), [])
     done = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"})
     assert (done["answer"], streams) == ("cystic", [])

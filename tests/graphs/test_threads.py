@@ -1,12 +1,15 @@
 """Where threads are kept: SQLite by default, PostgreSQL by its address, and what cannot be one of them."""
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +22,11 @@ from graphs import reasoning
 from graphs.application import Settings, open_application
 from graphs.model import chat_model
 from graphs.threads import ThreadsError, open_threads
+from tests.answering import LOOK, answer
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
-SCRIPT = [LOOK, "<think>I see it.</think><answer>cystic</answer>"]
+SCRIPT = [LOOK, answer("cystic")]
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = ROOT / "rl" / "base" / "checkpoint"
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -38,11 +38,11 @@ async def test_a_place_that_is_none(tmp_path: Path) -> None:
             pass
 
 
-async def interrupted_and_gone_on_with(threads: str, folder: Path, embedded: Family, scan: MedicalImage) -> None:
+async def interrupted_and_gone_on_with(threads: str, folder: Path, encoder: Family, scan: MedicalImage) -> None:
     """An episode that stops behind its first look, whose application is closed and opened again."""
     settings = Settings(checkpoint=CHECKPOINT, images=folder / "images", threads=threads)
     thread: Any = {"configurable": {"thread_id": "1"}}
-    policy = ScriptedPolicy(SCRIPT, embedded)
+    policy = ScriptedPolicy(SCRIPT, encoder)
     async with open_application(settings, policy) as application:
         asked = {"images": [application.store.put(scan)], "question": "What is it?"}
         stopped = await application.graph("reasoning").ainvoke(asked, thread, interrupt_after=["integrate"])
@@ -52,14 +52,36 @@ async def interrupted_and_gone_on_with(threads: str, folder: Path, embedded: Fam
     assert (done["turns"], done["answer"], len(done["images"])) == (2, "cystic", 2)
 
 
-async def test_sqlite_is_the_default(embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
+async def test_sqlite_is_the_default(encoder: Family, scan: MedicalImage, tmp_path: Path) -> None:
     assert Settings().threads == "runs/application/threads.sqlite"
     file = tmp_path / "new" / "threads.sqlite"
-    await interrupted_and_gone_on_with(str(file), tmp_path, embedded, scan)
+    await interrupted_and_gone_on_with(str(file), tmp_path, encoder, scan)
     assert file.read_bytes().startswith(b"SQLite format 3")
 
 
-async def test_threads_are_their_owners_alone(embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
+async def test_a_write_whose_node_is_cancelled_leaves_the_file_to_others(tmp_path: Path) -> None:
+    """LangGraph cancels a node's writes with it; one that is broken off in mid-transaction would lock the file."""
+    file = tmp_path / "threads.sqlite"
+    thread: Any = {"configurable": {"thread_id": "1", "checkpoint_ns": "", "checkpoint_id": "1"}}
+    caught = 0
+    async with open_threads(file) as saver:
+        connection: Any = saver.conn  # pyright: ignore[reportAttributeAccessIssue]
+        for task in range(200):
+            writing = asyncio.ensure_future(saver.aput_writes(thread, [("messages", "x" * 9999)] * 99, str(task)))
+            while not connection.in_transaction and not writing.done():
+                await asyncio.sleep(0)
+            caught += writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            if caught:
+                break
+        assert caught, "no write was met in mid-transaction"
+        with closing(sqlite3.connect(file, timeout=10, check_same_thread=False)) as other:
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+            assert other.execute("SELECT count(*) FROM writes").fetchone() == (99 * (task + 1),)
+
+
+async def test_threads_are_their_owners_alone(encoder: Family, scan: MedicalImage, tmp_path: Path) -> None:
     """The file, what SQLite writes beside it while it is open, and a file of ours that was open to all."""
     before = os.umask(0)
     try:
@@ -67,7 +89,7 @@ async def test_threads_are_their_owners_alone(embedded: Family, scan: MedicalIma
             if file.name == "old.sqlite":
                 file.touch(0o666)
             async with open_threads(file) as saver:
-                graph = reasoning.factory(model_of(embedded, scan, tmp_path), (), checkpointer=saver)
+                graph = reasoning.factory(model_of(encoder, scan, tmp_path), (), checkpointer=saver)
                 asked = {"images": [scan.id], "question": "What is it?"}
                 await graph.ainvoke(asked, {"configurable": {"thread_id": "1"}})
                 made = sorted(file.parent.glob(f"{file.name}*"))
@@ -167,5 +189,5 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def test_postgres_by_its_address(postgres: str, embedded: Family, scan: MedicalImage, tmp_path: Path) -> None:
-    await interrupted_and_gone_on_with(postgres, tmp_path, embedded, scan)
+async def test_postgres_by_its_address(postgres: str, encoder: Family, scan: MedicalImage, tmp_path: Path) -> None:
+    await interrupted_and_gone_on_with(postgres, tmp_path, encoder, scan)

@@ -148,6 +148,12 @@ CASES = {
         ["ok", "retry", "ok", "ok", "retry"],
         1,
     ),
+    "budget of one": Case(
+        lambda: [only("note", Budget(1)), Budget(4)],
+        [[NOTE, LOOK, NOTE, LOOK], [LOOK, LOOK]],
+        ["ok", "ok", "retry", "ok", "ok", "retry"],
+        3,
+    ),
     "calls of a turn": Case(lambda: [], [[NOTE, LOOK, LOOK], [LOOK]], ["ok", "ok", "retry", "ok"], 2, max_calls=2),
     "cache": Case(lambda: [Cache()], [[LOOK], [NOTE, LOOK], [LOOK]], ["ok"] * 4, 1),
     "budget and cache": Case(

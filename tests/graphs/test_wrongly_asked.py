@@ -19,10 +19,10 @@ CHECKPOINT = ROOT / "rl" / "base" / "checkpoint"
 
 
 @pytest.fixture
-def application(embedded: Family, tmp_path: Path) -> Application:
+def application(encoder: Family, tmp_path: Path) -> Application:
     """Its policy has nothing to say."""
     settings = Settings(checkpoint=CHECKPOINT, images=tmp_path / "images")
-    return Application(settings, ScriptedPolicy([], embedded))
+    return Application(settings, ScriptedPolicy([], encoder))
 
 
 @pytest.mark.parametrize("graph", catalogue.graphs())

@@ -31,36 +31,20 @@ from rl.trajectories.audit import SeenImages, check
 from rl.trajectories.check import RefusedError
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.rows import from_row, to_row
-from tests.graphs.conftest import Answers
+from tests.answering import LOOK, Answers, answer, looking, spoken
+from tests.ledgers import turns_in
+from tests.rl.one_node import ASK, one_node
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
 ROOT = Path(__file__).parents[2]
 SHAPES = Path(__file__).parent / "shapes"
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
 Gallery = tuple[ImageStore, list[Task]]
 Ask = Callable[..., tuple[Any, RunParts]]
 
 
 A_TASK = Task("t", "k", "?", (), "cystic", "exact")
-
-
-def answer(text: str) -> str:
-    return f"<think>I see it.</think><answer>{text}</answer>"
-
-
-def spoken(chat: str) -> int:
-    """Turns of the policy in a chat that ends where it is to speak."""
-    return chat.count("<|im_start|>assistant\n") - 1
-
-
-def looking(chat: str) -> str:
-    """Looks once, then answers."""
-    return answer("cystic") if spoken(chat) else LOOK
 
 
 @pytest.fixture
@@ -82,8 +66,7 @@ def ask(gallery: Gallery, encoder: Family) -> Ask:
 
 def trained(state: Any, encoder: Family) -> list[list[str]]:
     """Per row the turns that train."""
-    ledgers = map(Ledger.from_plain, state["rows"])
-    return [[encoder.decode_turn(each.ids[turn.start : turn.end]) for turn in each.sampled] for each in ledgers]
+    return turns_in(list(map(Ledger.from_plain, state["rows"])), encoder)
 
 
 def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
@@ -258,14 +241,7 @@ def test_an_episode_that_no_call_is_trained_of_has_one_masked_row(ask: Ask) -> N
 
 
 def test_a_graph_that_never_calls_the_policy_is_refused(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "mute.py").write_text(
-        "from langgraph.graph import END, START, StateGraph\nfrom graphs.state import Answered\n"
-        "def factory(model, tools):\n"
-        "    graph = StateGraph(Answered)\n"
-        "    graph.add_node('guess', lambda state: {'answer': 'cystic'})\n"
-        "    graph.add_edge(START, 'guess')\n    return graph.compile()\n"
-    )
-    state, parts = ask(f"{tmp_path}/mute.py", looking)
+    state, parts = ask(one_node(tmp_path, "return {'answer': 'cystic'}"), looking)
     with pytest.raises(RefusedError, match="nothing in it was sampled"):
         parts.training_rows(state)
 
@@ -283,24 +259,15 @@ def test_a_structured_answer_that_was_cut_ends_its_episode(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("raising", "said"),
     [
-        ("raise KeyError('lesion')", "KeyError: 'lesion' (line 6 of odd.py, in read: raise KeyError('lesion'))"),
-        ("raise TimeoutError", "TimeoutError (line 6 of odd.py, in read: raise TimeoutError)"),
-        ("return {'answer': 1 / 0}", "ZeroDivisionError: division by zero (line 6 of odd.py"),
+        ("raise KeyError('lesion')", "KeyError: 'lesion' (line 6 of own.py, in read: raise KeyError('lesion'))"),
+        ("raise TimeoutError", "TimeoutError (line 6 of own.py, in read: raise TimeoutError)"),
+        ("return {'answer': 1 / 0}", "ZeroDivisionError: division by zero (line 6 of own.py"),
     ],
 )
 def test_a_bug_of_a_graph_ends_its_episode_and_is_never_scored(
     ask: Ask, gallery: Gallery, tmp_path: Path, raising: str, said: str
 ) -> None:
-    (tmp_path / "odd.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
-        "def factory(model, tools):\n"
-        "    async def read(state):\n"
-        "        said = await model.ainvoke([shown(state['images'], state['question'])])\n"
-        f"        {raising}\n"
-        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
-        "    return graph.compile()\n"
-    )
-    state, _ = ask(f"{tmp_path}/odd.py", lambda chat: answer("cystic"), deadline_s=60.0)
+    state, _ = ask(one_node(tmp_path, ASK, raising), lambda chat: answer("cystic"), deadline_s=60.0)
     assert (state["answer"], state["outcome"], state["turns"]) == (None, "bug", 1)
     assert state["bug"].startswith(said)
     with pytest.raises(UnscoredError, match="that a bug of its graph ended"):

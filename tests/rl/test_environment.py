@@ -14,12 +14,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
 from agent.ledger import LedgerError
 from agent.policies.policy import Completion, Policy
 from agent.policies.scripted import ScriptedPolicy
 from graphs import catalogue
-from rl.config import ROOT, Base, Config, Episode
+from rl.config import ROOT, Config, Episode
 from rl.environment import ID, VQAEnvironment
 from rl.rewards.compose import UnscoredError
 from rl.rollout import opened, sampling_of
@@ -29,7 +28,8 @@ from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.replay import replayed
 from rl.trajectories.rows import from_row, to_row
-from tests.graphs.conftest import Answers
+from tests.answering import LOOK, Answers, answer, spoken
+from tests.rl.one_node import ASK, one_node
 from tests.rl.scripts import answers, looks
 from tools.images.store import ImageStore
 
@@ -38,17 +38,7 @@ Make = Callable[..., Any]
 EXAMPLES = sorted(str(path) for path in (ROOT / "examples").glob("*.py"))
 SHAPES = Path(__file__).parent / "shapes"
 SHAPED = [f"{SHAPES}/{name}.py" for name in ("approval", "person", "planner")]
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
 ROOMY = {"context": 2048, "turn_tokens": 64}
-
-
-@pytest.fixture(scope="module")
-def base() -> Family:
-    """The committed base's family, which the environment speaks by default."""
-    return family_in(ROOT / Base().checkpoint)
 
 
 @pytest.fixture
@@ -106,14 +96,9 @@ def unordered(trajectory: Trajectory) -> dict[str, Any]:
     return {**plain, **{name: sorted(map(repr, plain[name])) for name in ("rows", "calls", "images")}}
 
 
-def spoken(chat: str) -> int:
-    """Turns of the policy in a chat that ends where it is to speak."""
-    return chat.count("<|im_start|>assistant\n") - 1
-
-
 def looking(chat: str) -> str:
     """Looks once in each conversation, then answers with what the conversation begins with."""
-    return f"<think>I see it.</think><answer>cystic {len(chat) % 97}</answer>" if spoken(chat) else LOOK
+    return answer(f"cystic {len(chat) % 97}") if spoken(chat) else LOOK
 
 
 MALFORMED = ["no tags at all", '<think>a</think><tool_call>{"name": "fly", "arguments": {}}</tool_call>']
@@ -127,10 +112,10 @@ def scripts(task: Task) -> list[list[str]]:
 @pytest.mark.parametrize("kind", ["compare", "measure"])
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_graphs_episode_replayed_through_step_is_the_same(
-    gallery: Gallery, base: Family, environment: Any, kind: str, script: int, exact: bool
+    gallery: Gallery, encoder: Family, environment: Any, kind: str, script: int, exact: bool
 ) -> None:
     task = next(task for task in gallery[1] if task.kind == kind)
-    episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], base), base, "reasoning")
+    episode = sampled(gallery, task, ScriptedPolicy(scripts(task)[script], encoder), encoder, "reasoning")
     if exact:
         again, total, ended, _ = said_again(environment, episode)
     else:
@@ -145,12 +130,12 @@ def test_a_graphs_episode_replayed_through_step_is_the_same(
 
 @pytest.mark.parametrize("graph", [*catalogue.graphs(), *EXAMPLES, *SHAPED])
 def test_an_episode_of_any_graph_is_replayed_token_for_token(
-    gallery: Gallery, base: Family, make: Make, graph: str
+    gallery: Gallery, encoder: Family, make: Make, graph: str
 ) -> None:
     """Sampled by a rollout, said again through the environment: the same rows, calls, answer and reward."""
     task = replace(gallery[1][0], images=(gallery[1][0].images[0], gallery[1][1].images[0]), id="two")
     task = task if graph == "compare_prior" else gallery[1][0]
-    episode = sampled(gallery, task, Answers(looking, base), base, graph, **ROOMY)
+    episode = sampled(gallery, task, Answers(looking, encoder), encoder, graph, **ROOMY)
     gym = make(graph, **ROOMY)
     gym.unwrapped.tasks = (task,)
     again, total, _, turns = said_again(gym, episode)
@@ -159,26 +144,26 @@ def test_an_episode_of_any_graph_is_replayed_token_for_token(
     assert (total, turns) == (episode.reward, len(said))
 
 
-def test_turns_that_a_grammar_held_are_replayed_too(gallery: Gallery, base: Family, make: Make) -> None:
+def test_turns_that_a_grammar_held_are_replayed_too(gallery: Gallery, encoder: Family, make: Make) -> None:
     """They train nobody, and are kept beside the rows, in the store as well."""
     said = '<think>I see.</think><answer>{"answer": "cystic"}</answer>'
     graph = f"{SHAPES}/structured.py"
-    episode = sampled(gallery, gallery[1][0], Answers(lambda chat: said, base), base, graph, **ROOMY)
+    episode = sampled(gallery, gallery[1][0], Answers(lambda chat: said, encoder), encoder, graph, **ROOMY)
     assert [len(row["sampled"]) for row in (*episode.rows, *episode.untrained)] == [0, 1]
     again, _, ended, turns = said_again(make(graph, **ROOMY), from_row(to_row(episode)))
     assert timeless(again) == timeless(episode)
     assert (again.answer, ended, turns) == ("cystic", (True, False), 1)
 
 
-def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, base: Family, make: Make) -> None:
+def test_a_turn_that_was_not_sampled_there_is_not_replayed(gallery: Gallery, encoder: Family, make: Make) -> None:
     first, second = gallery[1][:2]
-    episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), base), base, "reasoning")
-    say = replayed(episode, base)
+    episode = sampled(gallery, first, ScriptedPolicy(answers("solid"), encoder), encoder, "reasoning")
+    say = replayed(episode, encoder)
     _, other = make().reset(options={"task": second.id})
     with pytest.raises(LookupError, match="expected one behind which a turn of this trajectory is left"):
         say(other)
     _, info = make().reset(options={"task": first.id})
-    assert say(info).token_ids == tuple(base.encode(answers("solid")[0] + "<|im_end|>")[0])
+    assert say(info).token_ids == tuple(encoder.encode(answers("solid")[0] + "<|im_end|>")[0])
     with pytest.raises(LookupError, match="is left"):
         say(info)
 
@@ -219,17 +204,9 @@ def test_what_was_read_is_not_observed_again_but_where_nothing_else_stands_befor
 
 
 def test_the_same_prompt_is_observed_each_time_it_is_asked(make: Make, tmp_path: Path) -> None:
-    (tmp_path / "twice.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
-        "def factory(model, tools):\n"
-        "    async def vote(state):\n"
-        "        asked = [shown(state['images'], state['question'])]\n"
-        "        said = [(await model.ainvoke(asked)).text for _ in range(2)]\n"
-        "        return {'answer': ' or '.join(said)}\n"
-        "    graph = StateGraph(Answered)\n    graph.add_node(vote)\n    graph.add_edge(START, 'vote')\n"
-        "    return graph.compile()\n"
+    gym = make(
+        one_node(tmp_path, ASK, ASK.replace("said", "again"), "return {'answer': f'{said.text} or {again.text}'}")
     )
-    gym = make(f"{tmp_path}/twice.py")
     first, told = gym.reset(seed=0)
     second, _, *ended, also = gym.step(answers("left")[0])
     assert first["text"] == second["text"] and len(second["images"]) == 1 and ended == [False, False]
@@ -336,21 +313,6 @@ def test_what_cannot_be_stepped_is_told(gallery: Gallery) -> None:
         VQAEnvironment([], images=gallery[0].folder)
 
 
-def graph_in(folder: Path, *lines: str) -> str:
-    """The name of a graph of one node, `read(state)`, of these lines."""
-    body = "".join(f"        {line}\n" for line in lines)
-    (folder / "own.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
-        f"def factory(model, tools):\n    {'' if 'model.invoke' in body else 'async '}def read(state):\n{body}"
-        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
-        "    return graph.compile()\n"
-    )
-    return f"{folder}/own.py"
-
-
-ASK = "said = await model.ainvoke([shown(state['images'], state['question'])])"
-
-
 @pytest.mark.parametrize(
     ("line", "context", "said"),
     [
@@ -365,11 +327,11 @@ ASK = "said = await model.ainvoke([shown(state['images'], state['question'])])"
 )
 def test_an_episode_without_a_turn_is_told(make: Make, tmp_path: Path, line: str, context: int, said: str) -> None:
     with pytest.raises(LookupError, match=said):
-        make(graph_in(tmp_path, line), context=context).reset(seed=0)
+        make(one_node(tmp_path, line), context=context).reset(seed=0)
 
 
 def test_a_bug_of_a_graph_ends_its_episode_and_is_never_scored(make: Make, tmp_path: Path) -> None:
-    gym = make(graph_in(tmp_path, ASK, "return {'answer': said.text if 'solid' in said.text else 1 / 0}"))
+    gym = make(one_node(tmp_path, ASK, "return {'answer': said.text if 'solid' in said.text else 1 / 0}"))
     gym.reset(seed=0)
     with pytest.raises(UnscoredError, match="that a bug of its graph ended: ZeroDivisionError"):
         gym.step(answers("cystic")[0])
@@ -405,7 +367,7 @@ def test_an_episode_can_be_ended_in_its_middle(
 ) -> None:
     """Also one whose node waits in a thread: nothing is left of it, and nobody takes it for a bug."""
     before = threading.active_count()
-    gym = make(graph_in(tmp_path, ASK.replace("await model.ainvoke", call), "return {'answer': said.text}"))
+    gym = make(one_node(tmp_path, ASK.replace("await model.ainvoke", call), "return {'answer': said.text}"))
     gym.reset(seed=0)
     if end == "reset":
         gym.reset(seed=1)

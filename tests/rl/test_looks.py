@@ -88,6 +88,7 @@ async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid
         "transcript": [],
         "faults": 0,
         "rows": [],
+        "untrained": [],
         "versions": [],
     }
     return cast(Played, state)

@@ -37,6 +37,7 @@ def episode(
         reward=2.0 if right else 0.1,
         seconds=0.1,
         versions=[version],
+        step=int(version.rpartition("-")[2] or 0),
     )
 
 
@@ -75,7 +76,7 @@ def test_one_row_for_each_steps_weights() -> None:
 
 def test_an_episode_in_which_no_call_trained_belongs_to_its_step() -> None:
     idle = replace(episode("", "name", True, [], 1), versions=[], step=1)
-    rows = curves([replace(episode("step-00000", "name", False, [], 1), step=0), idle])
+    rows = curves([episode("step-00000", "name", False, [], 1), idle])
     assert [(row["step"], row["answer"]) for row in rows] == [(1.0, 0.0), (2.0, 1.0)]
 
 

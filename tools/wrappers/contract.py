@@ -62,9 +62,6 @@ class Invocation:
     run: Step
     """Where the tool runs: in this process, until a wrapper names another place."""
 
-    spent: Mapping[str, int]
-    """Calls of each tool that the episode made before this one, in the same turn too."""
-
     @property
     def images(self) -> StoredImages:
         """The conversation's images, each read when it is looked at."""

@@ -20,30 +20,6 @@ SAMPLES = 2
 
 
 @dataclass
-class LogProbability:
-    """vLLM's Logprob."""
-
-    logprob: float = SURE
-
-
-@dataclass
-class CompletionOutput:
-    """vLLM's, of one sample."""
-
-    token_ids: list[int]
-    finish_reason: str
-    logprobs: list[dict[int, LogProbability]]
-
-
-@dataclass
-class RequestOutput:
-    """vLLM's, of one request."""
-
-    prompt_token_ids: list[int]
-    outputs: list[CompletionOutput]
-
-
-@dataclass
 class Engine:
     """A policy behind the interface of the engine that OpenRLHF hands to an executor."""
 
@@ -51,10 +27,11 @@ class Engine:
     free: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
     """What was sampled without a grammar."""
 
-    async def generate(
-        self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None
-    ) -> RequestOutput:
+    async def generate(self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None) -> Any:
         """One completion; the prompt comes back with each image's placeholders, as vLLM counts them."""
+        from vllm.logprobs import Logprob
+        from vllm.outputs import CompletionOutput, RequestOutput
+
         held = sampling_params.structured_outputs
         structure = held.structural_tag if held is not None else None
         sampling = Sampling(max_tokens=sampling_params.max_tokens or CONTEXT, structure=structure)
@@ -64,9 +41,9 @@ class Engine:
             self.free.append(said.token_ids)
         family = self.policy.family
         longer = sum(family.placeholders(family.grid(image)) - 1 for image in images)
-        known = [{id: LogProbability()} for id in said.token_ids]
-        output = CompletionOutput(list(said.token_ids), said.finish_reason, known)
-        return RequestOutput([*prompt_token_ids, *[0] * longer], [output])
+        known = [{id: Logprob(SURE)} for id in said.token_ids]
+        output = CompletionOutput(0, "", said.token_ids, None, known, finish_reason=said.finish_reason)
+        return RequestOutput("", None, [*prompt_token_ids, *[0] * longer], None, [output], finished=True)
 
 
 async def prove(case: Case) -> str | None:

@@ -1,16 +1,14 @@
 """A chat model of the embedded policy's tokenizer whose turns a test writes."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL.Image import Image
 
-from agent.chat_model import PolicyChatModel, family_of
+from agent.chat_model import PolicyChatModel
 from agent.chat_model.families.family import Family
-from agent.chat_model.families.medvista import MedVista
-from agent.encoder import Encoder, load_processor
+from agent.encoder import Encoder
 from agent.policies.policy import Completion, Sampling
 from agent.policies.scripted import Script, ScriptedPolicy
 from tools.images.store import ImageStore
@@ -47,21 +45,9 @@ class Heard:
 
 
 @pytest.fixture(scope="session")
-def processor() -> Any:
-    """The embedded policy's processor from the repository: teaching a tokenizer takes longer than these tests."""
-    return load_processor(Path(__file__).parents[3] / "rl" / "base" / "checkpoint")
-
-
-@pytest.fixture(scope="session")
-def encoder(processor: Any) -> Encoder:
-    """The encoder of the embedded policy."""
-    return MedVista(processor)
-
-
-@pytest.fixture(scope="session")
-def family(processor: Any) -> Family:
+def family(encoder: Family) -> Family:
     """The rules of the embedded policy."""
-    return family_of(processor)
+    return encoder
 
 
 @pytest.fixture

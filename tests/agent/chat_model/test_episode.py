@@ -65,7 +65,6 @@ def test_a_conversation_is_one_row_of_exactly_what_was_read_and_sampled(speaking
         assert sampled.logprobs == tuple(-number - place / 100 for place in range(len(turn)))
         assert sampled.versions == (f"v{number}",)
     assert [call.sample for call in row.calls] == [first.id, second.id, row.calls[-1].sample]
-    assert row.masked == ()
 
 
 def test_the_prompt_is_written_as_the_base_was_taught(
@@ -188,9 +187,7 @@ def test_two_samples_of_one_text_are_told_apart_by_id_and_never_guessed(
             assert tuple(policy.prompts[-1][start : start + len(ids)]) == ids
         assert [len(row.ledger.sampled) for row in episode.rows()] == [2, 2]
         ask(model, QUESTION, without_any_id(one), seen(one))
-    rows = episode.rows()
-    assert [len(row.ledger.sampled) for row in rows] == [2, 2, 1]  # the third trains its answer alone
-    assert rows[2].masked == ()
+    assert [len(row.ledger.sampled) for row in episode.rows()] == [2, 2, 1]  # the third trains its answer alone
 
 
 @pytest.mark.parametrize(
@@ -211,7 +208,6 @@ def test_an_edited_turn_is_a_prompt_in_a_row_of_its_own(
         ask(model, QUESTION, first.model_copy(update=edit), seen(first))
     before, after = episode.rows()
     assert (trained(before, encoder), trained(after, encoder)) == ([CALL], [ANSWER])
-    assert after.masked == ()
 
 
 def test_a_turn_that_no_policy_sampled_is_written_as_the_family_writes_it(speaking: Speaking, encoder: Encoder) -> None:
@@ -234,7 +230,6 @@ def test_a_branch_trains_what_it_shares_in_one_row_only(speaking: Speaking, enco
     rows = episode.rows()
     turn = "<think>{}\nWhat is it?</think><answer>x</answer>".format
     assert [trained(row, encoder) for row in rows] == [[CALL, turn("left")], [turn("right")], [turn("left")]]
-    assert [[call.sample for call in row.masked] for row in rows] == [[], [first.id], [first.id]]
     start, end = rows[0].ledger.sampled[0].start, rows[0].ledger.sampled[0].end
     assert all(row.ledger.ids[:end] == rows[0].ledger.ids[:end] for row in rows)
     assert all(sum(row.ledger.loss_mask()[start:end]) == 0 for row in rows[1:])
@@ -249,7 +244,6 @@ def test_deleting_or_summarising_starts_a_row_that_quotes_exact_ids(speaking: Sp
         ask(model, summary, HumanMessage("And now?"), second, HumanMessage("Sure?"))
     whole, cut = episode.rows()
     assert (trained(whole, encoder), trained(cut, encoder)) == ([CALL, ANSWER], [OTHER])
-    assert [call.sample for call in cut.masked] == [second.id]
     quoted = tuple(encoder.encode(ANSWER + "<|im_end|>")[0])
     start = heard.texts[2].index(ANSWER)
     at = len(encoder.encode(heard.texts[2][:start])[0])
@@ -273,7 +267,7 @@ def test_other_tools_or_another_system_prompt_make_another_row(speaking: Speakin
         first = ask(model, QUESTION)
         ask(model, SystemMessage("You plan."), QUESTION, first, HumanMessage("Sure?"))
         model.bind_tools(load_tools(["zoom_in"])).invoke([QUESTION, first, HumanMessage("Sure?")])
-    assert [(len(row.calls), len(row.masked)) for row in episode.rows()] == [(1, 0), (1, 1), (1, 1)]
+    assert [len(row.calls) for row in episode.rows()] == [1, 1, 1]
 
 
 def test_a_turn_cut_by_length_is_closed_behind_its_tokens(speaking: Speaking, encoder: Encoder) -> None:
@@ -343,7 +337,7 @@ def test_calls_are_picked_by_tag_and_a_row_ends_behind_the_last_that_trains(
     (row,) = episode.rows(with_tags("late"))
     assert trained(row, encoder) == [ANSWER]
     assert row.ledger.sampled[-1].end == len(row.ledger)
-    assert [call.tags for call in (*row.masked, *row.calls)] == [("reader",), ("reader", "late")]
+    assert [call.tags for call in row.calls] == [("reader", "late")]
     assert episode.rows(with_tags("nobody")) == []
 
 

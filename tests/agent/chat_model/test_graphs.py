@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -22,30 +22,19 @@ from agent.chat_model import Episode, PolicyChatModel, at_nodes
 from agent.chat_model.tools import for_messages
 from agent.encoder import Encoder
 from tests.agent.chat_model.conftest import Heard
+from tests.answering import LOOK, answer
+from tests.ledgers import turns_in
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 Speaking = Callable[..., tuple[PolicyChatModel, Heard]]
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
-
-
-def answer(text: str) -> str:
-    return f"<think>I see.</think><answer>{text}</answer>"
 
 
 def trained(episode: Episode, encoder: Encoder, *nodes: str) -> list[list[str]]:
     """Per row the turns that train."""
     rows = episode.rows(at_nodes(*nodes)) if nodes else episode.rows()
-    return [[encoder.decode_turn(row.ledger.ids[turn.start : turn.end]) for turn in row.ledger.sampled] for row in rows]
-
-
-def masked(episode: Episode) -> list[int]:
-    """Per row how many sampled turns stand there as context."""
-    return [len(row.masked) for row in episode.rows()]
+    return turns_in([row.ledger for row in rows], encoder)
 
 
 def asked(store: ImageStore, scan: MedicalImage) -> HumanMessage:
@@ -84,26 +73,6 @@ def test_prebuilt_agents_with_medical_tools(
     assert store.get(view).origin().source == scan.id
     assert "- zoom_in(image: int, box: [x1, y1, x2, y2]" in heard.texts[0]
     assert len(str(done["messages"][2])) < 4000  # an id, not pixels
-
-
-def test_streaming_a_graph_leaves_the_same_row(
-    speaking: Speaking, encoder: Encoder, store: ImageStore, scan: MedicalImage
-) -> None:
-    model, _ = speaking(looking)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        agent: Any = create_react_agent(model, for_messages(load_tools(["zoom_in"]), store))
-
-    async def stream() -> list[Any]:
-        with Episode().recording() as episode:
-            state = {"messages": [asked(store, scan)]}
-            seen = [chunk async for chunk, _ in agent.astream(state, stream_mode="messages")]
-        assert trained(episode, encoder) == [[LOOK, answer("cystic")]]
-        return seen
-
-    seen = asyncio.run(stream())
-    assert "".join(chunk.text for chunk in seen if chunk.type == "AIMessageChunk") == "cystic"
-    assert [call["name"] for chunk in seen for call in getattr(chunk, "tool_call_chunks", [])] == ["zoom_in"]
 
 
 class Tiles(TypedDict):
@@ -223,7 +192,6 @@ def test_a_fork_of_a_checkpoint_shares_its_prefix(speaking: Speaking, encoder: E
         [answer("1 yes\nor no")],
         [answer("1 yes")],
     ]
-    assert masked(episode) == [0, 1, 1]
 
 
 def test_a_retry_that_edits_its_own_history(speaking: Speaking, encoder: Encoder) -> None:
@@ -277,17 +245,3 @@ def test_parallel_calls_of_one_turn(
     assert heard.images == [1, 3]
     assert "Image 2: " in heard.texts[1] and "Image 3: " in heard.texts[1]
     assert trained(episode, encoder) == [[both, answer("cystic")]]
-
-
-def test_a_bad_call_comes_back_as_text_that_says_how_to_mend_it(
-    speaking: Speaking, encoder: Encoder, store: ImageStore, scan: MedicalImage
-) -> None:
-    bad = LOOK.replace('"image": 1', '"image": 7')
-    model, heard = speaking(lambda turn, _: bad if turn == 0 else answer("cystic"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        agent: Any = create_react_agent(model, for_messages(load_tools(["zoom_in"]), store))
-    with Episode().recording():
-        done: dict[str, list[AnyMessage]] = agent.invoke({"messages": [asked(store, scan)]})
-    assert "got image 7, but the images are 1 to 1" in done["messages"][2].text
-    assert "got image 7" in heard.texts[1]

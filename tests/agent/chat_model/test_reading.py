@@ -1,13 +1,17 @@
 """Turns that are malformed, and those that are not, as each family writes them; whole and in pieces alike."""
 
 import random
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, message_chunk_to_message
 
 from agent.chat_model import Episode, family_of
 from agent.chat_model.families.family import Family
-from agent.chat_model.reply import FAULT, Reply, whole
+from agent.chat_model.reply import FAULT, Chunks, Reply
 from agent.policies.policy import Completion
 from agent.protocol import MalformedTurn, Turn, parse_turn
 from tests.agent.chat_model.test_families import INSTRUCT, THINKING, with_template
@@ -30,8 +34,18 @@ def read(family: Family, text: str, at_once: int | None = None, stops: tuple[str
     ids = tuple(family.encode(text)[0])
     reply = Reply("sample-1", family, family.reader(), stops)
     step = at_once or len(ids) or 1
-    chunks = [chunk for start in range(0, len(ids), step) for chunk in reply.feed(ids[start : start + step])]
-    return whole([*chunks, *reply.close(Completion(ids, (-1.0,) * len(ids), "stop", ("v",), None), 1, "policy")])
+    pieces = [piece for start in range(0, len(ids), step) for piece in reply.feed(ids[start : start + step])]
+    pieces += reply.close()
+    message = reply.message(pieces, Completion(ids, (-1.0,) * len(ids), "stop", ("v",), None), 1, "policy")
+    assert message == in_chunks(pieces, message)
+    return message
+
+
+def in_chunks(pieces: Sequence[Any], message: AIMessage) -> Any:
+    """The same turn as LangChain makes it of chunks."""
+    chunks = Chunks("sample-1")
+    made = [*map(chunks.of, pieces), chunks.last(message)]
+    return message_chunk_to_message(reduce(add, made))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""One Toolbox on every graph: the same calls are let through, with the same results.
+"""Tools over the messages of a conversation: which calls are let through, what comes back, what a fork repeats.
 
-What is expected is what `Toolbox.run` gives for whole turns, and that is written out by hand where it matters.
+That the same calls run on every kind of graph is in tests/graphs/test_toolboxes.py.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from operator import add
@@ -24,7 +23,6 @@ from agent.chat_model import Episode, PolicyChatModel
 from agent.chat_model.tools import for_messages, spent_in, tool_message, toolbox_of
 from tests.agent.chat_model.conftest import Heard
 from tools.calls import ToolCall, ToolResult
-from tools.errors import ToolFailed
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -90,44 +88,6 @@ def timeless(result: ToolResult) -> ToolResult:
     return result.model_copy(update={"seconds": 0.0})
 
 
-async def of_turns(toolbox: Toolbox, turns: Sequence[Sequence[ToolCall]], image: str, store: ImageStore) -> list[Any]:
-    """The results of whole turns, run one after the other as our own loop does."""
-    done: list[ToolResult] = []
-    images = [image]
-    for calls in turns:
-        spent = {name: sum(r.call.name == name and r.status != "retry" for r in done) for name in toolbox.names}
-        now = await toolbox.run(calls, images, store, spent)
-        done += now
-        images += [shown for result in now for shown in result.images]
-    return [timeless(each) for each in done]
-
-
-BOXES: dict[str, Callable[[], Toolbox]] = {
-    "plain": lambda: Toolbox([*load_tools(["zoom_in"]), echo]),
-    "three calls": lambda: Toolbox([*load_tools(["zoom_in"]), echo], wrappers=[Budget(3)]),
-    "two a turn": lambda: Toolbox([*load_tools(["zoom_in"]), echo], max_calls=2),
-    "budgets": lambda: Toolbox([*load_tools(["zoom_in"]), echo], wrappers=[Budget(1, "zoom_in"), Budget(4)]),
-    "for one": lambda: Toolbox([*load_tools(["zoom_in"]), echo], wrappers=[only("echo", Budget(1)), Budget(4)]),
-}
-TURNS = {
-    "one": [[ZOOM, ECHO, ZOOM, ECHO, ECHO]],
-    "wrong ones cost nothing": [[WRONG, ZOOM, WRONG, ECHO], [ECHO, WRONG, ZOOM, ECHO], [ZOOM]],
-    "many": [[ZOOM], [ECHO, ZOOM], [ZOOM, ECHO], [ECHO]],
-}
-
-
-@pytest.mark.parametrize("graph", GRAPHS)
-@pytest.mark.parametrize("box", BOXES)
-@pytest.mark.parametrize("turns", TURNS)
-async def test_a_graph_of_messages_lets_the_same_calls_through_as_a_toolbox(
-    speaking: Speaking, store: ImageStore, scan: MedicalImage, graph: Graph, box: str, turns: str
-) -> None:
-    model, _ = speaking(script(*TURNS[turns]), **ROOM)
-    done = await graph(model, for_messages(BOXES[box](), store)).ainvoke({"messages": [asked(store, scan)]})
-    assert done["messages"][-1].text == "cystic"
-    assert results(done["messages"]) == await of_turns(BOXES[box](), TURNS[turns], store.put(scan), store)
-
-
 async def test_places_of_a_turn_that_run_by_themselves(store: ImageStore, scan: MedicalImage) -> None:
     calls, images = [ECHO, UNKNOWN, ZOOM, WRONG, ECHO], [store.put(scan)]
     box = Toolbox([*load_tools(["zoom_in"]), echo], max_calls=5, wrappers=[Budget(3)])
@@ -141,7 +101,7 @@ async def test_places_of_a_turn_that_run_by_themselves(store: ImageStore, scan: 
 
 def test_a_synchronous_graph(speaking: Speaking, store: ImageStore, scan: MedicalImage) -> None:
     model, _ = speaking(script([ZOOM, ECHO, ECHO, ECHO]), **ROOM)
-    agent = create_agent(model, for_messages(BOXES["three calls"](), store))
+    agent = create_agent(model, for_messages(Toolbox([*load_tools(["zoom_in"]), echo], wrappers=[Budget(3)]), store))
     done = agent.invoke({"messages": [asked(store, scan)]})
     assert [each.status for each in results(done["messages"])] == ["ok", "ok", "ok", "retry"]
 
@@ -341,29 +301,3 @@ def test_any_chat_model_reads_the_whole_schema(store: ImageStore) -> None:
     described = convert_to_openai_tool(mine)["function"]
     assert described["name"] == "zoom_in" and {"image", "box"} <= described["parameters"]["properties"].keys()
     assert described["parameters"]["required"] == ["image", "box"]
-
-
-async def test_a_hung_tool_of_a_toolbox_costs_its_own_call_in_a_graph_of_messages(
-    speaking: Speaking, store: ImageStore, scan: MedicalImage
-) -> None:
-    @tool
-    async def hang(text: str) -> str:
-        """Hang."""
-        await asyncio.sleep(60)
-        return text
-
-    @tool
-    def lie(text: str) -> str:
-        """Lie."""
-        raise ToolFailed("It is broken.")
-
-    calls = [ToolCall(name=name, arguments={"text": "x"}) for name in ("hang", "lie", "echo")]
-    model, _ = speaking(script(calls), **ROOM)
-    tools = for_messages(Toolbox([hang, lie, echo], deadline_s=0.1), store)
-    done = await create_agent(model, tools).ainvoke({"messages": [asked(store, scan)]})
-    told = [(each.status, each.text) for each in results(done["messages"])]
-    assert told == [
-        ("failed", "hang did not finish in 0.1 s and was given up."),
-        ("failed", "It is broken."),
-        ("ok", "said x"),
-    ]

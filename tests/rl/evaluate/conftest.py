@@ -47,7 +47,7 @@ def episode() -> Episode:
             "answer": None if right is None else answer,
             "outcome": "abstained" if right is None else "answered",
             "images": [image],
-            "rows": [{"ids": [1] * 10, "sampled": [[4, 10, [-0.5] * 6, ["v"], "stop"]], "images": []}],
+            "rows": [{"ids": [1] * 10, "sampled": [[4, 10, [-0.5] * 6, ["v"], "stop", "", ""]], "images": []}],
             "transcript": [],
             "calls": calls,
             "turns": 1,

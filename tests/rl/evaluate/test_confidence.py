@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from agent.chat_model.opening import family_in
 from agent.encoder import Encoder
 from agent.ledger import Ledger
 from agent.policies.policy import Completion
 from agent.prompt import END_OF_TURN
-from rl.config import ROOT, Base
 from rl.evaluate.confidence import answer_probability
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -20,13 +18,8 @@ from tests.ledgers import shown
 THOUGHT, ANSWER = "<think>I can see it.</think><answer>", "upper left"
 
 
-@pytest.fixture(scope="module")
-def base() -> Encoder:
-    """The committed base's encoder."""
-    return family_in(ROOT / Base().checkpoint)
-
-
-PLAYED: dict[str, Any] = {"images": [], "transcript": [], "calls": [], "turns": 1, "faults": 0, "versions": []}
+EMPTY = ("images", "transcript", "calls", "versions", "untrained")
+PLAYED: dict[str, Any] = {**{name: [] for name in EMPTY}, "turns": 1, "faults": 0}
 
 
 def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None) -> Trajectory:
@@ -36,17 +29,17 @@ def said(encoder: Encoder, text: str, logprobs: list[float], answer: str | None)
     return record("t", "test", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)  # type: ignore[arg-type]
 
 
-def test_only_the_answers_tokens_count(base: Encoder) -> None:
-    before, inside = (len(base.encode(text)[0]) for text in (THOUGHT, ANSWER))
-    after = len(base.encode("</answer>" + END_OF_TURN)[0])
+def test_only_the_answers_tokens_count(encoder: Encoder) -> None:
+    before, inside = (len(encoder.encode(text)[0]) for text in (THOUGHT, ANSWER))
+    after = len(encoder.encode("</answer>" + END_OF_TURN)[0])
     logprobs = [-3.0] * before + [-0.25] * inside + [-0.0] * after
-    trajectory = said(base, THOUGHT + ANSWER + "</answer>" + END_OF_TURN, logprobs, ANSWER)
+    trajectory = said(encoder, THOUGHT + ANSWER + "</answer>" + END_OF_TURN, logprobs, ANSWER)
     assert len(trajectory.rows[0]["ids"]) == 2 + len(logprobs)  # the tokenizer splits at the tags
-    assert answer_probability(trajectory, base) == pytest.approx(math.exp(-0.25 * inside))
+    assert answer_probability(trajectory, encoder) == pytest.approx(math.exp(-0.25 * inside))
 
 
-def test_nobody_knows_how_sure_a_chat_model_was(base: Encoder) -> None:
+def test_nobody_knows_how_sure_a_chat_model_was(encoder: Encoder) -> None:
     text = THOUGHT + ANSWER + "</answer>"
-    unknown = [math.nan] * len(base.encode(text)[0])
-    assert answer_probability(said(base, text, unknown, ANSWER), base) is None
-    assert answer_probability(said(base, text, [0.0] * len(unknown), None), base) is None  # an abstention
+    unknown = [math.nan] * len(encoder.encode(text)[0])
+    assert answer_probability(said(encoder, text, unknown, ANSWER), encoder) is None
+    assert answer_probability(said(encoder, text, [0.0] * len(unknown), None), encoder) is None  # an abstention

@@ -13,6 +13,7 @@ from rl.features.case import Shared
 from rl.features.server import Server
 from rl.features.table import Cell, columns, graphs, markdown, needs_server, prove
 from rl.features.willing import least, shortest
+from tests.rl.one_node import ASK, one_node
 
 DOCUMENT = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
 SERVED = [name for name, column in columns().items() if needs_server(column)]
@@ -69,7 +70,9 @@ async def test_a_feature_works_on_every_graph(shared: Shared, column: str) -> No
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("column", SERVED)
 async def test_a_feature_of_a_server_works_on_every_graph(served: Shared, column: str) -> None:
-    expect_green(column, await prove(served, graphs(), [column], silent))
+    cells = await prove(served, graphs(), [column], silent)
+    expect_green(column, cells)
+    expect_documented(column, cells)
 
 
 def test_the_rows_are_what_ships_and_all_examples() -> None:
@@ -78,16 +81,7 @@ def test_the_rows_are_what_ships_and_all_examples() -> None:
 
 
 def test_what_fails_is_a_failure_and_ends_the_command_with_1(tmp_path: Path, capsys: Any) -> None:
-    (tmp_path / "stubborn.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.state import Answered, shown\n"
-        "def factory(model, tools):\n"
-        "    async def read(state):\n"
-        "        await model.ainvoke([shown(state['images'], state['question'])])\n"
-        "        return {'answer': 'never'}\n"
-        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
-        "    return graph.compile()\n"
-    )
-    graph = str(tmp_path / "stubborn.py")
+    graph = one_node(tmp_path, ASK, "return {'answer': 'never'}")
     assert main([graph, "--columns", "streaming,cca"]) == 1
     shown = capsys.readouterr().out
     assert f"| {graph} | FAILED | FAILED |" in shown

@@ -19,24 +19,19 @@ from rl.rollout import opened
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
-from tests.graphs.conftest import Answers
+from tests.answering import Answers, answer, looking
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
 SHAPES = Path(__file__).parents[1] / "shapes"
 EXAMPLES = Path(__file__).parents[3] / "examples"
-LOOK = (
-    "<think>Closer.</think>"
-    '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [0, 0, 499, 499]}}</tool_call>'
-)
 GRAPHS = ["second_opinion", "verify", "no_tools", f"{EXAMPLES}/agent.py", f"{SHAPES}/planner.py:factory"]
 GRAPHS += [f"{EXAMPLES}/{name}.py:factory" for name in ("debate", "second_try", "tiles")]
 
 
 def answering(chat: str) -> str:
     """Looks once in each conversation that has a tool, then answers."""
-    spoken = chat.count("<|im_start|>assistant\n") - 1
-    return "<think>I see it.</think><answer>cystic</answer>" if spoken or "zoom_in(" not in chat else LOOK
+    return looking(chat) if "zoom_in(" in chat else answer("cystic")
 
 
 Played = Callable[..., Trajectory]

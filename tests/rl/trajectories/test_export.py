@@ -18,7 +18,7 @@ def episode(task: str, kind: str, said: int, reward: float = 1.0, right: bool = 
         answer="a" if right else "b",
         outcome="answered",
         images=[],
-        rows=[{"ids": [1, said], "sampled": [[1, 2, [-0.5], ["v"], "stop"]], "images": []}],
+        rows=[{"ids": [1, said], "sampled": [[1, 2, [-0.5], ["v"], "stop", "", ""]], "images": []}],
         transcript=[],
         calls=[],
         turns=1,

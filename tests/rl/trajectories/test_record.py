@@ -50,6 +50,6 @@ def test_versions_are_named_once_in_order() -> None:
     for versions in (("a",), ("a", "b"), ("b",)):
         ledger = shown(said(ledger, Completion((5,), (-0.5,), "stop", versions, None)), [6])
     plain = {"images": [], "rows": [ledger.to_plain()], "transcript": [], "outcome": None, "answer": None}
-    state: Any = {**plain, "calls": [], "turns": 3, "faults": 0, "versions": ["a", "b"]}
+    state: Any = {**plain, "untrained": [], "calls": [], "turns": 3, "faults": 0, "versions": ["a", "b"]}
     made = record("r", "rl", Task("t", "k", "?", (), "a", "exact"), state, {"answer": 0.0}, 0.0, 0.1)
     assert (made.versions, made.correct, made.answer) == (["a", "b"], False, None)

@@ -27,7 +27,7 @@ ONE = Trajectory(
     answer="ä\n}",
     outcome="answered",
     images=[],
-    rows=[{"ids": [1, 2], "sampled": [[1, 2, [-0.5], ["v"], "stop"]], "images": []}],
+    rows=[{"ids": [1, 2], "sampled": [[1, 2, [-0.5], ["v"], "stop", "sample-1", "reason"]], "images": []}],
     transcript=[],
     calls=[],
     turns=1,
@@ -159,7 +159,7 @@ def test_a_shard_gives_back_what_was_added(tmp_path: Path) -> None:
 
 
 def test_what_a_chat_model_does_not_know_stays_unknown(tmp_path: Path) -> None:
-    ledger = {**ONE.rows[0], "sampled": [[1, 2, [math.nan], ["chat"], "stop"]]}
+    ledger = {**ONE.rows[0], "sampled": [[1, 2, [math.nan], ["chat"], "stop", "", ""]]}
     (back,) = read_shard(sealed(tmp_path, replace(ONE, rows=[ledger])))
     assert math.isnan(back.rows[0]["sampled"][0][2][0])
 
@@ -183,7 +183,7 @@ def test_datasets_opens_the_shards(tmp_path: Path) -> None:
     assert (row["id"], row["kind"], row["gold"], row["sample"]) == ("b", "name", "ä", 2)
     assert row["rows"][0]["ids"] == [1, 2]
     sampled = {"start": 1, "end": 2, "logprobs": [-0.5], "versions": ["v"], "finish_reason": "stop"}
-    assert row["rows"][0]["sampled"] == [{**sampled, "sample": None, "node": None}]
+    assert row["rows"][0]["sampled"] == [{**sampled, "sample": "sample-1", "node": "reason"}]
     (call,) = row["calls"]
     assert (call["name"], call["seconds"], call["tool_version"]) == ("zoom_in", 0.125, "3")
     assert call["regions"][0]["box"] == [0.0, 0.5, 5.0, 5.0]
