@@ -1,9 +1,9 @@
 """Publish and swap while training goes on: each saved checkpoint goes live in the served graph, which keeps answering.
 
-OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (completed with the image
-processor's files, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the
-served graph questions from the validation split: a question that fails, or an answer that the live weights would not
-give, is counted at the swap around which it was asked.
+OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (its weights with the base's
+settings, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the served
+graph questions from the validation split: a question that fails, or an answer that the live weights would not give, is
+counted at the swap around which it was asked.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class Publisher:
         base = self.versions / "base"
         untied = self.run / "rl" / "published"
         try:
-            whole = as_transformers_saves(folder, untied)
+            whole = as_transformers_saves(folder, base, untied)
             return publish(
                 whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
             )

@@ -131,7 +131,7 @@ class Stages:
         """The policy to begin with, as a published version: the embedded base, or what the config names."""
         if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
             folder = embedded.prepare(self.config, self.run / "base")
-            publish(folder, self.versions, "base", None, {}, folder)
+            publish(folder, self.versions, "base", None, {})
 
     async def warm_up(self) -> None:
         """Supervised learning on demonstrations; without it the base is published again as `warmup`.

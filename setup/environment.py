@@ -33,8 +33,13 @@ def pip_settings(home: Path, xdg_config: str | None) -> Path | None:
 
 
 def run_environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:
-    """What the project's own programs run under: .venv's programs first (DeepSpeed calls ninja), its compiled ops."""
+    """What the project's own programs run under: .venv's programs first (DeepSpeed calls ninja), its compiled ops.
+
+    What they import is compiled once and kept: pip does not compile it, and a server or a training starts up to ten
+    processes that each import thousands of files.
+    """
     environment = dict(inherited)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PATH"] = f"{root / '.venv/bin'}{os.pathsep}{inherited.get('PATH', os.defpath)}"
     environment["TORCH_EXTENSIONS_DIR"] = str(root / TORCH_EXTENSIONS)
     environment["PYTHONNOUSERSITE"] = "1"

@@ -54,11 +54,13 @@ def publish(
     version: str,
     parent: str | None,
     metrics: Mapping[str, float],
-    processor_from: Path | None = None,
+    settings_from: Path | None = None,
 ) -> Checkpoint:
     """Copy the Hugging Face folder `source` to `versions/version`, complete it, and seal it with a manifest.
 
-    `processor_from`: the folder to take the tokenizer's and the image processor's files from where `source` lacks them.
+    `settings_from`: the folder that `source` was trained from, to take all but the weights from. Training changes
+    nothing else, but transformers writes a downloaded config and tokenizer in words of its own, and a running server
+    takes only weights that come with the very settings it has.
     Raises CheckpointError where the version exists already, its name is not plain, or a needed file is nowhere.
     """
     if not VERSION_NAME.fullmatch(version):
@@ -66,7 +68,7 @@ def publish(
     target = versions / version
     if target.exists():
         raise CheckpointError(f"got version {version!r}, which {versions} holds already; a version is never used again")
-    chosen = _files_to_publish(source, processor_from)
+    chosen = _files_to_publish(source, settings_from or source)
     versions.mkdir(parents=True, exist_ok=True)
     with unfinished(versions, version) as temporary:
         earlier = [checkpoint.created for checkpoint in published(versions)]
@@ -127,21 +129,19 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files_to_publish(source: Path, processor_from: Path | None) -> dict[str, Path]:
-    chosen = {path.name: path for path in _existing(source, (*WEIGHTS, *SETTINGS, *PROCESSOR))}
-    if processor_from is not None:
-        for path in _existing(processor_from, PROCESSOR):
-            chosen.setdefault(path.name, path)
+def _files_to_publish(source: Path, settings: Path) -> dict[str, Path]:
+    paths = [*_existing(source, WEIGHTS), *_existing(settings, (*SETTINGS, *PROCESSOR))]
+    chosen = {path.name: path for path in paths}
     lacking = [name for name in ("config.json", "tokenizer.json") if name not in chosen]
     if not any(name.endswith(".safetensors") for name in chosen):
         lacking.append("*.safetensors")
     if not {"processor_config.json", "preprocessor_config.json"} & chosen.keys():
         lacking.append("processor_config.json or preprocessor_config.json")
     if lacking:
-        places = f"{source} and {processor_from}" if processor_from else str(source)
+        places = str(source) if source == settings else f"{source} and {settings}"
         raise CheckpointError(
             f"got no {', '.join(lacking)} in {places}, expected a Hugging Face folder with safetensors; "
-            "name the folder that training began with as processor_from"
+            "name the folder that training began with as settings_from"
         )
     return chosen
 

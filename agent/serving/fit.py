@@ -133,7 +133,7 @@ def _check_image_processor(checkpoint: Checkpoint, served: Checkpoint) -> None:
     if reasons := _differences(ours, theirs, FREE_PROCESSOR_KEYS):
         raise CheckpointError(
             f"got an image processor of {checkpoint.version} that differs from the served {served.version}: "
-            f"{shortened(reasons)}; publish with processor_from=the served folder"
+            f"{shortened(reasons)}; publish with settings_from=the served folder"
         )
 
 
@@ -145,7 +145,7 @@ def _image_processor(folder: Path) -> dict[str, Any]:
     both = folder / "processor_config.json"
     settings = read_object(both).get("image_processor") if both.is_file() else None
     if not isinstance(settings, dict):
-        raise CheckpointError(f"got no image processor in {folder}, expected its settings; publish with processor_from")
+        raise CheckpointError(f"got no image processor in {folder}, expected its settings; publish with settings_from")
     return cast(dict[str, Any], settings)
 
 

@@ -38,6 +38,7 @@ def test_the_persons_own_settings_come_first(account: Path, tmp_path: Path) -> N
 
 
 def test_programs_of_the_environment_come_first(tmp_path: Path) -> None:
-    environment = run_environment({"PATH": "/usr/bin"}, tmp_path)
+    environment = run_environment({"PATH": "/usr/bin", "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
     assert environment["PATH"] == f"{tmp_path}/.venv/bin:/usr/bin"
     assert environment["TORCH_EXTENSIONS_DIR"] == f"{tmp_path}/.venv/torch_extensions"
+    assert "PYTHONDONTWRITEBYTECODE" not in environment

@@ -47,16 +47,19 @@ def test_a_version_is_a_plain_name(tmp_path: Path, plain_folder: Folder, name: s
         publish(plain_folder(tmp_path / "source"), tmp_path / "versions", name, None, {})
 
 
-def test_missing_processor_files_come_from_the_base(tmp_path: Path, plain_folder: Folder) -> None:
+def test_all_but_the_weights_comes_from_the_base(tmp_path: Path, plain_folder: Folder) -> None:
     base, trained = plain_folder(tmp_path / "base"), plain_folder(tmp_path / "trained")
     (trained / "processor_config.json").unlink()
-    (trained / "tokenizer.json").write_text('{"model": "the trained one\'s own"}')
+    (trained / "tokenizer.json").write_text('{"model": "the same in other words"}')
+    (trained / "config.json").write_text('{"tie_word_embeddings": true}')
+    (base / "model.safetensors").rename(base / "model-00001-of-00001.safetensors")
     with pytest.raises(CheckpointError, match=r"got no processor_config\.json or preprocessor_config\.json"):
         publish(trained, tmp_path / "versions", "v1", None, {})
     assert published(tmp_path / "versions") == []
-    checkpoint = publish(trained, tmp_path / "versions", "v1", None, {}, processor_from=base)
-    assert checkpoint.files["processor_config.json"] == hash_file(base / "processor_config.json")
-    assert checkpoint.files["tokenizer.json"] == hash_file(trained / "tokenizer.json")
+    checkpoint = publish(trained, tmp_path / "versions", "v1", None, {}, settings_from=base)
+    assert set(checkpoint.files) == {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json"}
+    assert checkpoint.files["tokenizer.json"] == hash_file(base / "tokenizer.json")
+    assert "tie_word_embeddings" not in (checkpoint.folder / "config.json").read_text()
 
 
 def test_text_architectures_are_set_where_missing(tmp_path: Path, plain_folder: Folder) -> None:

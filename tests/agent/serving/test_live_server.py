@@ -62,7 +62,7 @@ def checkpoints(tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPath
     versions = folder / "versions"
     return {
         "a": publish(tiny_folders["a"], versions, "a", None, {}),
-        "b": publish(trained, versions, "b", "a", {}, processor_from=tiny_folders["a"]),
+        "b": publish(trained, versions, "b", "a", {}, settings_from=tiny_folders["a"]),
     }
 
 
