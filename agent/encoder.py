@@ -122,7 +122,7 @@ class Encoder(ABC):
         ids: list[int] = []
         spans: list[Span] = []
         begin, end = self._frame
-        for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]:
+        for token in self._tokenised(text):
             if token != self.image_pad:
                 ids.append(token)
                 continue
@@ -135,6 +135,14 @@ class Encoder(ABC):
         if len(spans) != len(grids):
             raise EncodingError(f"Got {len(grids)} images and {len(spans)} placeholders in the text; they must agree.")
         return ids, spans
+
+    def _tokenised(self, text: str) -> list[int]:
+        """The tokenizer's ids, from its core where nothing is set there (padding, truncation) that another call asked
+        for: what transformers puts around it takes longer than the core itself."""
+        core = getattr(self.tokenizer, "backend_tokenizer", None)
+        if core is None or core.padding is not None or core.truncation is not None:
+            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return core.encode(text, add_special_tokens=False).ids
 
     def prompt(self, ids: Sequence[int], spans: Sequence[Span]) -> list[int]:
         """Ids that `encode` gave as engines take them, which expand images themselves: one placeholder for each."""

@@ -104,6 +104,14 @@ def test_text_in_pieces_has_the_ids_of_the_whole_chat(encoder: Encoder, tool_sec
     assert ids == encoder.encode("".join(pieces), [(1, 8, 8)])[0]
 
 
+def test_ids_are_the_tokenizers_whatever_was_asked_of_it_before(encoder: Encoder) -> None:
+    text = "<|im_start|>user\nWo?\u00a0 3,5 mm<|im_end|>\n<tool_call>" * 3
+    expected: list[int] = encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert encoder.encode(text)[0] == expected
+    encoder.tokenizer([text, "a"], padding=True, truncation=True, max_length=4)  # which stays set
+    assert encoder.encode(text)[0] == expected
+
+
 def test_a_turn_is_decoded_without_the_token_that_ends_it(encoder: Encoder) -> None:
     ids, _ = encoder.encode("<think>a</think>")
     assert encoder.decode_turn(ids) == "<think>a</think>"
