@@ -60,7 +60,7 @@ async def test_a_training_that_was_cut_off_is_resumed(tmp_path: Path, monkeypatc
 
 
 async def test_a_training_that_fails_shows_the_end_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "import sys; [print('line', n) for n in range(100)]; sys.exit('out of memory')"
+    code = "import sys; [print('line', n, flush=True) for n in range(100)]; sys.exit('out of memory')"
     with pytest.raises(TrainingError, match=r"ended with status 1; its log is .*openrlhf.log, which ends:") as raised:
         await train(tmp_path, monkeypatch, code)
     assert "out of memory" in str(raised.value) and "line 99" in str(raised.value)
