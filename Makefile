@@ -12,7 +12,7 @@ setup:    ## make .venv from the pinned versions, for a CPU or a GPU, whichever 
 	@bash setup/run
 
 train: setup  ## set-up, then the whole training run (ARGS="--config FILE key=value --dry-run --resume")
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" TORCH_EXTENSIONS_DIR="$(CURDIR)/.venv/torch_extensions" .venv/bin/python -m rl.train $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE PATH="$(CURDIR)/.venv/bin:$$PATH" TORCH_EXTENSIONS_DIR="$(CURDIR)/.venv/torch_extensions" .venv/bin/python -m rl.train $(ARGS)
 
 test: setup  ## set-up, then every check and every test
 	@.venv/bin/python -m setup.check $(ARGS)

@@ -17,10 +17,9 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage
 
-from agent.chat_model.reply import FAULT
 from agent.question import Question, asked
 from graphs.loading import GraphError
-from graphs.state import shown
+from graphs.state import is_faulty, shown
 
 TO_INPUT, TO_ANSWER, ANSWER_INTERRUPT = "question_to_input", "output_to_answer", "answer_interrupt"
 MESSAGES = "messages"
@@ -94,6 +93,6 @@ def _as_message(question: Question) -> dict[str, Any]:
 def _last_message(output: Mapping[str, Any]) -> dict[str, Any]:
     """The text of the last message, if the policy spoke it, called nothing and tried no call that cannot be read."""
     last: AnyMessage | None = (output.get(MESSAGES) or [None])[-1]
-    if not isinstance(last, AIMessage) or last.tool_calls or FAULT in last.response_metadata:
+    if not isinstance(last, AIMessage) or last.tool_calls or is_faulty(last):
         return {"answer": None}
     return {"answer": last.text.strip() or None}

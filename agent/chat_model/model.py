@@ -40,20 +40,16 @@ from agent.chat_model.reading import Piece
 from agent.chat_model.reply import FAULT, Chunks, Reply
 from agent.chat_model.said import MessageError, said, sample_of
 from agent.chat_model.samples import SAMPLES, SampleStore
+from agent.chat_model.sampling import SAMPLING_OPTIONS, differs, sampling_of
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.encoder import EncodingError
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
-from agent.policies.served import ContextFull
 from agent.policies.streaming import streamed
-from agent.question import sampling_asked
 from tools.calls import ToolCall
 from tools.images.store import ImageStore
 
 REMEMBERED_TURNS = 4096
 """Turns that a model has in memory outside an episode."""
-SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
-SAMPLING_KEY = "sampling"
-"""Where `config["configurable"]` may say how one run of a graph samples: a Sampling, or a mapping of some fields."""
 KNOWN_OPTIONS = {*SAMPLING_OPTIONS, "tools", "tool_choice", "response_format", "parallel_tool_calls"}
 HARMLESS_OPTIONS = {"strict", "stream", "ls_structured_output_format", "model", "stream_usage"}
 """What LangChain itself passes along, and nothing depends on here."""
@@ -62,6 +58,8 @@ END_OF_CALL = "</tool_call>"
 Method = Literal["json_schema", "function_calling", "json_mode"]
 Manager = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | AsyncCallbackManager | None
 """Says in which run of a graph a call is made."""
+Here = tuple[Episode, Mapping[str, Any]]
+"""An episode, and `config["configurable"]`."""
 
 
 @dataclass(frozen=True)
@@ -232,15 +230,16 @@ class PolicyChatModel(ImageChatModel):
         stop: Sequence[str] | None,
         manager: Manager,
         options: Mapping[str, Any],
+        here: Here | None = None,
     ) -> Request:
+        """A call ready to be made; `here` where it has been found out already."""
         if unknown := set(options) - KNOWN_OPTIONS - HARMLESS_OPTIONS:
             raise TypeError(f"Got the options {sorted(unknown)}, expected some of {sorted(KNOWN_OPTIONS)}.")
         if not messages:
             raise MessageError("Got no message, expected at least one.")
         family = cast(Family, self.family)
         store = cast(ImageStore, self.store)
-        configurable = ensure_config().get("configurable", {})
-        episode = current_episode(configurable, self._remembered)
+        episode, configurable = here or self._here()
         policy = cast("Policy | None", episode.policy or self.policy)
         if policy is None:
             raise PolicyError("This chat model has no policy: give it one, or run it in an Episode that has one.")
@@ -258,28 +257,23 @@ class PolicyChatModel(ImageChatModel):
         held = structure(family, tools, choice, options.get("response_format"), parallel)
         one_call = (END_OF_CALL,) if tools and not parallel and held is None else ()
         sampling = replace(
-            self._sampling(episode, options, configurable.get(SAMPLING_KEY), self.context - at.length),
+            sampling_of(options, configurable, episode.sampling or self._own_sampling(), self.context, at.length),
             banned=family.banned,
             stop=(*stops, *one_call),
             structure=held,
         )
-        call = _call(manager, held is not None, _differs(sampling, episode.sampling))
+        call = _call(manager, held is not None, differs(sampling, episode.sampling))
         call, policy = episode.begin(at, call, policy)
         pictures = [store.get(image).display() for image in images]
         return Request(episode, at, policy, ids, pictures, sampling, stops, call)
 
-    def _sampling(self, episode: Episode, options: Mapping[str, Any], asked: object, room: int) -> Sampling:
-        """How to sample: the episode's way, else the model's; what the run's config asks for goes before both, and
-        what this very call asks for goes first."""
-        if room < 1:
-            raise ContextFull(
-                f"got a conversation of {self.context - room} ids, expected fewer than the context's {self.context}: "
-                "summarise or drop messages, or raise `context`."
-            )
-        own = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed, min_p=self.min_p)
-        call = {name: options[name] for name in SAMPLING_OPTIONS if options.get(name) is not None}
-        sampling = replace(episode.sampling or own, **{**sampling_asked(asked), **call})
-        return replace(sampling, max_tokens=min(sampling.max_tokens, room))
+    def _here(self) -> Here:
+        """The episode that records here, and what the run's config holds."""
+        configurable = ensure_config().get("configurable", {})
+        return current_episode(configurable, self._remembered), configurable
+
+    def _own_sampling(self) -> Sampling:
+        return Sampling(self.temperature, self.top_p, self.max_tokens, self.seed, min_p=self.min_p)
 
     def _done(
         self, request: Request, completion: Completion, reply: Reply, pieces: Sequence[Piece | ToolCall]
@@ -305,10 +299,10 @@ class PolicyChatModel(ImageChatModel):
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, manager: Manager, options: Mapping[str, Any]
     ) -> Request:
         """As `_request`; in a thread where the record lies on a disk, for which an event loop must not wait."""
-        episode = current_episode(ensure_config().get("configurable", {}), self._remembered)
-        if episode.keeps_samples:
-            return await asyncio.to_thread(self._request, messages, stop, manager, options)
-        return self._request(messages, stop, manager, options)
+        here = self._here()
+        if here[0].keeps_samples:
+            return await asyncio.to_thread(self._request, messages, stop, manager, options, here)
+        return self._request(messages, stop, manager, options, here)
 
     async def _ended(
         self, request: Request, completion: Completion, reply: Reply, pieces: Sequence[Piece | ToolCall]
@@ -374,12 +368,6 @@ class PolicyChatModel(ImageChatModel):
             if run_manager is not None:
                 await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
             yield chunk
-
-
-def _differs(sampling: Sampling, episode: Sampling | None) -> bool:
-    """Whether a call is sampled from another distribution than its episode's."""
-    names = ("temperature", "top_p", "min_p", "seed")
-    return episode is not None and any(getattr(sampling, name) != getattr(episode, name) for name in names)
 
 
 def _result(message: AIMessage) -> ChatResult:

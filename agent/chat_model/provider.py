@@ -27,10 +27,10 @@ from agent.chat_model.base import ImageChatModel
 from agent.chat_model.episode import Episode, current_episode
 from agent.chat_model.guiding import described
 from agent.chat_model.incoming import Incoming, chunks_of, no_message, whole
-from agent.chat_model.model import SAMPLING_KEY
 from agent.chat_model.outgoing import outgoing
 from agent.chat_model.pictures import Pictures
 from agent.chat_model.provider_errors import as_policy_errors
+from agent.chat_model.sampling import SAMPLING_KEY
 from agent.chat_model.structured import answer_parser, call_parser, parsed
 from agent.policies.picture_urls import PictureURLs
 from agent.policies.policy import PolicyError
