@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder
 
-from rl.compiler_locks import extensions_folder, remove_stale_locks
+from rl.processes.compiler_locks import extensions_folder, remove_stale_locks
 
 
 class OpBuilder(Protocol):

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.ledger import Ledger
+from agent.chat.record.ledger import Ledger
 from agent.policies.policy import Completion
-from rl.endings import BUG
-from rl.exactness import Replay
-from rl.played import Played
-from rl.rollout import RunParts
+from rl.rollout.endings import BUG
+from rl.rollout.finished import Played
+from rl.rollout.run_parts import RunParts
+from rl.training.exactness import Replay
 from rl.trajectories.check import RefusedError, training_row
 
 LIMIT = 0.01

@@ -1,8 +1,8 @@
 """answer: how right the answer is, by the task's own grader."""
 
 from rl.graders import grade
-from rl.played import Played
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

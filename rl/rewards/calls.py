@@ -1,7 +1,7 @@
 """calls: what looking costs. Give it a small negative weight, so that a look which does not help does not pay."""
 
-from rl.played import Played
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rl.played import Played
 from rl.rewards.answer import answer
 from rl.rewards.region import looked_at
 from rl.rewards.registry import group_component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 from tools.geometry import PixelBox
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from rl.endings import BUG
-from rl.played import Played
 from rl.rewards.registry import components, group_components
+from rl.rollout.endings import BUG
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

@@ -1,7 +1,7 @@
 """format: whether the episode kept to the protocol from its first turn to its answer."""
 
-from rl.played import Played
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

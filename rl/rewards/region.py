@@ -1,14 +1,14 @@
 """region: how well what was looked at meets where the answer lies, for tasks whose gold regions are known.
 
 The IoU of the union of all looks with the union of the gold regions: looking everywhere is looking nowhere, and a
-second look that misses costs. Gated on the right answer, like all that pays for looking. rl/looks.py says what a look
-is. 0 without gold regions.
+second look that misses costs. Gated on the right answer, like all that pays for looking. rl/evaluation/looks.py says
+what a look is. 0 without gold regions.
 """
 
-from rl.looks import looks, overlap_and_union
-from rl.played import Played
+from rl.evaluation.looks import looks, overlap_and_union
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 from tools.geometry import PixelBox
 

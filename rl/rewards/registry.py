@@ -9,7 +9,7 @@ nothing.
 from collections.abc import Callable, Mapping, Sequence
 
 from rl.discovery import import_all
-from rl.played import Played
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 Component = Callable[[Task, Played], float]

@@ -8,9 +8,9 @@ is more.
 import json
 from collections.abc import Hashable, Sequence
 
-from agent.chat_model.reading import Piece, Reader
-from rl.played import Played
+from agent.chat.turn_reader import Piece, Reader
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 LIMITS = (0.1, 0.3, 0.6)

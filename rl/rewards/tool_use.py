@@ -4,10 +4,10 @@ Only where the question is known to need a tool. Where nobody knows, a call that
 answer look alike, so paying for either would teach to call for the pay.
 """
 
-from rl.looks import found_something
-from rl.played import Played
+from rl.evaluation.looks import found_something
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

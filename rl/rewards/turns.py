@@ -1,7 +1,7 @@
 """turns: what going on costs. Give it a small negative weight, so that the shorter of two right ways earns more."""
 
-from rl.played import Played
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

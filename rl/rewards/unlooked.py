@@ -4,10 +4,10 @@ With a negative weight a lucky guess earns less than an honest look. A wrong gue
 would pay for a wrong answer too, and calling for its own sake would be learnt.
 """
 
-from rl.looks import found_something
-from rl.played import Played
+from rl.evaluation.looks import found_something
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

@@ -4,8 +4,8 @@ A policy may mend a call (the tool runs later in the episode) or go another way 
 as if the tool had spoken is what VLMs with tools are known to do; a negative weight makes that earn less.
 """
 
-from rl.played import Played
 from rl.rewards.registry import component
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 

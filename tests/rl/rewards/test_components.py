@@ -5,8 +5,7 @@ from typing import Any, cast
 import pytest
 
 from agent.protocol import Turn, render_turn
-from rl.looks import overlap_and_union
-from rl.played import Played
+from rl.evaluation.looks import overlap_and_union
 from rl.rewards.compose import score, score_group
 from rl.rewards.region import looked_at, region
 from rl.rewards.registry import component, components, group_component, group_components
@@ -14,6 +13,7 @@ from rl.rewards.repetition import repetition
 from rl.rewards.turns import turns
 from rl.rewards.unlooked import unlooked
 from rl.rewards.unmended import unmended
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 Box = tuple[float, float, float, float]

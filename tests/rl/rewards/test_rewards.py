@@ -5,9 +5,9 @@ from typing import Any, cast
 import pytest
 
 from rl.config import Rl
-from rl.played import Played
 from rl.rewards.compose import UnscoredError, score
 from rl.rewards.registry import components
+from rl.rollout.finished import Played
 from rl.tasks.task import Task
 
 WEIGHTS = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.05}

@@ -8,7 +8,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
-from agent.chat_model.pictures import image_block
+from agent.chat.images import image_block
 
 
 class Plan(TypedDict):

@@ -7,7 +7,7 @@ from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
 from agent.question import Question
-from graphs.state import shown
+from graphs.parts.state import shown
 
 
 class Reading(BaseModel):
