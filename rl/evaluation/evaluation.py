@@ -19,7 +19,6 @@ from rl.evaluation.counterfactual import pairs
 from rl.evaluation.figures import Episodes
 from rl.evaluation.held_out import ask_all, sampled_jobs
 from rl.evaluation.plan import Settings
-from rl.evaluation.report.write import write_whole
 from rl.evaluation.report_files import confidences, write_report
 from rl.evaluation.subjects import Subject, chat_model
 from rl.evaluation.subjects import opened as open_subject
@@ -28,6 +27,7 @@ from rl.tasks.sets import load
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from rl.config import Episode
-from rl.evaluation.report.write import write_whole
 from rl.evaluation.subjects import Subject
+from tools.private_files import write_whole
 
 PLAN = "plan.json"
 

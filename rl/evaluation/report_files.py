@@ -16,11 +16,11 @@ from rl.evaluation.figures import Episodes, difference, summary
 from rl.evaluation.plan import Settings
 from rl.evaluation.plots import draw_accuracy, draw_coverage, draw_looking
 from rl.evaluation.report.drawing import as_png
-from rl.evaluation.report.write import write_whole
 from rl.evaluation.right_reason import Sizes
 from rl.evaluation.table import write_tables
 from rl.trajectories.record import Trajectory
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 
 NAME = "evaluation"
 

@@ -1,7 +1,7 @@
 """Right for the right reason: whether a right answer rests on a look that holds what the answer lies in.
 
-rl/evaluation/looks.py says what a look is. It holds a gold region if it covers most of it and is no wider than it must
-be: a box around a half of the image would hold every region there and show little. A measurement (the ends of a
+rl/trajectories/looks.py says what a look is. It holds a gold region if it covers most of it and is no wider than it
+must be: a box around a half of the image would hold every region there and show little. A measurement (the ends of a
 distance) counts where it was taken in the region; marks that a policy draws do not. Each gold region must be held by
 one of these, but one that fills more of its image than any look may show needs none. Policies never see the regions.
 """
@@ -9,8 +9,8 @@ one of these, but one that fills more of its image than any look may show needs 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from rl.evaluation.looks import WIDEST, Look, family, looks
 from rl.evaluation.report.gold_overlap import gold_regions
+from rl.trajectories.looks import WIDEST, Look, family, looks
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, point_to_pixels
 

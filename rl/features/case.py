@@ -23,10 +23,10 @@ from rl.config import Config
 from rl.features.reading_policy import Willing
 from rl.features.server import CHECKPOINT, CONTEXT, Server
 from rl.features.threads import ended, run
-from rl.rollout.finished import Played
 from rl.rollout.graph import OpenGraph, open_graph
 from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
@@ -102,7 +102,7 @@ class Case:
         config = Config.model_validate({"name": "features", "graph": self.graph, "episode": episode, "rl": rl})
         return opened(config, self.shared.family, self.shared.store, tools)
 
-    async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> Played:
+    async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> FinishedEpisode:
         """What one episode leaves, of `asked` (None: the case's task)."""
         parts = self.parts(tools)
         return await parts.ask(asked or self.task, parts.episode(policy, WARM))

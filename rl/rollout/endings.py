@@ -11,7 +11,6 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 from langchain_core.exceptions import OutputParserException
 from langgraph.errors import GraphRecursionError
@@ -23,13 +22,8 @@ from agent.policies.policy import PolicyError
 from agent.policies.served import ContextFull
 from agent.question import ContextTooSmall
 from graphs.app import error_summary
+from rl.trajectories.finished_episode import BUG, OUT_OF_TIME, UNREADABLE
 
-OUT_OF_TIME: Literal["out_of_time"] = "out_of_time"
-"""The outcome of an episode that its deadline cut."""
-UNREADABLE: Literal["unreadable"] = "unreadable"
-"""Of one in which a structured answer could not be read: it was cut by the limit of its tokens, as a rule."""
-BUG: Literal["bug"] = "bug"
-"""Of one that a bug in its graph ended."""
 RAISED = (PolicyError, LedgerError, EncodingError, ContextTooSmall)
 
 _log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from agent.question import Question
 from graphs.app.adapters import MESSAGES, Adapter, agree
 from graphs.app.loading import GraphError
 from graphs.parts.state import entry, is_result
-from rl.rollout.endings import UNREADABLE, Ending, ending
-from rl.rollout.finished import Played
+from rl.rollout.endings import Ending, ending
+from rl.trajectories.finished_episode import UNREADABLE, FinishedEpisode
 from tools.images.store import ImageStore
 
 Stream = Callable[..., AsyncIterator[dict[str, Any]]]
@@ -52,7 +52,7 @@ class Asked:
         if self.graph.checkpointer is not None or self.adapter.to_interrupt is not agree:
             self.with_threads()
 
-    async def ask(self, question: Question, episode: Episode, deadline_s: float | None = None) -> Played:
+    async def ask(self, question: Question, episode: Episode, deadline_s: float | None = None) -> FinishedEpisode:
         """What an episode leaves; how it ended is its `outcome` (rl/rollout/endings.py). `episode` records it.
 
         Raises PolicyError where the policy is lost.
@@ -107,7 +107,7 @@ class Asked:
 
     def _played(
         self, question: Question, output: Mapping[str, Any], told: Mapping[str, Any], end: Ending, episode: Episode
-    ) -> Played:
+    ) -> FinishedEpisode:
         calls = [call for call in told.get("calls") or () if is_result(call)] or episode.results
         made = [image for call in calls for image in call["images"]]
         shown: list[str] = list(told.get("images", question["images"]))
@@ -120,7 +120,7 @@ class Asked:
         told_so = told.get("outcome") if told.get("outcome") in get_args(Outcome) else ended
         outcome = cast(Outcome, end.outcome or told_so)
         rows = rows_of(episode, self.pick)
-        return Played(
+        return FinishedEpisode(
             question=question["question"],
             images=images,
             answer=answer,

@@ -29,13 +29,12 @@ from agent.policies.policy import Completion
 from graphs.app.loading import find_graph
 from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
 from rl.rewards.compose import score
-from rl.rollout.endings import OUT_OF_TIME
-from rl.rollout.finished import Played
 from rl.rollout.gym_spaces import AnyText, Picture, Pictures
 from rl.rollout.run_parts import RunParts, opened
 from rl.rollout.stepping import Dialogue, Wanted
 from rl.tasks.sets import load
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import OUT_OF_TIME, FinishedEpisode
 from rl.trajectories.record import Trajectory, record
 from tools.images.store import ImageStore
 
@@ -66,7 +65,7 @@ class _Episode:
     """What was observed last."""
     read: set[int] = field(default_factory=set[int])
     """Positions that were observed."""
-    state: Played | None = None
+    state: FinishedEpisode | None = None
     """The final one."""
 
 
@@ -217,7 +216,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         text = self.family.readable("".join(self.family.decode(at.tokens.prompt) for at in new))
         return Observation(text=text, images=tuple(self._pixels(each) for at in new for each in at.images)), told
 
-    def _last_seen(self, state: Played) -> Observation:
+    def _last_seen(self, state: FinishedEpisode) -> Observation:
         """What the tools found in the turn that ended the episode without an answer; nothing after an answer."""
         last = state["transcript"][-1]
         if last["role"] != "tools":

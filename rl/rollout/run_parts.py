@@ -25,11 +25,11 @@ from rl import config as configuration
 from rl.config import Config, load_config
 from rl.rewards.compose import score
 from rl.rollout.episode import Asked
-from rl.rollout.finished import Played
 from rl.rollout.graph import open_graph, picked
 from rl.rollout.schedule import Job, played
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
+from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.origin import Origin
 from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
@@ -57,14 +57,14 @@ class RunParts:
         asked = sampling or Sampling(temperature=0.0)
         return Episode(policy, replace(asked, max_tokens=self.limits.turn_tokens))
 
-    async def ask(self, task: Task, episode: Episode, deadline_s: float | None = None) -> Played:
+    async def ask(self, task: Task, episode: Episode, deadline_s: float | None = None) -> FinishedEpisode:
         """What an episode of `task` leaves, and how it ended (rl/rollout/endings.py): as far as it came.
 
         Raises PolicyError where the policy is lost.
         """
         return await self.asked.ask(Question(images=list(task.images), question=task.question), episode, deadline_s)
 
-    def training_rows(self, state: Played) -> list[TrainingRow]:
+    def training_rows(self, state: FinishedEpisode) -> list[TrainingRow]:
         """The rows of an episode, checked. Raises RefusedError."""
         ledgers = list(map(Ledger.from_plain, state["rows"]))
         if (longest := max(map(len, ledgers))) > self.limits.context:

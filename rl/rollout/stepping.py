@@ -23,9 +23,9 @@ from agent.chat.record.positions import Position
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from graphs.app.loading import GraphError
-from rl.rollout.finished import Played
 from rl.rollout.run_parts import RunParts, sampling_of
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 
 Said = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
@@ -91,7 +91,7 @@ class Dialogue:
         self._thread = Thread(target=self._loop.run_forever, name="medvista-dialogue", daemon=True)
         self._thread.start()
         self._episode = self._new()
-        self._run: asyncio.Task[Played] | None = None
+        self._run: asyncio.Task[FinishedEpisode] | None = None
         self._wanted: Wanted | None = None
 
     def begin(self, task: Task) -> Wanted:
@@ -112,7 +112,7 @@ class Dialogue:
             why = "before its policy was asked: the first prompt does not fit, raise `context`."
         raise GraphError(f"Got an episode of {task.id} whose graph ended {why}")
 
-    def say(self, turn: Said) -> Wanted | Played:
+    def say(self, turn: Said) -> Wanted | FinishedEpisode:
         """Answers the call that was handed out last; the next one, or how the episode ended.
 
         Raises what the episode raises, RuntimeError where none goes on.
@@ -139,13 +139,13 @@ class Dialogue:
     def _in_loop(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _begin(self, task: Task) -> "asyncio.Task[Played]":
+    async def _begin(self, task: Task) -> "asyncio.Task[FinishedEpisode]":
         episode = self._episode
         run = asyncio.ensure_future(self._parts.ask(task, episode))
         run.add_done_callback(lambda _: episode.queue.put(None))
         return run
 
-    def _next(self) -> Wanted | Played:
+    def _next(self) -> Wanted | FinishedEpisode:
         assert self._run is not None
         while (wanted := self._episode.queue.get()) is not None and wanted.said.cancelled():
             pass  # its node was stopped: another one beside it has failed
@@ -160,6 +160,6 @@ class Dialogue:
         for each in self._episode.wanted:
             each.said.cancel()  # a node in a thread still waits for it
 
-    async def _stopped(self, run: "asyncio.Task[Played]") -> None:
+    async def _stopped(self, run: "asyncio.Task[FinishedEpisode]") -> None:
         run.cancel()
         await asyncio.wait([run])

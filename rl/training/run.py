@@ -25,17 +25,16 @@ from agent.serving.staging import sweep
 from agent.serving.swap import hot_swap
 from rl.config import REASONING, Config, dump
 from rl.evaluation.held_out import evaluate
-from rl.evaluation.report.write import write_whole
-from rl.evaluation.run_summary import write_summary
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
 from rl.tasks.task import Task
 from rl.toy import embedded
 from rl.training import run_tasks, sft, sft_gpu
 from rl.training.publish import Publisher, trained, version_of
+from rl.training.summary import write_summary
 from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
-from tools.private_files import PRIVATE_FOLDER, clear_write_errors, private_folder
+from tools.private_files import PRIVATE_FOLDER, clear_write_errors, private_folder, write_whole
 
 
 class RunExists(FileExistsError):

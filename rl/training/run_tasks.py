@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rl.config import Config
-from rl.evaluation.report.write import write_whole
 from rl.tasks.sets import load
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 
 HELD_OUT_SEED = 0
 """Validation and test tasks are the same for every run; a run's seed varies what it learns from."""

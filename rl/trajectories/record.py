@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from rl.rollout.finished import Played
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.origin import Origin
 
 UNKNOWN = Origin()
@@ -79,7 +79,7 @@ def record(
     id: str,
     stage: str,
     task: Task,
-    state: Played,
+    state: FinishedEpisode,
     rewards: Mapping[str, float],
     reward: float,
     seconds: float,

@@ -1,4 +1,4 @@
-"""How well what an episode looked at met where the answer lies; rl/evaluation/looks.py says what a look is.
+"""How well what an episode looked at met where the answer lies; rl/trajectories/looks.py says what a look is.
 
 Gold regions are the task's; no policy sees them. For every gold region the best of the looks counts, so that a look
 elsewhere costs nothing here: what it costs is tokens.
@@ -6,9 +6,9 @@ elsewhere costs nothing here: what it costs is tokens.
 
 from collections.abc import Callable
 
-from rl.evaluation.looks import looks
 from rl.evaluation.statistics import mean
 from rl.tasks.task import Task
+from rl.trajectories.looks import looks
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, intersection_over_union
 

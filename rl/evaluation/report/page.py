@@ -20,8 +20,8 @@ from rl.evaluation.report.drawing import as_svg, style_of
 from rl.evaluation.report.examples import Pair, changes, choose
 from rl.evaluation.report.scenes import scan_url, scene
 from rl.evaluation.report.schema import CONDITIONS, Report
-from rl.evaluation.report.write import write_whole
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 
 _HERE = Path(__file__).parent
 

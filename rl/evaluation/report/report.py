@@ -14,9 +14,9 @@ from rl.evaluation.report.drawing import as_png
 from rl.evaluation.report.examples import pair_up
 from rl.evaluation.report.page import write_page
 from rl.evaluation.report.schema import Report
-from rl.evaluation.report.write import write_whole
 from rl.trajectories.record import Trajectory
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 
 
 def write_report(

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from rl.evaluation.looks import looks
 from rl.evaluation.report.gold_overlap import gold_regions
 from rl.evaluation.report.steps import LONGEST_SIDE, Step, colour_of, data_url, first_views, steps_of
+from rl.trajectories.looks import looks
 from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox, point_to_pixels
 from tools.images.store import ImageStore

@@ -20,11 +20,11 @@ from agent.protocol import Turn
 from agent.question import ContextTooSmall
 from graphs.app.loading import GraphError
 from rl.config import Config, ConfigError
-from rl.rollout.endings import BUG, OUT_OF_TIME
 from rl.rollout.run_parts import opened
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
 from rl.training.preflight.trainable import check_rows, check_trainable
+from rl.trajectories.finished_episode import BUG, OUT_OF_TIME
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 

@@ -22,13 +22,13 @@ from graphs.app.adapters import adapter_of
 from graphs.app.loading import find_graph
 from rl.config import Config
 from rl.rewards.compose import UnscoredError, score, score_group
-from rl.rollout.endings import OUT_OF_TIME, UNREADABLE
 from rl.rollout.episode import Asked
 from rl.rollout.graph import picked
 from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.task import Task
 from rl.trajectories.audit import SeenImages, check
 from rl.trajectories.check import RefusedError
+from rl.trajectories.finished_episode import OUT_OF_TIME, UNREADABLE
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.rows import from_row, to_row
 from tests.answering import LOOK, Answers, answer, looking, spoken

@@ -22,9 +22,9 @@ from agent.policies.policy import Completion, Sampling
 from graphs.app import catalogue
 from rl.config import Config
 from rl.rewards.compose import score
-from rl.rollout.endings import OUT_OF_TIME, UNREADABLE
 from rl.rollout.run_parts import opened
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import OUT_OF_TIME, UNREADABLE
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.rows import from_row, table_of
 from tools.images.store import ImageStore

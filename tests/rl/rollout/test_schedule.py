@@ -13,10 +13,10 @@ from agent.policies.retry import PatientPolicy
 from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
-from rl.rollout.endings import OUT_OF_TIME
 from rl.rollout.run_parts import RunParts
 from rl.rollout.schedule import Job, Lost, groups, played
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import OUT_OF_TIME
 from rl.trajectories.record import Trajectory
 from tests.rl.scripts import answers
 from tools.images.store import ImageStore

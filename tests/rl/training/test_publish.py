@@ -14,7 +14,6 @@ from agent.serving.checkpoint import CheckpointError, publish, published
 from agent.serving.versions import LiveVersions
 from rl.config import Config, dump
 from rl.evaluate import parse, subjects_of
-from rl.evaluation.report.write import write_whole
 from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.training import publish as publishing
@@ -23,6 +22,7 @@ from tests.rl.scripts import answers
 from tests.rl.training.trainers.openrlhf.test_saved_checkpoint import saved
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
+from tools.private_files import write_whole
 
 Gallery = tuple[ImageStore, list[Task]]
 

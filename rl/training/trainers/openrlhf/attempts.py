@@ -14,12 +14,12 @@ from agent.chat.record.ledger import LedgerError
 from agent.policies.policy import Policy, PolicyError, Sampling
 from rl.rewards.compose import UnscoredError, check_scorable
 from rl.rollout.evr import Branching, Call
-from rl.rollout.finished import Played
 from rl.rollout.groups import calls_of_episode
 from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.training.preflight.trainable import check_rows
 from rl.trajectories.check import RefusedError, TrainingRow
+from rl.trajectories.finished_episode import FinishedEpisode
 
 REFUSED = (RefusedError, LedgerError, UnscoredError, PolicyError)
 """Why an episode may be refused: the check, a prompt that the engine counted differently, a bug in a tool or in the
@@ -30,7 +30,7 @@ graph, a turn that the engine broke off."""
 class Attempt:
     """An episode that may train."""
 
-    state: Played
+    state: FinishedEpisode
     episode: Episode
     rows: list[TrainingRow]
     forked: bool

@@ -16,10 +16,10 @@ import re
 import shutil
 from pathlib import Path
 
-from rl.evaluation.report.write import write_whole
 from rl.processes.child import TrainingError
 from rl.training.trainers.openrlhf.saved_checkpoint import is_whole
 from rl.training.whole_files import whole_file
+from tools.private_files import write_whole
 
 LATEST = "latest"
 ROLES = ("_actor", "_critic")

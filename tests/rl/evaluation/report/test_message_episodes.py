@@ -34,7 +34,7 @@ def answering(chat: str) -> str:
     return looking(chat) if "zoom_in(" in chat else answer("cystic")
 
 
-Played = Callable[..., Trajectory]
+FinishedEpisode = Callable[..., Trajectory]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def task(store: ImageStore) -> Task:
 
 
 @pytest.fixture
-def played(task: Task, store: ImageStore, encoder: Encoder) -> Played:
+def played(task: Task, store: ImageStore, encoder: Encoder) -> FinishedEpisode:
     def play(graph: str, answers: Callable[[str], str] = answering) -> Trajectory:
         episode = {"context": 2048, "turn_tokens": 64}
         config = Config.model_validate({"name": "test", "graph": graph, "episode": episode})
@@ -56,14 +56,14 @@ def played(task: Task, store: ImageStore, encoder: Encoder) -> Played:
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_every_turn_is_shown_as_what_it_is(graph: str, played: Played, store: ImageStore) -> None:
+def test_every_turn_is_shown_as_what_it_is(graph: str, played: FinishedEpisode, store: ImageStore) -> None:
     shown = scene(played(graph), store)
     assert shown.answer is not None and not any(step.unreadable for step in shown.steps)
     assert [step.answer for step in shown.steps if step.answer] == [shown.answer]
     assert shown.steps[-1].by == "policy" and shown.steps[-1].answer == shown.answer
 
 
-def test_an_agents_calls_and_views(played: Played, store: ImageStore) -> None:
+def test_an_agents_calls_and_views(played: FinishedEpisode, store: ImageStore) -> None:
     episode = played(f"{EXAMPLES}/agent.py")
     called, seen, answered = scene(episode, store).steps
     assert (called.thought, called.calls) == ("Closer.", ("zoom_in(box=[0, 0, 499, 499], image=1)",))
@@ -73,7 +73,7 @@ def test_an_agents_calls_and_views(played: Played, store: ImageStore) -> None:
     assert (box.label, box.colour) == ("2", seen.views[0].colour)
 
 
-def test_a_turn_that_was_malformed_says_so_and_the_next_one_answers(played: Played, store: ImageStore) -> None:
+def test_a_turn_that_was_malformed_says_so_and_the_next_one_answers(played: FinishedEpisode, store: ImageStore) -> None:
     def first_wrong(chat: str) -> str:
         broken = "<think>So.</think><tool_call>{zoom}</tool_call>"
         return answering(chat) if "could not be read" in chat else broken
@@ -84,7 +84,7 @@ def test_a_turn_that_was_malformed_says_so_and_the_next_one_answers(played: Play
     assert answered.answer == "cystic"
 
 
-def test_the_page_does_not_call_a_right_episode_unreadable(played: Played, store: ImageStore) -> None:
+def test_the_page_does_not_call_a_right_episode_unreadable(played: FinishedEpisode, store: ImageStore) -> None:
     episode = played("second_opinion")
     report = Report.model_validate({"conditions": {"trained": summarise([episode])}})
     page = render_page("r", report, [], [(episode, episode)], store).decode()
@@ -93,7 +93,7 @@ def test_the_page_does_not_call_a_right_episode_unreadable(played: Played, store
     assert answers == ["cystic", "cystic"]
 
 
-def test_a_graph_that_shows_views_of_its_own(played: Played, store: ImageStore, tmp_path: Any) -> None:
+def test_a_graph_that_shows_views_of_its_own(played: FinishedEpisode, store: ImageStore, tmp_path: Any) -> None:
     graph = tmp_path / "quarters.py"
     readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
     (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "four quarters" in block]

@@ -12,10 +12,10 @@ from rl.evaluation.report.metrics import exactness, gains, summarise
 from rl.evaluation.report.page import render_page
 from rl.evaluation.report.report import write_report
 from rl.evaluation.report.schema import Report
-from rl.evaluation.report.write import write_whole
 from rl.trajectories.record import Trajectory
 from tools.errors import ImageError
 from tools.images.store import ImageStore
+from tools.private_files import write_whole
 
 MakeEpisode = Callable[..., Trajectory]
 VOID = {"meta", "link", "img", "br", "source"}

@@ -14,9 +14,9 @@ import torch
 
 from agent.encoder import Encoder
 from rl.config import ROOT, Config
-from rl.evaluation.run_summary import curves
 from rl.processes.child import TrainingError
 from rl.tasks.task import Task
+from rl.training.summary import curves
 from rl.training.trainers.openrlhf import train_policy as training
 from rl.training.trainers.openrlhf.command import EXECUTOR, RUN_FOLDER
 from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts

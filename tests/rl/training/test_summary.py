@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from rl.config import LAPTOP, load_config
-from rl.evaluation import run_summary
-from rl.evaluation.run_summary import curves, exactness, versions
 from rl.tasks.task import Task
+from rl.training import summary
 from rl.training.exactness import Agreement
+from rl.training.summary import curves, exactness, versions
 from rl.trajectories.record import Trajectory
 
 OK, RETRY = {"status": "ok"}, {"status": "retry"}
@@ -89,8 +89,8 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
         replayed.append((folder, trajectories, temperature))
         return Agreement(len(trajectories), 0.001, 0.004, 0, 0.002, 0.05)
 
-    monkeypatch.setattr(run_summary, "compare", compare)
-    monkeypatch.setattr(run_summary, "load", lambda folder: type("Sealed", (), {"folder": str(folder)}))
+    monkeypatch.setattr(summary, "compare", compare)
+    monkeypatch.setattr(summary, "load", lambda folder: type("Sealed", (), {"folder": str(folder)}))
     (tmp_path / "trajectories").mkdir()
     (tmp_path / "trajectories" / "refused.jsonl").write_text(json.dumps({"task": "t"}) + "\n" + "{}\n")
     parts: Any = SimpleNamespace(config=load_config(LAPTOP))

@@ -1,11 +1,18 @@
 """What an episode leaves in the gym: the graph's answer, and the tokens and calls that it was made of."""
 
-from typing import Any
+from typing import Any, Literal
 
 from agent.answer import Answered
 
+OUT_OF_TIME: Literal["out_of_time"] = "out_of_time"
+"""The outcome of an episode that its deadline cut."""
+UNREADABLE: Literal["unreadable"] = "unreadable"
+"""Of one in which a structured answer could not be read: it was cut by the limit of its tokens, as a rule."""
+BUG: Literal["bug"] = "bug"
+"""Of one that a bug in its graph ended."""
 
-class Played(Answered):
+
+class FinishedEpisode(Answered):
     """A finished episode, as rewards and records read it."""
 
     rows: list[dict[str, Any]]

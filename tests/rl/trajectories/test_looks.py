@@ -13,9 +13,9 @@ from rl.evaluation.right_reason import holds_gold
 from rl.rewards.compose import score, score_group
 from rl.rewards.presets import PRESETS
 from rl.rewards.region import region
-from rl.rollout.finished import Played
 from rl.tasks.phantoms import demonstrator
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.record import record
 from tests.rl.scripts import looks
 from tools.images.image import MedicalImage
@@ -71,7 +71,7 @@ def asked(scan: str, needs_tool: bool | None) -> Task:
     return Task("own/1", "name", "What?", (scan,), "solid", "exact", needs_tool, ((1, GOLD),))
 
 
-async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid") -> Played:
+async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid") -> FinishedEpisode:
     """The final state of an episode with these calls, each really run."""
     results: list[Any] = []
     for name, *several in wanted:
@@ -91,7 +91,7 @@ async def ended(store: ImageStore, scan: str, *wanted: Any, answer: str = "solid
         "untrained": [],
         "versions": [],
     }
-    return cast(Played, state)
+    return cast(FinishedEpisode, state)
 
 
 @pytest.mark.parametrize("what", SAYS_NOTHING)
@@ -110,7 +110,7 @@ async def test_where_nobody_knows_that_a_tool_is_needed_no_call_pays(what: str, 
         assert_never_pays(asked(scan, needs_tool), called, silent)
 
 
-def assert_never_pays(task: Task, called: Played, silent: Played) -> None:
+def assert_never_pays(task: Task, called: FinishedEpisode, silent: FinishedEpisode) -> None:
     for name, weights in WEIGHTS.items():
         earned, without = score(task, called, weights)[0], score(task, silent, weights)[0]
         assert earned <= without, f"{name}: {earned} with the call, {without} without"
@@ -164,9 +164,9 @@ def test_a_slice_of_a_volume_is_a_look_though_it_is_shown_whole() -> None:
     section = {"plane": "acquired", "first": 3, "last": 3}
     shown = {"image": "v", "box": [0.0, 0.0, 64.0, 64.0], "section": section, "image_size": [64, 64]}
     call = {"call": {"name": "show_slice", "arguments": {}}, "status": "ok", "images": ["view"], "regions": [shown]}
-    assert looked_at(cast(Played, {"calls": [call]})) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
+    assert looked_at(cast(FinishedEpisode, {"calls": [call]})) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
     drawn = {**call, "call": {"name": "volume_of_region", "arguments": {}}, "measurements": [{"name": "volume"}]}
-    assert looked_at(cast(Played, {"calls": [drawn]})) == {}
+    assert looked_at(cast(FinishedEpisode, {"calls": [drawn]})) == {}
 
 
 async def test_an_experts_looks_at_phantoms_earn_what_they_did(gallery: Any, parts_of: Any, play: Any) -> None:
