@@ -15,8 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from agent.policies.engine import EnginePolicy
 from openrlhf.utils.agent import AgentExecutorBase
+
+from agent.policies.engine import EnginePolicy
 from rl.config import load_config
 from rl.rewards.compose import score_group
 from rl.rollout.groups import branching_of, sample_group

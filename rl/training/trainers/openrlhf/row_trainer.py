@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import torch
-
 from openrlhf.trainer.ppo_trainer import PPOTrainer
 from openrlhf.trainer.ppo_utils.experience import Experience, make_experience_batch, split_experience_batch
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+
 from rl.training.trainers.openrlhf.command import FURTHER
 
 WITHOUT_TOKENS = ("kl", "logprobs_diff")

@@ -7,9 +7,9 @@ subclass in this process; no file of OpenRLHF is changed.
 import runpy
 from typing import Any, cast
 
+import openrlhf.trainer.ppo_trainer as trainer
 import ray
 
-import openrlhf.trainer.ppo_trainer as trainer
 from rl.training.trainers.openrlhf.row_trainer import RowsTrainer
 
 
