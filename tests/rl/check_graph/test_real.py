@@ -21,7 +21,7 @@ from rl.training.exactness import Replay
 from tools.images.store import ImageStore
 
 CHECKPOINT = ROOT / Base().checkpoint
-SHAPES = Path(__file__).parents[1] / "shapes"
+SHAPES = Path(__file__).parents[1] / "rollout" / "shapes"
 EXAMPLES = ROOT / "examples"
 CONTEXT = 1024
 GRAPHS = {

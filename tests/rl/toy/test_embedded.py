@@ -31,7 +31,7 @@ def test_the_committed_base_is_small_and_of_the_size_promised() -> None:
 
 def test_a_missing_base_says_how_to_teach_one(tmp_path: Path) -> None:
     config = load_config(LAPTOP, ["base.checkpoint=nowhere"])
-    with pytest.raises(NoBaseError, match=r"python -m rl\.base\.teach"):
+    with pytest.raises(NoBaseError, match=r"python -m rl\.toy\.teach"):
         prepare(config, tmp_path)
 
 

@@ -301,7 +301,7 @@ async def test_a_trained_run_whose_last_step_was_never_published_is_not_served(
 
 def test_without_a_base_it_is_said_how_to_teach_one(tmp_path: Path) -> None:
     config = Config.model_validate({"name": "test", "base": {"checkpoint": str(tmp_path / "none")}})
-    with pytest.raises(NoBaseError, match=r"teach one: python -m rl\.base\.teach --out"):
+    with pytest.raises(NoBaseError, match=r"teach one: python -m rl\.toy\.teach --out"):
         prepare(config, tmp_path / "work")
 
 
