@@ -9,7 +9,7 @@ help:     ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
 setup:    ## make .venv from the pinned versions, for a CPU or a GPU, whichever this machine has
-	@bash setup/run
+	@python="$$(bash setup/find_python)" && exec "$$python" -m setup.install
 
 train: setup  ## set-up, then the whole training run (ARGS="--config FILE key=value --dry-run --resume")
 	@env -u PYTHONDONTWRITEBYTECODE PATH="$(CURDIR)/.venv/bin:$$PATH" TORCH_EXTENSIONS_DIR="$(CURDIR)/.venv/torch_extensions" .venv/bin/python -m rl.train $(ARGS)
