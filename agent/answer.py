@@ -14,7 +14,7 @@ from agent.question import Question
 from tools.images.store import ImageStore
 
 Outcome = Literal["answered", "abstained", "too_many_turns", "context_full", "unreadable", "out_of_time", "bug"]
-"""How an episode ended; the last three are said by who runs the graph (rl/endings.py), not by the graph."""
+"""How an episode ended; the last three are said by who runs the graph (rl/rollout/endings.py), not by the graph."""
 
 
 class Message(TypedDict):

@@ -3,7 +3,7 @@
 A model reads an image as a run of one id, whose length follows from the grid that the checkpoint's own image processor
 cuts the image into. In text, and in what engines take, one such token stands for the image; `encode` makes the run of
 it. How images are cut is a matter of the kind of checkpoint, so the classes that can be used are the families of
-agent/chat_model/families. The processor's files travel with the checkpoint: what a policy is trained on is what it is
+agent/chat/families. The processor's files travel with the checkpoint: what a policy is trained on is what it is
 served.
 """
 

@@ -1,6 +1,6 @@
 """What a policy of our own format is told, and how its prompts are written, as the text of a chat in Qwen's format.
 
-Decides every character once, for its family (agent/chat_model/families/medvista.py) and for the base's lessons. An
+Decides every character once, for its family (agent/chat/families/medvista.py) and for the base's lessons. An
 image stands as `IMAGE`, one placeholder; agent/encoder.py expands it. Images are numbered from 1 in order of
 appearance, and each is announced by its number.
 """

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from agent.serving.launch import ServerOptions
+from agent.serving.server_command import ServerOptions
 from benchmarks import finding
 from rl.config import LAPTOP, Config
 from rl.tasks.phantoms.tasks import load

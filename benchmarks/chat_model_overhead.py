@@ -20,17 +20,17 @@ from typing import Any
 from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 from PIL.Image import Image
 
-from agent.chat_model import Episode, PolicyChatModel
-from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
+from agent.chat import Episode, PolicyChatModel
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ServedPolicy
 from agent.protocol import Turn
 from agent.serving.checkpoint import Checkpoint
-from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
+from agent.serving.server_command import ServerOptions
 from benchmarks import finding
-from graphs.checkpoint import default_folder, open_checkpoint
+from graphs.app.default_checkpoint import default_folder, open_checkpoint
 from tools.images.store import ImageStore
 from tools.toolbox import ToolCall
 

@@ -19,17 +19,17 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from PIL.Image import Image
 
-from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
-from agent.chat_model.tools import for_messages
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
+from agent.chat.tools import for_messages
 from agent.limits import Limits
 from agent.policies.policy import Completion, Sampling
 from agent.protocol import Turn
 from benchmarks import finding
-from graphs import catalogue
-from graphs.checkpoint import default_folder
-from graphs.model import chat_model
-from graphs.threads import open_threads
+from graphs.app import catalogue
+from graphs.app.chat_model import chat_model
+from graphs.app.default_checkpoint import default_folder
+from graphs.app.threads import open_threads
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools

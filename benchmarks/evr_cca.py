@@ -15,10 +15,10 @@ from typing import Any
 
 from benchmarks import finding
 from rl.config import Config, load_config
-from rl.report.looks import centre_hits, overlap
-from rl.run import Stages
-from rl.statistics import Estimate, bootstrap_mean, mean
+from rl.evaluation.report.gold_overlap import centre_hits, overlap
+from rl.evaluation.statistics import Estimate, bootstrap_mean, mean
 from rl.train import RUNS
+from rl.training.run import Stages
 from rl.trajectories.record import Trajectory
 
 ARMS: dict[str, tuple[str, ...]] = {

@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import finding
-from rl.statistics import COVERED, Estimate, bootstrap_mean
+from rl.evaluation.statistics import COVERED, Estimate, bootstrap_mean
 from tools.evidence import Evidence
 from tools.find.count_objects import count_objects
 from tools.find.find_lungs import find_lungs
@@ -158,7 +158,7 @@ def measure(data: Path, wanted: str) -> list[tuple[str, str, str, Estimate]]:
 
 
 def bootstrap_median(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The median of `values` with its percentile bootstrap interval (as rl.statistics.bootstrap_mean for the mean)."""
+    """The median of `values` with its percentile bootstrap interval, as in rl.evaluation.statistics."""
     sample = np.asarray(values, np.float64)
     drawn = np.random.default_rng(seed).integers(sample.size, size=(RESAMPLES, sample.size))
     low, high = np.percentile(np.median(sample[drawn], axis=1), COVERED)

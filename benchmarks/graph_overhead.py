@@ -26,16 +26,16 @@ from langgraph.prebuilt import ToolNode
 from PIL.Image import Image
 from tqdm import trange
 
-from agent.chat_model.episode import Episode
-from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
+from agent.chat.record.episode import Episode
 from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn
 from benchmarks import finding
-from graphs.checkpoint import default_folder
-from graphs.model import chat_model
+from graphs.app.chat_model import chat_model
+from graphs.app.default_checkpoint import default_folder
 from graphs.reasoning import factory
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore

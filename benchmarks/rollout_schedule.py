@@ -2,10 +2,10 @@
 
 Lockstep is what a batch of environments does: all episodes of a wave write a turn, all wait until the last tool has
 answered, then all write the next; the next wave begins when the last episode has ended. A wave is as large as the
-server's batch, or four times as large. Asynchronous rollouts (rl/schedule.py) begin the next turn, or the next episode,
-as soon as the one before it is done. Both run the reasoning graph on a script; a turn takes `--generation` seconds in
-one of as many slots as a server has, a tool 50 to 500 ms by one of three laws. Episodes have `--turns` turns, of which
-the last answers.
+server's batch, or four times as large. Asynchronous rollouts (rl/rollout/schedule.py) begin the next turn, or the next
+episode, as soon as the one before it is done. Both run the reasoning graph on a script; a turn takes `--generation`
+seconds in one of as many slots as a server has, a tool 50 to 500 ms by one of three laws. Episodes have `--turns`
+turns, of which the last answers.
 
 The share: the processor time that rewards, store and environment take for the episodes of a training step, over the
 seconds of a real step (`--run`, or `--step-seconds` and `--episodes-per-step`). The environment is the graph's nodes
@@ -28,19 +28,19 @@ from langgraph.runtime import Runtime
 from PIL.Image import Image
 from tqdm import tqdm
 
-from agent.chat_model.episode import Episode
-from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
+from agent.chat.record.episode import Episode
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn
 from agent.question import Question
 from benchmarks import agent_parts, finding
 from rl.config import LAPTOP, ROOT, Base, load_config
+from rl.evaluation.statistics import bootstrap_mean
 from rl.rewards.compose import score
-from rl.rollout import RunParts, opened
-from rl.schedule import Job, played
-from rl.statistics import bootstrap_mean
+from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.schedule import Job, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore

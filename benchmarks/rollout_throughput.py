@@ -32,10 +32,10 @@ import httpx
 from PIL.Image import Image
 from tqdm import tqdm
 
-from agent.chat_model.families.family import Family
-from agent.chat_model.opening import family_in
-from agent.ledger import Ledger
-from agent.policies.picture_urls import encode
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
+from agent.chat.record.ledger import Ledger
+from agent.policies.image_urls import encode
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.sampling_params import sampling_params
 from agent.policies.served import ServedPolicy
@@ -43,10 +43,10 @@ from agent.serving import engine_control
 from agent.serving.key import authorization
 from agent.serving.server import VLLMServer
 from benchmarks import agent_parts, finding
-from graphs.checkpoint import default_folder, open_checkpoint
+from graphs.app.default_checkpoint import default_folder, open_checkpoint
 from rl.config import Config, load_config
-from rl.rollout import episodes, opened, sampling_of
-from rl.statistics import Estimate, bootstrap_mean
+from rl.evaluation.statistics import Estimate, bootstrap_mean
+from rl.rollout.run_parts import episodes, opened, sampling_of
 from rl.tasks.task import Task
 from rl.trajectories.check import training_row
 from rl.trajectories.store import TrajectoryStore

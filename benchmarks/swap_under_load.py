@@ -21,8 +21,8 @@ from uuid import uuid4
 
 from tqdm import tqdm
 
-from agent.chat_model.opening import family_in
-from agent.ledger import LedgerError
+from agent.chat.loading import family_in
+from agent.chat.record.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
 from agent.serving.checkpoint import MANIFEST, Checkpoint, publish
@@ -31,12 +31,12 @@ from agent.serving.engine_control import PauseMode
 from agent.serving.server import VLLMServer
 from agent.serving.swap import SwapResult, hot_swap
 from benchmarks import agent_parts, finding
-from graphs.checkpoint import default_folder
+from graphs.app.default_checkpoint import default_folder
 from rl.config import load_config
-from rl.exactness import compare
 from rl.rewards.compose import score
-from rl.rollout import RunParts, opened
+from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.task import Task
+from rl.training.exactness import compare
 from rl.trajectories.record import Trajectory, record
 from tools.images.store import ImageStore
 

@@ -28,17 +28,17 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from tqdm import trange
 
-from agent.chat_model.pictures import Pictures, image_block
-from agent.chat_model.tools import for_messages, images_shown, run_calls, spent_in, tool_message
+from agent.chat.images import Pictures, image_block
+from agent.chat.tools import for_messages, images_shown, run_calls, spent_in, tool_message
 from benchmarks import finding
-from rl.statistics import COVERED, Estimate
+from rl.evaluation.statistics import COVERED, Estimate
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
+from tools.run.cache import Cache
 from tools.toolbox import Toolbox, ToolCall
-from tools.wrappers.cache import Cache
 
 WAIT_S = 0.1
 FOUR = 4

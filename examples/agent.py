@@ -13,7 +13,7 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain_core.tools import BaseTool
 
-from agent.chat_model.base import ImageChatModel
+from agent.chat.base import ImageChatModel
 
 
 def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Any:

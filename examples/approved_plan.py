@@ -20,8 +20,8 @@ from langgraph.types import Command, interrupt
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from agent.chat_model.base import ImageChatModel
-from graphs.state import shown
+from agent.chat.base import ImageChatModel
+from graphs.parts.state import shown
 
 PLAN = "Plan where to look."
 READ = "You look where you are told, and say what you see there."

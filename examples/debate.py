@@ -12,9 +12,9 @@ from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from agent.chat_model.base import ImageChatModel
+from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.state import Graph, shown
+from graphs.parts.state import Graph, shown
 
 ROUNDS = 2
 SIDES = {"bold": "You name what you see at once.", "careful": "You doubt what is seen at first."}

@@ -16,9 +16,9 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send
 
-from agent.chat_model.base import ImageChatModel
+from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.state import Graph, shown
+from graphs.parts.state import Graph, shown
 
 ASPECTS = ("Where is what is asked about?", "What does it look like?", "How large is it?")
 READ = "You are one reader of a panel. Keep to your aspect."

@@ -13,8 +13,8 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
-from agent.chat_model.base import ImageChatModel
-from graphs.state import Graph
+from agent.chat.base import ImageChatModel
+from graphs.parts.state import Graph
 
 HINT = "Look closer first."
 TURNS = 4

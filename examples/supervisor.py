@@ -18,7 +18,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, ToolRuntime
 from langgraph.types import Command
 
-from agent.chat_model.base import ImageChatModel
+from agent.chat.base import ImageChatModel
 
 SUPERVISE = "Two readers help you. Hand the question over to one, then answer by what is reported."
 READERS = {"looker": "You look closer and say what you see.", "measurer": "You measure and say how large it is."}

@@ -12,9 +12,9 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from agent.chat_model.base import ImageChatModel
+from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.state import Graph, shown
+from graphs.parts.state import Graph, shown
 
 QUARTERS = ("upper left", "upper right", "lower left", "lower right")
 REDUCE = "Readers have each seen one quarter of the image. Put their readings together."

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.chat.record.ledger import LedgerError
 from agent.encoder import EncodingError
-from agent.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.question import ContextTooSmall
 from agent.serving.files import CheckpointError
-from agent.serving.launch import ServerError
+from agent.serving.server_command import ServerError
 from agent.serving.swap import SwapError
-from graphs import ask, catalogue, connection, picture
+from graphs.app import ask, catalogue, connection, drawing
 from tools.errors import ImageError
 from tools.private_files import WriteError
 
@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     swapping = commands.add_parser("swap", help="exchange the weights of the server that questions are put to")
     swapping.add_argument("checkpoint", type=Path, metavar="FOLDER", help="a published version, runs/*/checkpoints/*")
     commands.add_parser("list", help="the graphs there are")
-    drawing = commands.add_parser("draw", help="a graph as Mermaid text, or as a picture")
-    drawing.add_argument("graph", choices=list(catalogue.graphs()))
-    drawing.add_argument("--png", type=Path, metavar="FILE", help="draw it into a PNG file instead")
+    draw = commands.add_parser("draw", help="a graph as Mermaid text, or as a picture")
+    draw.add_argument("graph", choices=list(catalogue.graphs()))
+    draw.add_argument("--png", type=Path, metavar="FILE", help="draw it into a PNG file instead")
     arguments = parser.parse_args(argv)
     if arguments.command == "list":
         for name, module in catalogue.graphs().items():
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments.command == "draw":
         module = catalogue.graphs()[arguments.graph]
-        print(catalogue.draw(module) if arguments.png is None else picture.write(module, arguments.png))
+        print(catalogue.draw(module) if arguments.png is None else drawing.write(module, arguments.png))
         return 0
     try:
         if arguments.command == "swap":

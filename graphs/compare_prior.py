@@ -15,13 +15,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from agent.answer import Answered
-from agent.chat_model.pictures import Pictures
-from agent.chat_model.provider import with_images
+from agent.chat.images import Pictures
+from agent.chat.provider.model import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
-from graphs.findings import Finding, found, told_of
+from graphs.parts.findings import Finding, found, told_of
+from graphs.parts.state import Checkpointer, Graph, Update, ended, shown
 from graphs.reasoning import reader
-from graphs.state import Checkpointer, Graph, Update, ended, shown
 from tools.errors import ImageError
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox

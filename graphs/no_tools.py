@@ -6,7 +6,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 
 from graphs import reasoning
-from graphs.state import Checkpointer, Graph
+from graphs.parts.state import Checkpointer, Graph
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 

@@ -21,18 +21,18 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent.answer import Answered
-from agent.chat_model.base import ImageChatModel
-from agent.chat_model.guiding import described
-from agent.chat_model.pictures import Pictures
-from agent.chat_model.provider import with_images
-from agent.chat_model.reply import FAULT
-from agent.chat_model.tools import images_shown, run_calls, spent_in, tool_message, toolbox_of
+from agent.chat.base import ImageChatModel
+from agent.chat.guided_decoding import described
+from agent.chat.images import Pictures
+from agent.chat.provider.model import with_images
+from agent.chat.reply import FAULT
+from agent.chat.tools import images_shown, run_calls, spent_in, tool_message, toolbox_of
 from agent.limits import Limits
 from agent.policies.served import ContextFull
 from agent.prompt import correction
 from agent.question import ContextTooSmall, Question, asked
-from graphs import progress
-from graphs.state import Checkpointer, Graph, Update, ended, is_faulty, note, shown, spoken
+from graphs.parts import progress
+from graphs.parts.state import Checkpointer, Graph, Update, ended, is_faulty, note, shown, spoken
 from tools.calls import ToolCall
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
@@ -69,7 +69,7 @@ def factory(
 ) -> Graph:
     """The graph on a chat model and tools, or a Toolbox that has wrappers or limits of its own.
 
-    The chat model is ours or any other of LangChain, whose images lie in `store` then (agent/chat_model/provider.py).
+    The chat model is ours or any other of LangChain, whose images lie in `store` then (agent/chat/provider/model.py).
     `turns` is how often the policy may speak; its other limits are the model's. Invoke it with
     `{"images": [store.put(image)], "question": "..."}`; it returns `answer`, `evidence`, `outcome` and `transcript`.
     """

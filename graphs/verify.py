@@ -15,11 +15,11 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agent.answer import Answered, cited
-from agent.chat_model.provider import with_images
+from agent.chat.provider.model import with_images
 from agent.limits import Limits
 from agent.question import Question, asked
+from graphs.parts.state import Checkpointer, Graph, Update, answered, shown
 from graphs.reasoning import reader
-from graphs.state import Checkpointer, Graph, Update, answered, shown
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox

@@ -1,0 +1,1 @@
+"""The gym: tasks, graders, rewards, rollouts, trajectories, evaluation and training; `python -m rl.train`."""

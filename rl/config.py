@@ -34,14 +34,14 @@ class Section(BaseModel):
 class Base(Section):
     """Where the policy starts."""
 
-    checkpoint: str = "rl/base/checkpoint"
+    checkpoint: str = "rl/toy/checkpoint"
     """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
     teach: bool = False
     """Teach the embedded base first; it takes most of an hour on two cores."""
     steps: int = 4000
     lessons: Literal["phantoms", "cells"] = "phantoms"
-    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/base/cells.py) in
-    the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
+    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/toy/cell_lessons.py)
+    in the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
 
 
 class Episode(Section):
@@ -85,7 +85,7 @@ class Warmup(Section):
 
 
 class Regrounding(Section):
-    """EVR (rl/evr.py): half of a group are forks of the other half's calls, where the policy was unsure."""
+    """EVR (rl/rollout/evr.py): half of a group are forks of the other half's calls, where the policy was unsure."""
 
     enabled: bool = False
     base: float = Field(default=0.5, ge=0, le=1)
@@ -117,7 +117,7 @@ class Rl(Section):
     samples_per_prompt: int = 8
     temperature: float = Field(default=1.0, ge=0.01, le=2)
     """Episodes are sampled from the whole distribution at this temperature, which is the one that the trainer computes:
-    there is no top-p, top-k or min-p (rl/preflight/sampling.py). vLLM takes 0.01 to 2."""
+    there is no top-p, top-k or min-p (rl/training/preflight/sampling.py). vLLM takes 0.01 to 2."""
     learning_rate: float = 1e-4
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}

@@ -2,8 +2,9 @@
 
 Everything of a run lies in `runs/NAME/`: the resolved configuration, tasks, images, trajectories, published
 checkpoints, logs, report.json, curves and report.html. Before the first stage, and in a dry run, everything that the
-run needs is looked at, and all that is wrong with it told at once (rl/preflight/). A stage that was finished is not
-done again; `--resume` goes on where a run was cut off, at whatever moment. Research use only, not a medical device.
+run needs is looked at, and all that is wrong with it told at once (rl/training/preflight/). A stage that was finished
+is not done again; `--resume` goes on where a run was cut off, at whatever moment. Research use only, not a medical
+device.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def chosen_config(asked: argparse.Namespace) -> Config:
     path = asked.config or own or (EIGHT_GPUS if has_gpu() else LAPTOP)
     config = load_config(path, asked.overrides)
     if config.graph != REASONING:
-        from graphs.loading import absolute
+        from graphs.app.loading import absolute
 
         config = config.model_copy(update={"graph": absolute(config.graph)})  # the training processes run elsewhere
     return config
@@ -65,8 +66,8 @@ def run_folder(name: str, resume: bool) -> Path:
 
 def print_plan(config: Config, run: Path) -> None:
     """What a run would do."""
-    from agent.serving.launch import ServerOptions, server_command
-    from rl.bridge.launch import command
+    from agent.serving.server_command import ServerOptions, server_command
+    from rl.training.trainers.openrlhf.command import command
 
     base = run / "checkpoints" / "base"
     options = ServerOptions(max_model_len=config.episode.context, max_num_seqs=config.serving.max_num_seqs)
@@ -74,7 +75,7 @@ def print_plan(config: Config, run: Path) -> None:
     training = command(config, run, run / "checkpoints" / "warmup", run / "tasks" / "prompts.jsonl")
     plan = {"the served graph's vLLM": server, "OpenRLHF": training}
     if config.device == "gpu" and config.warmup.enabled:
-        from rl.warmup_gpu import command as warmup_command
+        from rl.training.sft_gpu import command as warmup_command
 
         plan = {"the warm-up": warmup_command(run), **plan}
     print("\n\n".join([dump(config).rstrip(), *(f"# {name}\n{shlex.join(line)}" for name, line in plan.items())]))
@@ -98,9 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def found_faults(config: Config, run: Path, keep: bool) -> bool:
-    """Looks at everything that the run needs and tells what is wrong; whether that stops it (rl/preflight/)."""
-    from rl.preflight.check import check, told
-    from rl.preflight.finding import stop
+    """Looks at all that the run needs and tells what is wrong; whether that stops it (rl/training/preflight/)."""
+    from rl.training.preflight.check import check, told
+    from rl.training.preflight.finding import stop
 
     found = check(config, run, keep)
     if found:
@@ -110,18 +111,18 @@ def found_faults(config: Config, run: Path, keep: bool) -> bool:
 
 def train(run: Path, config: Config, resume: bool) -> int:
     """Runs or resumes a run; 0 done, 1 stopped on the way (it can be resumed), 2 it could not start."""
-    from agent.ledger import LedgerError
+    from agent.chat.record.ledger import LedgerError
     from agent.policies.policy import PolicyError
     from agent.serving.checkpoint import CheckpointError
-    from agent.serving.launch import ServerError
+    from agent.serving.server_command import ServerError
     from agent.serving.swap import SwapError
-    from graphs.loading import GraphError
-    from rl.base.embedded import NoBaseError
-    from rl.child import TrainingError
-    from rl.preflight.folder import folder
+    from graphs.app.loading import GraphError
+    from rl.processes.child import TrainingError
     from rl.rewards.compose import UnscoredError
-    from rl.run import RunExists, Stages
     from rl.tasks.errors import TaskFileError
+    from rl.toy.embedded import NoBaseError
+    from rl.training.preflight.folder import folder
+    from rl.training.run import RunExists, Stages
     from tools.private_files import WriteError
 
     print(f"{NOTICE}\nrun: {run}")

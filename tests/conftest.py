@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.chat_model.families.family import Family
-from agent.chat_model.families.find import family_of
+from agent.chat.families.family import Family
+from agent.chat.families.find import family_of
 from agent.encoder import load_processor
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
 
-CHECKPOINT = Path(__file__).parents[1] / "rl" / "base" / "checkpoint"
+CHECKPOINT = Path(__file__).parents[1] / "rl" / "toy" / "checkpoint"
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +38,8 @@ def encoder(processor: Any) -> Family:
 @pytest.fixture(scope="session")
 def random_checkpoint(processor: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the embedded policy's architecture and processor, and weights that were taught nothing."""
-    from rl.base.model import build_model
-    from rl.base.teach import save
+    from rl.toy.model import build_model
+    from rl.toy.teach import save
 
     folder = tmp_path_factory.mktemp("checkpoints") / "random"
     save(build_model(processor.tokenizer, seed=0), processor, folder)

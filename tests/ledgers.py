@@ -1,10 +1,10 @@
-"""Ledgers that tests write by hand, as agent/chat_model/rows.py makes them of an episode's record."""
+"""Ledgers that tests write by hand, as agent/chat/record/rows.py makes them of an episode's record."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agent.chat.record.ledger import Ledger, Placed, Sampled
 from agent.encoder import Encoder, Span
-from agent.ledger import Ledger, Placed, Sampled
 from agent.policies.policy import Completion
 
 

@@ -20,7 +20,7 @@ NOT_OURS |= {"checkpoints/", "trajectories/", "images/", "tasks/", "logs/"}  # m
 NOT_OURS |= {"train.jsonl", "validation.jsonl", "test.jsonl"}  # given by a reader
 NOT_OURS |= {".langgraph_api/", "samples/"}  # made by LangGraph's server, and beside images
 NOT_OURS |= {"generation_config.json"}  # of a downloaded checkpoint
-BASE = ROOT / "rl" / "base" / "checkpoint"
+BASE = ROOT / "rl" / "toy" / "checkpoint"
 
 
 def block(word: str) -> str:
@@ -77,9 +77,9 @@ def test_the_graph_of_the_readme_shows_four_quarters(tmp_path: Path, random_chec
 import asyncio
 from pathlib import Path
 import numpy as np
-from agent.chat_model.opening import family_in
+from agent.chat.loading import family_in
 from agent.policies.scripted import ScriptedPolicy
-from graphs.model import chat_model
+from graphs.app.chat_model import chat_model
 from tools import ImageStore, MedicalImage, load_tools
 
 encoder, store = family_in(Path(CHECKPOINT)), ImageStore("images")
@@ -106,7 +106,7 @@ def test_the_agent_of_the_readme_asks_a_real_server(tmp_path: Path, random_check
     try:
         said = python(block("connect("), tmp_path, MEDVISTA_CHECKPOINT=str(checkpoint))
     finally:
-        stop = "from graphs.connection import disconnect; print(disconnect().base_url)"
+        stop = "from graphs.app.connection import disconnect; print(disconnect().base_url)"
         assert python(stop, tmp_path).startswith("http://127.0.0.1:")
     assert said.endswith("]\n")  # the list of evidence, empty where the policy did not look
 
@@ -129,7 +129,7 @@ def test_every_training_command_has_a_plan(words: list[str]) -> None:
     faults = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert all(readers_own and line.startswith("error: tasks: Got no ") for line in faults), done.stderr
     assert done.returncode == (2 if readers_own else 0), done.stderr
-    assert "-m rl.bridge.start" in done.stdout
+    assert "-m rl.training.trainers.openrlhf.start" in done.stdout
 
 
 def test_asking_has_the_options_that_are_named() -> None:

@@ -21,15 +21,15 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from tools.calls import ToolCall
-from tools.document import document
 from tools.errors import ToolError, ToolRetry
-from tools.execution import evidence
+from tools.gallery.document import document
 from tools.images.image import MedicalImage
 from tools.images.load import load_image
 from tools.medical_tool import MedicalTool
 from tools.registry import family_of, load_tools
+from tools.run.execution import evidence
+from tools.run.validation import find_tool, validated_arguments
 from tools.signature import example_call, prompt_line
-from tools.validation import find_tool, validated_arguments
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 """Endings of the files that `--out` can be."""
@@ -56,7 +56,7 @@ def _listed(tool: BaseTool) -> str:
 
 def draw_sheet(folder: Path, out: Path) -> None:
     """Writes the contact sheet of all tools that always run; `folder` holds the sample images."""
-    from tools.sheet import FAMILIES, cell_of, sheet
+    from tools.gallery.sheet import FAMILIES, cell_of, sheet
 
     tools = [tool for tool in load_tools() if isinstance(tool, MedicalTool) and not tool.needs]
     families = [*FAMILIES, *sorted({tool.family for tool in tools} - set(FAMILIES))]
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.add_argument("--out", type=Path, metavar="FILE", help="where the picture that it shows is written")
     drawer = commands.add_parser("sheet", help="draw the contact sheet of all tools")
     drawer.add_argument(
-        "--images", type=Path, required=True, metavar="FOLDER", help="with the sets of tools/samples.py"
+        "--images", type=Path, required=True, metavar="FOLDER", help="with the sets of tools/gallery/samples.py"
     )
     drawer.add_argument("--out", type=Path, required=True, metavar="FILE")
     writer = commands.add_parser("document", help="write the page of all tools")

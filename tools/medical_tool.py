@@ -21,7 +21,7 @@ from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.provenance import Operation, Provenance
 from tools.registry import register
-from tools.wrappers.contract import Wrapper
+from tools.run.wrapper import Wrapper
 
 ToolFunction = Callable[..., Evidence] | Callable[..., Awaitable[Evidence]]
 ImageNumber = Annotated[int, Field(ge=1, description="number of an image, from 1")]

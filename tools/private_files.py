@@ -74,6 +74,13 @@ def write_private(path: str | os.PathLike[str], content: bytes | bytearray | mem
             raise
 
 
+def write_whole(path: Path, content: bytes) -> Path:
+    """Writes `content` to `path` as `write_private` does, and makes its folder where missing. Raises WriteError."""
+    private_folder(path.parent)
+    write_private(path, content)
+    return path
+
+
 def _told(path: Path, error: OSError) -> str:
     if error.errno in _FULL:
         return f"Got no room to write {path} ({error.strerror}). Make room there, or name a folder on another disk."

@@ -17,7 +17,7 @@ from types import ModuleType
 from langchain_core.tools import BaseTool
 
 ENTRY_POINT_GROUP = "medvista.tools"
-NO_TOOLS = ("tools.images", "tools.wrappers")
+NO_TOOLS = ("tools.gallery", "tools.images", "tools.run")
 """Folders beside this file that hold no tools."""
 
 _tools: dict[str, BaseTool] = {}

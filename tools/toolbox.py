@@ -20,12 +20,12 @@ from tools.errors import ToolRetry
 from tools.evidence import Region
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
+from tools.run.deadline import Deadline
+from tools.run.local import run_here
+from tools.run.validation import arguments_model, find_tool, validated_arguments
+from tools.run.warm_up import WarmUp
+from tools.run.wrapper import Invocation, Rationing, Step, Wrapper, wrapped
 from tools.signature import prompt_line
-from tools.validation import arguments_model, find_tool, validated_arguments
-from tools.wrappers.contract import Invocation, Rationing, Step, Wrapper, wrapped
-from tools.wrappers.deadline import Deadline
-from tools.wrappers.here import run_here
-from tools.wrappers.warm_up import WarmUp
 
 __all__ = ["ToolCall", "ToolResult", "Toolbox"]
 
@@ -50,7 +50,7 @@ class Toolbox:
         Toolbox(tools, wrappers=[Budget(8), Cache(), only("read_text", isolated())])
 
     is at most eight calls an episode, of which repeated ones are answered from memory, and read_text in a process of
-    its own. The folder `tools/wrappers/` has them all and says how to write one. A deadline needs no wrapper: each call
+    its own. The folder `tools/run/` has them all and says how to write one. A deadline needs no wrapper: each call
     has `deadline_s` seconds, or what its tool declares, from when the tool is ready.
 
     Raises ValueError for two tools of one name, and for a wrapper that is meant for a tool that is not here.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from PIL.Image import Image
 
-from agent.chat_model.families.family import Family
+from agent.chat.families.family import Family
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.protocol import Turn
 

@@ -19,10 +19,10 @@ from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
 from agent.policies.connections import open_client
-from agent.policies.gathered import Gathered
-from agent.policies.picture_urls import PictureURLs
+from agent.policies.image_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
 from agent.policies.sampling_params import sampling_params
+from agent.policies.streamed_completion import Gathered
 from agent.serving.key import refused
 
 GENERATE = "/inference/v1/generate"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.serving.checkpoint import Checkpoint
-from agent.serving.launch import ServerError, ServerOptions
-from agent.serving.record import ServerRecord, find_server, write_record
+from agent.serving.server_command import ServerError, ServerOptions
+from agent.serving.server_record import ServerRecord, find_server, write_record
 from agent.serving.versions import LiveVersions
 
 

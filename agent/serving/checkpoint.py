@@ -21,7 +21,7 @@ from typing import Any, cast
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from agent.serving.files import MANIFEST, PROCESSOR, SETTINGS, WEIGHTS, CheckpointError, read_object
-from agent.serving.unfinished import unfinished
+from agent.serving.staging import unfinished
 
 _log = logging.getLogger(__name__)
 VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

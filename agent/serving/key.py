@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from agent.serving.launch import ServerError
+from agent.serving.server_command import ServerError
 
 VARIABLE = "MEDVISTA_SERVER_KEY"
 """The environment variable with the key of servers that are not ours; vLLM's `--api-key`, for one."""

@@ -28,9 +28,9 @@ import psutil
 from agent.serving import leftovers, watchdog
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.key import keep_new_key, private
-from agent.serving.launch import ServerError, ServerOptions, installed_build, server_command, server_environment
-from agent.serving.record import ServerRecord, health, is_alive, started, write_record
-from agent.serving.startup import StartupProgress
+from agent.serving.server_command import ServerError, ServerOptions, installed_build, server_command, server_environment
+from agent.serving.server_record import ServerRecord, health, is_alive, started, write_record
+from agent.serving.startup_progress import StartupProgress
 from agent.serving.validation import check_contents
 from agent.serving.versions import LiveVersions
 
@@ -60,7 +60,7 @@ class VLLMServer:
         """Nothing runs before `start`.
 
         `log`: where the server writes (default: in its temporary folder, gone when it stops). `record`: a file by which
-        other processes find this server (see `agent.serving.record`).
+        other processes find this server (see `agent.serving.server_record`).
         """
         self.checkpoint = checkpoint
         """The live checkpoint; changed by a swap alone."""

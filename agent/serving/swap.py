@@ -24,7 +24,7 @@ from agent.policies.served import ServedPolicy
 from agent.serving import engine_control
 from agent.serving.checkpoint import Checkpoint
 from agent.serving.engine_control import EngineRefused, PauseMode
-from agent.serving.launch import ServerOptions
+from agent.serving.server_command import ServerOptions
 from agent.serving.validation import image_prompt, validate
 from agent.serving.versions import LiveVersions
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.serving.checkpoint import Checkpoint, hash_file
+from agent.serving.compatibility import check_fit
 from agent.serving.files import MANIFEST, CheckpointError, check_files, read_object, shortened
-from agent.serving.fit import check_fit
 from agent.serving.weights import read_headers
 
 
@@ -29,8 +29,8 @@ def validate(checkpoint: Checkpoint, served: Checkpoint) -> None:
 
 def image_prompt(folder: Path) -> list[int]:
     """The shortest prompt with one picture, in ids, as the checkpoint's family has it. Raises CheckpointError."""
-    from agent.chat_model.families.find import seen_as
-    from agent.chat_model.families.template import TemplateError
+    from agent.chat.families.find import seen_as
+    from agent.chat.families.template import TemplateError
     from agent.encoder import EncodingError, load_processor
 
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from agent.serving.record import read_record
+from agent.serving.server_record import read_record
 
 UNNAMED = "default"
 """What vLLM calls weights that nobody has named: those that it was started with."""

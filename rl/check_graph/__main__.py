@@ -34,9 +34,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def chosen_config(asked: argparse.Namespace) -> Config:
     """The configuration with the graph in it. Raises ConfigError."""
-    from graphs.loading import absolute
-    from rl.preflight.names import tools
-    from rl.trainable import check_trainable
+    from graphs.app.loading import absolute
+    from rl.training.preflight.names import tools
+    from rl.training.preflight.trainable import check_trainable
 
     config = load_config(asked.config, asked.overrides).model_copy(update={"graph": absolute(asked.graph)})
     if unknown := [each.said for each in tools(config)]:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from agent.policies.policy import PolicyError
     from agent.serving.checkpoint import CheckpointError
-    from agent.serving.launch import ServerError
+    from agent.serving.server_command import ServerError
     from rl.check_graph.episodes import check
     from rl.check_graph.table import as_json, table, verdict
     from tools.errors import ImageError

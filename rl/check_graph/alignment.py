@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.ledger import Ledger
+from agent.chat.record.ledger import Ledger
 from agent.policies.policy import Completion
-from rl.endings import BUG
-from rl.exactness import Replay
-from rl.played import Played
-from rl.rollout import RunParts
+from rl.rollout.run_parts import RunParts
+from rl.training.exactness import Replay
 from rl.trajectories.check import RefusedError, training_row
+from rl.trajectories.finished_episode import BUG, FinishedEpisode
 
 LIMIT = 0.01
 """Mean absolute difference of log-probabilities (natural log) that float32 engines stay far below, about 1e-6, and
@@ -64,7 +63,7 @@ class EpisodeReport:
 
 
 def check_episode(
-    number: int, state: Played, completions: Sequence[Completion], parts: RunParts, replay: Replay
+    number: int, state: FinishedEpisode, completions: Sequence[Completion], parts: RunParts, replay: Replay
 ) -> EpisodeReport:
     """The report of an episode; `completions` are what the server gave in it, in any order."""
     if not completions:
@@ -76,7 +75,7 @@ def check_episode(
     return EpisodeReport(number, str(state["outcome"]), len(completions), trained, rows, faults)
 
 
-def _bug_of(state: Played) -> list[str]:
+def _bug_of(state: FinishedEpisode) -> list[str]:
     return [f"a bug of the graph ended it: {state['bug']}"] if state["outcome"] == BUG else []
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from agent.chat_model.opening import family_in
+from agent.chat.loading import family_in
 from agent.policies.policy import Completion, Policy, Sampling
 from agent.policies.served import ServedPolicy
-from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
+from agent.serving.server_command import ServerOptions
 from agent.serving.versions import LiveVersions
-from graphs.checkpoint import open_checkpoint
+from graphs.app.default_checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
-from rl.exactness import Replay
-from rl.rollout import opened, sampling_of
+from rl.rollout.run_parts import opened, sampling_of
 from rl.tasks.sets import load
 from rl.tasks.task import Task
+from rl.training.exactness import Replay
 from tools.images.store import ImageStore
 
 SPLIT = "validation"

@@ -11,22 +11,22 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent.chat_model.base import ImageChatModel
-from agent.chat_model.episode import Episode
-from agent.chat_model.families.family import Family
-from agent.chat_model.model import PolicyChatModel
-from agent.chat_model.opening import family_in
+from agent.chat.base import ImageChatModel
+from agent.chat.families.family import Family
+from agent.chat.loading import family_in
+from agent.chat.model import PolicyChatModel
+from agent.chat.record.episode import Episode
 from agent.policies.policy import Policy, Sampling
 from agent.question import Question
 from rl.check_graph.episodes import questions
 from rl.config import Config
+from rl.features.reading_policy import Willing
 from rl.features.server import CHECKPOINT, CONTEXT, Server
 from rl.features.threads import ended, run
-from rl.features.willing import Willing
-from rl.graph import OpenGraph, open_graph
-from rl.played import Played
-from rl.rollout import RunParts, opened
+from rl.rollout.graph import OpenGraph, open_graph
+from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 from tools.toolbox import Toolbox
@@ -81,7 +81,7 @@ class Case:
     """A graph in a column."""
 
     graph: str
-    """As graphs/loading.py finds it."""
+    """As graphs/app/loading.py finds it."""
     shared: Shared
     folder: Path
     """The cell's own."""
@@ -102,7 +102,7 @@ class Case:
         config = Config.model_validate({"name": "features", "graph": self.graph, "episode": episode, "rl": rl})
         return opened(config, self.shared.family, self.shared.store, tools)
 
-    async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> Played:
+    async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> FinishedEpisode:
         """What one episode leaves, of `asked` (None: the case's task)."""
         parts = self.parts(tools)
         return await parts.ask(asked or self.task, parts.episode(policy, WARM))

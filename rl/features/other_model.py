@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
-from rl.features.willing import least
+from rl.features.reading_policy import least
 
 PICTURES = ("image_url", "image")
 ARGUMENTS: dict[str, dict[str, Any]] = {"zoom_in": {"image": 1, "box": [100, 100, 400, 400]}, "ask_looker": {}}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from agent.policies.served import ServedPolicy
 from agent.serving.checkpoint import Checkpoint, publish
-from agent.serving.launch import ServerOptions
 from agent.serving.server import VLLMServer
+from agent.serving.server_command import ServerOptions
 from agent.serving.swap import hot_swap
 from rl.config import ROOT, Base
 

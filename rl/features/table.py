@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from graphs import catalogue
+from graphs.app import catalogue
 from rl.config import ROOT
 from rl.features import columns as folder
 from rl.features.case import Case, Shared

@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.types import Command
 
 from agent.question import Question
-from rl.graph import OpenGraph
+from rl.rollout.graph import OpenGraph
 
 
 async def run(found: OpenGraph, thread: str, question: Question | None = None) -> AsyncIterator[Any]:

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rl.played import Played
 from rl.rewards.answer import answer
 from rl.rewards.region import looked_at
 from rl.rewards.registry import group_component
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from tools.geometry import PixelBox
 
 Looks = Mapping[str, Sequence[PixelBox]]
@@ -27,7 +27,7 @@ AGREE = 0.5
 
 
 @group_component
-def cca(task: Task, states: Sequence[Played]) -> list[float]:
+def cca(task: Task, states: Sequence[FinishedEpisode]) -> list[float]:
     """1.0, 0.5 or 0.0 for each episode of a task's group; an episode by itself is its own consensus."""
     return credits([looked_at(state) for state in states], [answer(task, state) == 1.0 for state in states])
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from rl.endings import BUG
-from rl.played import Played
 from rl.rewards.registry import components, group_components
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import BUG, FinishedEpisode
 
 
 class UnscoredError(ValueError):
@@ -17,12 +16,12 @@ Scored = tuple[float, dict[str, float]]
 """(reward, components by name)."""
 
 
-def score(task: Task, state: Played, weights: Mapping[str, float]) -> Scored:
+def score(task: Task, state: FinishedEpisode, weights: Mapping[str, float]) -> Scored:
     """The reward of one episode by itself, a group of one. As `score_group`."""
     return score_group(task, [state], weights)[0]
 
 
-def score_group(task: Task, states: Sequence[Played], weights: Mapping[str, float]) -> list[Scored]:
+def score_group(task: Task, states: Sequence[FinishedEpisode], weights: Mapping[str, float]) -> list[Scored]:
     """The rewards of a group's episodes, in order. The answer is always among the components, also at weight 0.
 
     Raises UnscoredError where a tool had a bug in one of the episodes, KeyError for an unknown component.
@@ -40,7 +39,7 @@ def score_group(task: Task, states: Sequence[Played], weights: Mapping[str, floa
     return [(sum(weight * row[name] for name, weight in weights.items()), row) for row in rows]
 
 
-def check_scorable(task: Task, state: Played) -> None:
+def check_scorable(task: Task, state: FinishedEpisode) -> None:
     """Raises UnscoredError for an episode in which a tool had a bug, or that a bug of its graph ended."""
     told = cast("Mapping[str, Any]", state)  # a graph may end by a bug, our own nodes never do
     if told.get("outcome") == BUG:

@@ -1,20 +1,20 @@
 """region: how well what was looked at meets where the answer lies, for tasks whose gold regions are known.
 
 The IoU of the union of all looks with the union of the gold regions: looking everywhere is looking nowhere, and a
-second look that misses costs. Gated on the right answer, like all that pays for looking. rl/looks.py says what a look
-is. 0 without gold regions.
+second look that misses costs. Gated on the right answer, like all that pays for looking. rl/trajectories/looks.py says
+what a look is. 0 without gold regions.
 """
 
-from rl.looks import looks, overlap_and_union
-from rl.played import Played
 from rl.rewards.answer import answer
 from rl.rewards.registry import component
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
+from rl.trajectories.looks import looks, overlap_and_union
 from tools.geometry import PixelBox
 
 
 @component
-def region(task: Task, state: Played) -> float:
+def region(task: Task, state: FinishedEpisode) -> float:
     """0 to 1, over the task's images together; boxes in the pixels of the original images."""
     if not task.regions or answer(task, state) < 1.0:
         return 0.0
@@ -29,7 +29,7 @@ def region(task: Task, state: Played) -> float:
     return shared / total if total else 0.0
 
 
-def looked_at(state: Played) -> dict[str, list[PixelBox]]:
+def looked_at(state: FinishedEpisode) -> dict[str, list[PixelBox]]:
     """The boxes that an episode looked at, by original image."""
     found: dict[str, list[PixelBox]] = {}
     for look in looks(state.get("calls", [])):

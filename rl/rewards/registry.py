@@ -9,11 +9,11 @@ nothing.
 from collections.abc import Callable, Mapping, Sequence
 
 from rl.discovery import import_all
-from rl.played import Played
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 
-Component = Callable[[Task, Played], float]
-GroupComponent = Callable[[Task, Sequence[Played]], list[float]]
+Component = Callable[[Task, FinishedEpisode], float]
+GroupComponent = Callable[[Task, Sequence[FinishedEpisode]], list[float]]
 """(task, the episodes of its group) -> one value an episode, in order. A group may be one episode."""
 
 ENTRY_POINT_GROUP = "medvista.rewards"

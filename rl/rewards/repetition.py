@@ -8,10 +8,10 @@ is more.
 import json
 from collections.abc import Hashable, Sequence
 
-from agent.chat_model.reading import Piece, Reader
-from rl.played import Played
+from agent.chat.turn_reader import Piece, Reader
 from rl.rewards.registry import component
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 
 LIMITS = (0.1, 0.3, 0.6)
 """Shares up to which it is none, some and much; above the last it is nearly all."""
@@ -21,7 +21,7 @@ FEWEST = 12
 
 
 @component
-def repetition(task: Task, state: Played) -> float:
+def repetition(task: Task, state: FinishedEpisode) -> float:
     """0, 1/3, 2/3 or 1: none, some, much, nearly all of it repeated."""
     share = max(_share(_sequences(state), FEWEST), _share(_calls(state), 2))
     return sum(share > limit for limit in LIMITS) / len(LIMITS)
@@ -31,7 +31,7 @@ def _share(items: Sequence[Hashable], fewest: int) -> float:
     return 1 - len(set(items)) / len(items) if len(items) >= fewest else 0.0
 
 
-def _sequences(state: Played) -> list[tuple[str, ...]]:
+def _sequences(state: FinishedEpisode) -> list[tuple[str, ...]]:
     """The word sequences of the policy's turns, without the calls' JSON, whose form repeats by right."""
     found: list[tuple[str, ...]] = []
     for message in state.get("transcript", []):
@@ -46,5 +46,5 @@ def _words(text: str) -> str:
     return " ".join(piece.text for piece in [*reader.feed(text), *reader.close()] if isinstance(piece, Piece))
 
 
-def _calls(state: Played) -> list[str]:
+def _calls(state: FinishedEpisode) -> list[str]:
     return [json.dumps(call["call"], sort_keys=True) for call in state.get("calls", [])]

@@ -4,7 +4,7 @@ One question a line: `{"image": "scans/1.png", "question": "...", "answer": "...
 (results are reported per kind), `grader` (a name of rl/graders/) with its `rules`, `spacing` ([row, column] mm per
 pixel), `needs_tool`, and `regions` (boxes in pixels, [x1, y1, x2, y2], for evaluation only). Images are read into the
 run's store; names of files and folders go nowhere, ids are made from content. Splits that share an image are refused: a
-policy would be measured on what it was trained on (here by its path; rl/preflight/leaks.py compares pixels).
+policy would be measured on what it was trained on (here by its path; rl/training/preflight/leaks.py compares pixels).
 """
 
 import hashlib

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from agent.chat_model.opening import family_in
+from agent.chat.loading import family_in
 from agent.encoder import Encoder, EncodingError
 from rl.trajectories.audit import Audit, audit
 from rl.trajectories.export import Choice, choose

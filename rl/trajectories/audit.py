@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.chat.record.ledger import Ledger
 from agent.encoder import Encoder, Grid
-from agent.ledger import Ledger
 from rl.trajectories.check import RefusedError, refuse_unsound
 from rl.trajectories.journal import SUFFIX as UNSEALED
 from rl.trajectories.record import Trajectory

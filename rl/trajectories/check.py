@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.chat.record.ledger import Ledger
 from agent.encoder import Encoder, Grid, joined
-from agent.ledger import Ledger
 from tools.images.store import ImageStore
 
 

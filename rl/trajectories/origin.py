@@ -24,7 +24,7 @@ class Origin:
     """The graph and the tools of an episode; empty where nobody said."""
 
     graph: str = ""
-    """Its name in the catalogue, which is that of its module, or how it was named else (graphs/loading.py)."""
+    """Its name in the catalogue, which is that of its module, or how it was named else (graphs/app/loading.py)."""
     graph_version: str = ""
     """12 hexadecimal digits of a hash of its code and the agent's."""
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -41,6 +41,6 @@ def origin_of(graph: ModuleType, tools: Iterable[BaseTool], name: str | None = N
 def _code_version(graph: Path) -> str:
     digest = hashlib.sha256()
     ours = Path(str(agent.__file__)).parent
-    for path in (*sorted(ours.glob("*.py")), *sorted((ours / "chat_model").rglob("*.py")), graph):
+    for path in (*sorted(ours.glob("*.py")), *sorted((ours / "chat").rglob("*.py")), graph):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:VERSION_DIGITS]

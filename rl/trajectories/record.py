@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from rl.played import Played
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.origin import Origin
 
 UNKNOWN = Origin()
@@ -30,7 +30,7 @@ class Trajectory:
     images: list[str]
     """Store ids in order of appearance: the task's first, then every sub-image."""
     rows: list[dict[str, Any]]
-    """Its training rows, each a ledger (agent/ledger.py) as plain data; what was sampled trains in one of them."""
+    """Its training rows, each a ledger (agent/chat/record/ledger.py) as plain data: what was sampled trains in one."""
     transcript: list[dict[str, Any]]
     """{"role": "user" | "policy" | "tools", "text", "images"} in order."""
     calls: list[dict[str, Any]]
@@ -79,7 +79,7 @@ def record(
     id: str,
     stage: str,
     task: Task,
-    state: Played,
+    state: FinishedEpisode,
     rewards: Mapping[str, float],
     reward: float,
     seconds: float,

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.chat_model.families.family import Family
+from agent.chat.families.family import Family
+from agent.chat.record.ledger import Ledger
 from agent.encoder import Span
-from agent.ledger import Ledger
 from agent.policies.policy import Completion
 from rl.trajectories.record import Trajectory
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agent.chat_model.opening import family_in
+from agent.chat.loading import family_in
 from agent.encoder import Encoder, EncodingError, joined
 from agent.prompt import END_OF_TURN, opening, system_prompt
 from tools.images.image import MedicalImage

@@ -7,13 +7,13 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from agent.chat_model import Episode
-from agent.chat_model.tools import for_messages
+from agent.chat import Episode
+from agent.chat.tools import for_messages
 from agent.encoder import Encoder
 from agent.limits import Limits
-from graphs.loading import find_graph
-from graphs.model import chat_model
-from graphs.state import shown
+from graphs.app.chat_model import chat_model
+from graphs.app.loading import find_graph
+from graphs.parts.state import shown
 from tests.answering import LOOK, Answers, answer, spoken
 from tests.ledgers import turns_in
 from tools.images.image import MedicalImage

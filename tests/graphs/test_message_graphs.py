@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from agent.chat_model import Episode, at_nodes
-from agent.chat_model.families.family import Family
+from agent.chat import Episode, at_nodes
+from agent.chat.families.family import Family
 from agent.limits import Limits
 from agent.question import ContextTooSmall
-from graphs import catalogue, compare_prior, no_tools, second_opinion, verify
-from graphs.catalogue import compiled
-from graphs.model import chat_model
+from graphs import compare_prior, no_tools, second_opinion, verify
+from graphs.app import catalogue
+from graphs.app.catalogue import compiled
+from graphs.app.chat_model import chat_model
 from tests.answering import LOOK, Answering, Answers, answer, spoken
 from tests.ledgers import turns_in
 from tools import Evidence

@@ -16,16 +16,16 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from PIL.Image import Image
 
-from agent.chat_model import Episode
-from agent.chat_model.families.family import Family
-from agent.ledger import Ledger
+from agent.chat import Episode
+from agent.chat.families.family import Family
+from agent.chat.record.ledger import Ledger
 from agent.limits import Limits
 from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
-from graphs.model import chat_model
+from graphs.app.chat_model import chat_model
+from graphs.parts.state import Graph, answered
 from graphs.reasoning import factory
-from graphs.state import Graph, answered
 from tests.ledgers import prompt_of
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore

@@ -5,12 +5,12 @@ from typing import Any
 
 from langgraph.types import Command
 
-from agent.chat_model import Episode
-from agent.chat_model.families.family import Family
+from agent.chat import Episode
+from agent.chat.families.family import Family
 from graphs import review
-from graphs.catalogue import compiled
-from graphs.model import chat_model
-from graphs.threads import open_threads
+from graphs.app.catalogue import compiled
+from graphs.app.chat_model import chat_model
+from graphs.app.threads import open_threads
 from tests.answering import LOOK, Answers, answer
 from tests.ledgers import turns_in
 from tools.images.image import MedicalImage

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from langgraph.types import Command
 
-from agent.chat_model.families.family import Family
-from graphs import catalogue
-from graphs.model import chat_model
-from graphs.threads import open_threads
+from agent.chat.families.family import Family
+from graphs.app import catalogue
+from graphs.app.chat_model import chat_model
+from graphs.app.threads import open_threads
 from tests.answering import LOOK, Answers, answer
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore

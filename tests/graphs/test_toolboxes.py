@@ -18,29 +18,29 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
-from agent.chat_model import family_of
-from agent.chat_model.base import ImageChatModel
-from agent.chat_model.tools import for_messages
+from agent.chat import family_of
+from agent.chat.base import ImageChatModel
+from agent.chat.tools import for_messages
 from agent.encoder import load_processor
 from agent.limits import Limits
 from agent.policies.scripted import ScriptedPolicy
 from graphs import reasoning
-from graphs.model import chat_model
-from graphs.state import calls_in, shown
+from graphs.app.chat_model import chat_model
+from graphs.parts.state import calls_in, shown
 from tools.calls import ToolCall, ToolResult
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
+from tools.run.budget import Budget
+from tools.run.cache import Cache
+from tools.run.process import isolated
+from tools.run.wrapper import Wrapper, only
 from tools.toolbox import Toolbox
-from tools.wrappers.budget import Budget
-from tools.wrappers.cache import Cache
-from tools.wrappers.contract import Wrapper, only
-from tools.wrappers.isolated import isolated
 
 ROOT = Path(__file__).parents[2]
-CHECKPOINT = ROOT / "rl" / "base" / "checkpoint"
+CHECKPOINT = ROOT / "rl" / "toy" / "checkpoint"
 QUESTION = "What is it?"
 ANSWER = "<think>x</think><answer>cystic</answer>"
 Turns = Sequence[Sequence[ToolCall]]
@@ -243,8 +243,8 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_toolboxes import *
-from rl.own_ray import own_ray
-from tools.wrappers.on_ray import on_ray
+from rl.processes.ray_cluster import own_ray
+from tools.run.ray import on_ray
 
 async def compare(folder, scan):
     store = ImageStore(folder)

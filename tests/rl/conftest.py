@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from langchain_core.tools import BaseTool
 
-from agent.chat_model.families.family import Family
+from agent.chat.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
 from rl.config import Config
 from rl.rewards.compose import score
-from rl.rollout import RunParts, opened
+from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.phantoms import tasks as phantoms
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task

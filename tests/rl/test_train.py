@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from rl.config import EIGHT_GPUS, LAPTOP, load_config
-from rl.run import Stages
 from rl.train import main, parse
+from rl.training.run import Stages
 
 
 @pytest.mark.parametrize("config", [LAPTOP, EIGHT_GPUS])

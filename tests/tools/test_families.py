@@ -8,14 +8,14 @@ import pytest
 
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence
-from tools.execution import MOST_TEXT
 from tools.geometry import SCALE
 from tools.images.image import MedicalImage
 from tools.medical_tool import MedicalTool
 from tools.registry import load_tools
 from tools.remake import remake
+from tools.run.execution import MOST_TEXT
+from tools.run.validation import ToolCall, validated_arguments
 from tools.signature import example_call, prompt_line
-from tools.validation import ToolCall, validated_arguments
 
 FAMILIES = ["look", "appearance", "measure", "find", "draw"]
 TOOLS = [tool for tool in load_tools(FAMILIES) if isinstance(tool, MedicalTool)]

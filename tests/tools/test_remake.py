@@ -11,19 +11,19 @@ import pytest
 
 from tools.errors import ImageError, ToolFailed
 from tools.evidence import Evidence
+from tools.gallery.samples import SAMPLES, sample_image
 from tools.images.facts import Facts
 from tools.images.image import MedicalImage
+from tools.images.pixels import greys
 from tools.images.provenance import Provenance
 from tools.images.store import ImageStore
 from tools.images.volume import Volume
 from tools.medical_tool import MedicalTool, medical_tool
-from tools.pixels import greys
 from tools.registry import load_tools, register
 from tools.remake import remake
-from tools.samples import SAMPLES, sample_image
+from tools.run.validation import validated_arguments
 from tools.signature import example_call
 from tools.toolbox import Toolbox, ToolCall
-from tools.validation import validated_arguments
 
 STEPS = [
     ("window_level", {"image": 1, "centre": 200, "width": 3000}),

@@ -21,8 +21,8 @@ from tools.images.volume import Volume
 from tools.look.zoom_in import zoom_in
 from tools.medical_tool import medical_tool
 from tools.registry import load_tools
+from tools.run.wrapper import Invocation, Step, only
 from tools.toolbox import Toolbox, ToolCall, ToolResult
-from tools.wrappers.contract import Invocation, Step, only
 
 
 def acts(function, name: str = "act") -> BaseTool:

@@ -15,8 +15,8 @@ from pydantic import Field
 from tools.adapters.provided import library, weights
 from tools.evidence import Evidence, Measurement
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_greys
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_greys
 
 MODEL = "densenet121-res224-all"
 INSTALL = "pip install medvista[torchxrayvision]"

@@ -13,12 +13,12 @@ import numpy as np
 from pydantic import Field
 
 from tools.adapters.provided import device, library, weights
-from tools.drawing import COLOURS, rectangle, shown_as, write
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
+from tools.images.drawing import COLOURS, rectangle, shown_as, write
 from tools.images.image import MedicalImage
+from tools.images.pixels import WholeBox, box_words, shown_colours
 from tools.medical_tool import medical_tool
-from tools.pixels import WholeBox, box_words, shown_colours
 
 INSTALL = "pip install medvista[groundingdino]"
 PUBLISHED = "https://huggingface.co/IDEA-Research/grounding-dino-tiny"

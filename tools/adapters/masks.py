@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.drawing import COLOURS, outline, shown_as, tint, write
 from tools.evidence import Evidence, Measurement, Region, regions_of
+from tools.images.drawing import COLOURS, outline, shown_as, tint, write
 from tools.images.image import MedicalImage
-from tools.pixels import Mask, box_words, shown_colours
-from tools.ruler import ruler_in
+from tools.images.pixels import Mask, box_words, shown_colours
+from tools.images.ruler import ruler_in
 
 
 def of_masks(image: MedicalImage, found: Sequence[tuple[str, Mask]], model: str) -> Evidence:

@@ -15,8 +15,8 @@ from tools.adapters.provided import device, library, weights
 from tools.evidence import Evidence
 from tools.geometry import Box
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours, whole_box
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours, whole_box
 
 INSTALL = "pip install git+https://github.com/bowang-lab/MedSAM2"
 PUBLISHED = "https://huggingface.co/wanglab/MedSAM2"

@@ -19,8 +19,8 @@ from tools.adapters.provided import device, library, weights
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
+from tools.images.pixels import resized_mask
 from tools.medical_tool import medical_tool
-from tools.pixels import resized_mask
 
 FILE, CONFIGURATION = "biomed_parse.pt", "code/configs/biomedparse_inference.yaml"
 INSTALL = (

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tools.adapters.provided import device, library, weights
-from tools.drawing import COLOURS, outline, shown_as, tint
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence, Measurement, Region
+from tools.images.drawing import COLOURS, outline, shown_as, tint
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
 from tools.images.provenance import Section
 from tools.images.volume import ACQUIRED, Volume
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
 from tools.volume.pictures import picture_of, volume_in
 
 INSTALL = "pip install medvista[totalsegmentator]"

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.drawing import shown_as
 from tools.errors import ToolFailed
 from tools.evidence import Evidence
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
 
 Channel = Literal["red", "green", "blue", "hue", "saturation", "value", "lightness"]
 RGB: tuple[Channel, ...] = ("red", "green", "blue")

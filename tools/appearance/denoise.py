@@ -16,8 +16,8 @@ from pydantic import Field
 
 from tools.evidence import Evidence, Measurement
 from tools.images.image import MedicalImage
+from tools.images.pixels import GREY_VALUES, Floats, greys, large_enough
 from tools.medical_tool import medical_tool
-from tools.pixels import GREY_VALUES, Floats, greys, large_enough
 
 _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float64)
 """The difference of two Laplacians: blind to edges that are straight."""

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
+from tools.images.pixels import greys, shown_colours, with_contrast
 from tools.images.windowing import window_shares
 from tools.medical_tool import medical_tool
-from tools.pixels import greys, shown_colours, with_contrast
 
 TILES = (8, 8)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tools.drawing import shown_as
 from tools.evidence import Evidence
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import shown_as
 from tools.evidence import Evidence
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
 from tools.medical_tool import medical_tool
 

@@ -10,12 +10,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from tools.drawing import shown_as
 from tools.errors import ToolFailed
 from tools.evidence import Evidence, Measurement
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
 
 Stain = Literal["haematoxylin", "eosin", "dab"]
 STAINS: tuple[Stain, ...] = ("haematoxylin", "eosin", "dab")

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tools.drawing import COLOURS, Colour, Picture, line_width, shown_as, write
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, Colour, Picture, line_width, shown_as, write
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
 
 Label = Annotated[str, Field(max_length=40)]
 Mark = Literal["arrow", "circle", "cross"]

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, outline, shown_as, tint
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
+from tools.images.drawing import COLOURS, outline, shown_as, tint
 from tools.images.image import MedicalImage
+from tools.images.pixels import resized_mask, shown_colours, shown_greys
 from tools.medical_tool import medical_tool
-from tools.pixels import resized_mask, shown_colours, shown_greys
 
 MOST_UNLIKE_SHAPES = 1.2
 """Ratio of the two images' aspects up to which they can be of the same view."""

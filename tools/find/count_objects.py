@@ -8,13 +8,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from tools.drawing import outline_labels, shown_as
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.find.objects import Kind, Labels, likely_kind, parted
 from tools.geometry import Box
+from tools.images.drawing import outline_labels, shown_as
 from tools.images.image import MedicalImage
-from tools.medical_tool import medical_tool
-from tools.pixels import (
+from tools.images.pixels import (
     at_most,
     enlarged_labels,
     greys,
@@ -23,7 +22,8 @@ from tools.pixels import (
     whole_box,
     with_contrast,
 )
-from tools.ruler import ruler_in
+from tools.images.ruler import ruler_in
+from tools.medical_tool import medical_tool
 
 Objects = Literal["auto", "bright", "dark", "dark_cores"]
 

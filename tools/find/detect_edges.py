@@ -9,11 +9,11 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import shown_as
 from tools.evidence import Evidence, Measurement
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import greys, large_enough, shown_greys, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import greys, large_enough, shown_greys, with_contrast
 
 WEAK, STRONG = 0.85, 0.95
 """Quantiles of the gradient from which a pixel continues an edge, and from which it starts one."""

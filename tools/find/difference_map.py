@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from tools.drawing import shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, box_words, greys, large_enough, resized, shown_greys, shrunk, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, box_words, greys, large_enough, resized, shown_greys, shrunk, with_contrast
 
 FULL_COLOUR = 3.0
 """Difference, in standard deviations of the first image, that is shown in full colour."""

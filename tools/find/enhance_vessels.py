@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement
+from tools.images.drawing import shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, greys, large_enough, resized, shown_colours, shown_greys, shrunk, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, greys, large_enough, resized, shown_colours, shown_greys, shrunk, with_contrast
 
 MOST_SIDE = 1024
 """Of the copy in pixels."""

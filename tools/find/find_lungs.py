@@ -14,11 +14,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.drawing import COLOURS, rectangle, shown_as, write
 from tools.evidence import Evidence, regions_of
+from tools.images.drawing import COLOURS, rectangle, shown_as, write
 from tools.images.image import MedicalImage
+from tools.images.pixels import box_words, greys, large_enough, resized, shown_colours, shown_greys, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import box_words, greys, large_enough, resized, shown_colours, shown_greys, with_contrast
 
 SIDE = 256
 """The x-ray is looked at in a square of this size: the boxes are shares of its width and height."""

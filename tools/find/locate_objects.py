@@ -14,13 +14,12 @@ from typing import Annotated, Any, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, outline, rectangle, shown_as, write
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import SCALE
+from tools.images.drawing import COLOURS, outline, rectangle, shown_as, write
 from tools.images.image import MedicalImage
-from tools.medical_tool import medical_tool
-from tools.pixels import (
+from tools.images.pixels import (
     Floats,
     Mask,
     WholeBox,
@@ -33,7 +32,8 @@ from tools.pixels import (
     shrunk,
     with_contrast,
 )
-from tools.ruler import ruler_in
+from tools.images.ruler import ruler_in
+from tools.medical_tool import medical_tool
 
 Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "bright", "dark"]
 Shape = Literal["any", "round", "long"]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.images.image import MedicalImage
-from tools.pixels import Floats, Mask, enlarged_labels, resized, shown_colours, shown_greys
+from tools.images.pixels import Floats, Mask, enlarged_labels, resized, shown_colours, shown_greys
 
 Labels = NDArray[np.int32]
 """(height, width): 0 is background, n is object n."""

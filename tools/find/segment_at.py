@@ -10,14 +10,14 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, outline, shown_as, tint
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, outline, shown_as, tint
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, Mask, greys, shown_colours, unit_of, with_contrast
+from tools.images.ruler import ruler
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, Mask, greys, shown_colours, unit_of, with_contrast
-from tools.ruler import ruler
 
 BLUR = 1.0
 """Pixels of the Gaussian before the flood."""

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.drawing import COLOURS, rectangle, shown_as, tint
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
+from tools.images.drawing import COLOURS, rectangle, shown_as, tint
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, greys, shown_colours, unit_of, whole_box, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, greys, shown_colours, unit_of, whole_box, with_contrast
 
 OPACITY = 0.4
 

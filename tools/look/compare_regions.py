@@ -12,9 +12,9 @@ from tools.errors import ToolRetry
 from tools.evidence import Evidence, regions_of
 from tools.geometry import Box
 from tools.images.image import MedicalImage
+from tools.images.pixels import resized, whole_box
+from tools.images.side_by_side import Shown, side_by_side
 from tools.medical_tool import medical_tool
-from tools.pixels import resized, whole_box
-from tools.side_by_side import Shown, side_by_side
 
 MOST_SIDE = 1024
 """Of one panel: two of them are looked at together."""

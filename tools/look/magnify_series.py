@@ -5,13 +5,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, rectangle
 from tools.evidence import Evidence, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, rectangle
 from tools.images.image import MedicalImage
+from tools.images.pixels import WholeBox, large_enough, resized, shown_colours
+from tools.images.side_by_side import Shown, side_by_side
 from tools.medical_tool import medical_tool
-from tools.pixels import WholeBox, large_enough, resized, shown_colours
-from tools.side_by_side import Shown, side_by_side
 
 PANEL = 384
 """Longer side of a panel in pixels."""

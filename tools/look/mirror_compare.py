@@ -10,9 +10,9 @@ from tools.errors import ToolRetry
 from tools.evidence import Evidence, regions_of
 from tools.geometry import SCALE, Box, Coordinate
 from tools.images.image import MedicalImage
+from tools.images.pixels import whole_box
+from tools.images.side_by_side import Shown, side_by_side
 from tools.medical_tool import medical_tool
-from tools.pixels import whole_box
-from tools.side_by_side import Shown, side_by_side
 
 
 @medical_tool(family="look", version="2")

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.drawing import COLOURS, lines, shown_as, write
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, regions_of
+from tools.images.drawing import COLOURS, lines, shown_as, write
 from tools.images.image import MedicalImage
+from tools.images.pixels import box_words, shown_colours
 from tools.medical_tool import medical_tool
-from tools.pixels import box_words, shown_colours
 
 Count = Annotated[int, Field(ge=1, le=8)]
 

@@ -14,8 +14,8 @@ from tools.errors import ToolRetry
 from tools.evidence import Evidence, regions_of
 from tools.geometry import Box, box_to_pixels, zoom_box
 from tools.images.image import MedicalImage
+from tools.images.pixels import resized
 from tools.medical_tool import medical_tool
-from tools.pixels import resized
 
 
 @medical_tool(family="look", version="3")

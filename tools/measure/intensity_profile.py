@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from tools.drawing import COLOURS, lines
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, lines
 from tools.images.image import MedicalImage
+from tools.images.pixels import greys, shown_colours, shrunk, unit_of
+from tools.images.ruler import ruler, why_no_mm
+from tools.images.side_by_side import Shown, side_by_side
 from tools.medical_tool import medical_tool
-from tools.pixels import greys, shown_colours, shrunk, unit_of
-from tools.ruler import ruler, why_no_mm
-from tools.side_by_side import Shown, side_by_side
 
 PANEL = 512
 """Sides of the plot, and the longer side of the image beside it, in pixels."""

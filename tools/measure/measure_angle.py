@@ -6,14 +6,14 @@ spacing pixels are taken as square, and the text says so.
 
 import math
 
-from tools.drawing import COLOURS, lines, shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, lines, shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
+from tools.images.ruler import ruler, why_no_mm
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
-from tools.ruler import ruler, why_no_mm
 
 
 @medical_tool(family="measure", version="2")

@@ -10,14 +10,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, lines, shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Point, point_to_pixels
+from tools.images.drawing import COLOURS, lines, shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import shown_colours
+from tools.images.ruler import ruler, why_no_mm
 from tools.medical_tool import medical_tool
-from tools.pixels import shown_colours
-from tools.ruler import ruler, why_no_mm
 
 Corner = tuple[float, float]
 

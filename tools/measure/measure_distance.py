@@ -4,8 +4,8 @@ from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement
 from tools.geometry import Point, point_to_pixels
 from tools.images.image import MedicalImage
+from tools.images.ruler import ruler, why_no_mm
 from tools.medical_tool import medical_tool
-from tools.ruler import ruler, why_no_mm
 
 
 @medical_tool(family="measure", version="2")

@@ -7,14 +7,14 @@ a colour image the luma is described.
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.drawing import COLOURS, rectangle, shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
+from tools.images.drawing import COLOURS, rectangle, shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import GREY_VALUES, WholeBox, greys, shown_colours, unit_of, whole_box
+from tools.images.ruler import ruler
 from tools.medical_tool import medical_tool
-from tools.pixels import GREY_VALUES, WholeBox, greys, shown_colours, unit_of, whole_box
-from tools.ruler import ruler
 
 
 @medical_tool(family="measure", version="3")

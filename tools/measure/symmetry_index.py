@@ -10,13 +10,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.drawing import COLOURS, lines, rectangle, shown_as
 from tools.errors import ToolFailed, ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import SCALE, Coordinate
+from tools.images.drawing import COLOURS, lines, rectangle, shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, box_words, large_enough, shown_colours, shown_greys, with_contrast
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, box_words, large_enough, shown_colours, shown_greys, with_contrast
 
 PARTS = 8
 """The place of the greatest difference is found on a grid of so many parts a side of the half."""

@@ -11,14 +11,14 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import Field
 
-from tools.drawing import COLOURS, rectangle, shown_as
 from tools.errors import ToolRetry
 from tools.evidence import Evidence, Measurement, regions_of
 from tools.geometry import Box
+from tools.images.drawing import COLOURS, rectangle, shown_as
 from tools.images.image import MedicalImage
+from tools.images.pixels import Floats, greys, shown_colours, whole_box, with_contrast
+from tools.images.ruler import ruler
 from tools.medical_tool import medical_tool
-from tools.pixels import Floats, greys, shown_colours, whole_box, with_contrast
-from tools.ruler import ruler
 
 LEVELS = 16
 FEATURES = ("contrast", "homogeneity", "energy", "correlation", "entropy")

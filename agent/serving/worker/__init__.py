@@ -1,1 +1,1 @@
-"""What runs inside vLLM's own processes; put on their PYTHONPATH by `agent.serving.launch`."""
+"""What runs inside vLLM's own processes; put on their PYTHONPATH by `agent.serving.server_command`."""

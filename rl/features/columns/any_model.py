@@ -2,8 +2,8 @@
 views that its calls make among them, and the graph answers by what it says. Asked to record exactly, it says that it
 cannot."""
 
-from agent.chat_model.episode import Episode
-from agent.chat_model.provider import ProviderChatModel
+from agent.chat.provider.model import ProviderChatModel
+from agent.chat.record.episode import Episode
 from agent.policies.policy import PolicyError
 from rl.features.case import WARM, Case, expect
 from rl.features.other_model import OtherModel

@@ -1,9 +1,9 @@
 """An episode is forked before the arguments of its first look: the fork comes there without asking the policy, keeps
 the ids of the turn up to them, looks elsewhere and goes on; what it inherited, it does not train."""
 
-from agent.chat_model.episode import Episode
-from rl.evr import argument_spans
+from agent.chat.record.episode import Episode
 from rl.features.case import WARM, Case, expect
+from rl.rollout.evr import argument_spans
 
 TITLE = "EVR forks"
 LOOK = "zoom_in"

@@ -8,8 +8,8 @@ from typing import Any
 
 import gymnasium
 
-import rl.environment as environment
-from agent.ledger import Ledger
+import rl.rollout.gym as environment
+from agent.chat.record.ledger import Ledger
 from agent.policies.policy import Completion
 from rl.features.case import CONTEXT, TOOLS, TURN_TOKENS, WARM, Case, expect
 from rl.trajectories.record import Trajectory

@@ -5,14 +5,14 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from agent.chat_model.opening import family_in
+from agent.chat.loading import family_in
 from agent.policies.policy import PolicyError
 from agent.question import Question
-from graphs.threads import open_threads
+from graphs.app.threads import open_threads
 from rl.features.case import CHECKPOINT, Case, Shared, expect
-from rl.features.elsewhere import another_process
+from rl.features.other_process import another_process
+from rl.features.reading_policy import Prompt
 from rl.features.threads import run
-from rl.features.willing import Prompt
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
 

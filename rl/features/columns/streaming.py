@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from langchain_core.messages import AIMessageChunk
 
-from agent.chat_model.episode import Episode
+from agent.chat.record.episode import Episode
 from agent.question import Question
 from rl.features.case import Case, expect
 from rl.features.threads import run

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from PIL.Image import Image
 
 from agent.policies.policy import Completion, Sampling
-from rl.base.lessons import CALL_ZOOM
 from rl.features.case import Case, expect
 from rl.features.server import Server
+from rl.toy.lessons import CALL_ZOOM
 
 TITLE = "swap in mid-episode"
 SERVED = True

@@ -1,6 +1,6 @@
 """A Toolbox in place of a list of tools: the policy reads the same tokens, and its calls give the same images."""
 
-from agent.chat_model.episode import Episode
+from agent.chat.record.episode import Episode
 from rl.features.case import TOOLS, Case, expect
 from tools.registry import load_tools
 from tools.toolbox import Toolbox

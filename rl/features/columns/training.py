@@ -1,6 +1,7 @@
 """OpenRLHF's rollout path: our executor runs a group of episodes on an engine with vLLM's interface, and OpenRLHF's own
 SamplesGenerator makes experience of what it returns; every id that the engine sampled freely is trained once, with its
-log-probability, and no other is (rl/bridge/rows.py). Real steps of OpenRLHF are slow tests, not part of this table."""
+log-probability, and no other is (rl/training/trainers/openrlhf/row_trainer.py). Real steps of OpenRLHF are slow
+tests, not part of this table."""
 
 import asyncio
 import json
@@ -12,8 +13,8 @@ from typing import Any
 from agent.policies.policy import Sampling
 from rl.config import LAPTOP, dump, load_config
 from rl.features.case import CHECKPOINT, CONTEXT, TURN_TOKENS, Case, expect
-from rl.features.elsewhere import another_process
-from rl.features.willing import SURE, Willing
+from rl.features.other_process import another_process
+from rl.features.reading_policy import SURE, Willing
 
 TITLE = "training"
 SAMPLES = 2
@@ -73,10 +74,10 @@ async def _sampled(case: Case, engine: Engine) -> list[dict[str, Any]]:
     (case.folder / "checkpoints" / "base").symlink_to(CHECKPOINT)
     from vllm import SamplingParams
 
-    from rl.bridge.launch import RUN_FOLDER
+    from rl.training.trainers.openrlhf.command import RUN_FOLDER
 
     os.environ[RUN_FOLDER] = str(case.folder)
-    from rl.bridge.executor import AgentExecutor
+    from rl.training.trainers.openrlhf.executor import AgentExecutor
 
     executor, task = AgentExecutor(), case.task
     label = json.dumps({"place": 0, "task": task.to_plain()})
@@ -88,7 +89,7 @@ def experience(samples: list[dict[str, Any]]) -> list[list[tuple[int, ...]]]:
     """In another process, which OpenRLHF can be imported in: per row of OpenRLHF's experience its trained turns."""
     from types import SimpleNamespace
 
-    from rl.bridge.rows import RowsGenerator
+    from rl.training.trainers.openrlhf.row_trainer import RowsGenerator
 
     generator: Any = RowsGenerator(SimpleNamespace(args=None), None, None, None, [])
     rows: list[list[tuple[int, ...]]] = []

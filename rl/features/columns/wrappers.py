@@ -6,9 +6,9 @@ from collections import Counter
 from rl.features.case import TOOLS, Case, expect
 from tools.evidence import Evidence
 from tools.registry import load_tools
+from tools.run.budget import Budget
+from tools.run.wrapper import Invocation, Step
 from tools.toolbox import Toolbox
-from tools.wrappers.budget import Budget
-from tools.wrappers.contract import Invocation, Step
 
 TITLE = "Budget, wrappers"
 

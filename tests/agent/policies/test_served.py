@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from agent.policies.picture_urls import PictureURLs
+from agent.policies.image_urls import PictureURLs
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.served import ContextFull, ServedPolicy
 from agent.serving.versions import AskedVersions

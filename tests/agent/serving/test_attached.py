@@ -1,6 +1,6 @@
 """A server that another process started: what is read from its record, what is written there, and who may attach.
 
-tests/graphs/test_live.py swaps a real one.
+tests/graphs/app/test_live.py swaps a real one.
 """
 
 import os
@@ -12,8 +12,8 @@ import pytest
 
 from agent.serving.attached import attached
 from agent.serving.checkpoint import Checkpoint, publish
-from agent.serving.launch import ServerError
-from agent.serving.record import ServerRecord, read_record, started, write_record
+from agent.serving.server_command import ServerError
+from agent.serving.server_record import ServerRecord, read_record, started, write_record
 from agent.serving.versions import RecordedVersions
 
 

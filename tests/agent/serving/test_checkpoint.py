@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.serving.checkpoint import MANIFEST, CheckpointError, hash_file, latest, load, publish, published
-from agent.serving.unfinished import LOCK
+from agent.serving.staging import LOCK
 
 Folder = Callable[..., Path]
 

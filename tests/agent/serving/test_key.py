@@ -13,7 +13,7 @@ import pytest
 from agent.policies.policy import PolicyError, Sampling
 from agent.policies.served import ServedPolicy
 from agent.serving.key import VARIABLE, authorization, keep_new_key, key_file
-from agent.serving.launch import ServerError
+from agent.serving.server_command import ServerError
 from agent.serving.versions import LiveVersions
 
 URL = "http://127.0.0.1:4321"

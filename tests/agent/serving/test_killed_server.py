@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.serving.checkpoint import publish
-from agent.serving.launch import ServerOptions
-from agent.serving.record import read_record
 from agent.serving.server import VLLMServer
+from agent.serving.server_command import ServerOptions
+from agent.serving.server_record import read_record
 from tests.sockets import beyond_loopback, listening, with_descendants
 
 

@@ -30,9 +30,9 @@ from agent.serving.checkpoint import Checkpoint, publish
 from agent.serving.engine_control import PauseMode
 from agent.serving.files import CheckpointError
 from agent.serving.key import authorization, key_file
-from agent.serving.launch import ServerError, ServerOptions
-from agent.serving.record import find_server
 from agent.serving.server import VLLMServer
+from agent.serving.server_command import ServerError, ServerOptions
+from agent.serving.server_record import find_server
 from agent.serving.swap import SwapError, hot_swap
 from agent.serving.validation import validate
 from agent.serving.versions import RecordedVersions

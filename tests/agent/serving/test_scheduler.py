@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.serving.launch import ServerOptions, installed_build, server_environment
+from agent.serving.server_command import ServerOptions, installed_build, server_environment
 from agent.serving.swap import PROBE_PRIORITY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from agent.ledger import Ledger, Sampled
+from agent.chat.record.ledger import Ledger, Sampled
 from agent.policies.policy import Completion
 from rl.check_graph.alignment import EpisodeReport, RowReport, check_episode, together
 from rl.check_graph.table import as_json, table, verdict

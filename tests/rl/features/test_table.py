@@ -10,9 +10,9 @@ import pytest
 from rl.config import ROOT
 from rl.features.__main__ import main
 from rl.features.case import Shared
+from rl.features.reading_policy import least, shortest
 from rl.features.server import Server
 from rl.features.table import Cell, columns, graphs, markdown, needs_server, prove
-from rl.features.willing import least, shortest
 from tests.rl.one_node import ASK, one_node
 
 DOCUMENT = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")

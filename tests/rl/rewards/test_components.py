@@ -5,8 +5,6 @@ from typing import Any, cast
 import pytest
 
 from agent.protocol import Turn, render_turn
-from rl.looks import overlap_and_union
-from rl.played import Played
 from rl.rewards.compose import score, score_group
 from rl.rewards.region import looked_at, region
 from rl.rewards.registry import component, components, group_component, group_components
@@ -15,6 +13,8 @@ from rl.rewards.turns import turns
 from rl.rewards.unlooked import unlooked
 from rl.rewards.unmended import unmended
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
+from rl.trajectories.looks import overlap_and_union
 
 Box = tuple[float, float, float, float]
 
@@ -35,11 +35,11 @@ def call(
     return {"call": {"name": name, "arguments": arguments}, "status": status, **shown}
 
 
-def ended(answer: str | None = "solid", *calls: Any, turns: int = 1, said: tuple[str, ...] = ()) -> Played:
+def ended(answer: str | None = "solid", *calls: Any, turns: int = 1, said: tuple[str, ...] = ()) -> FinishedEpisode:
     transcript = [{"role": "policy", "text": text, "images": []} for text in said]
     outcome = "abstained" if answer is None else "answered"
     state = {"answer": answer, "calls": list(calls), "turns": turns, "outcome": outcome, "transcript": transcript}
-    return cast(Played, state)
+    return cast(FinishedEpisode, state)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def ended(answer: str | None = "solid", *calls: Any, turns: int = 1, said: tuple
         (None, ended(), 0.0),  # nobody knows whether it needed a look
     ],
 )
-def test_unlooked(needs_tool: bool | None, state: Played, value: float) -> None:
+def test_unlooked(needs_tool: bool | None, state: FinishedEpisode, value: float) -> None:
     assert unlooked(task(needs_tool), state) == value
 
 
@@ -176,7 +176,7 @@ def test_a_group_component_sees_the_group_and_is_logged_with_the_rest(monkeypatc
 
 
 def test_a_second_component_of_one_name_is_refused() -> None:
-    def answer(task: Task, state: Played) -> float:
+    def answer(task: Task, state: FinishedEpisode) -> float:
         return 1.0
 
     with pytest.raises(ValueError, match="second reward component named 'answer'"):

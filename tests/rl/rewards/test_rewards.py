@@ -5,10 +5,10 @@ from typing import Any, cast
 import pytest
 
 from rl.config import Rl
-from rl.played import Played
 from rl.rewards.compose import UnscoredError, score
 from rl.rewards.registry import components
 from rl.tasks.task import Task
+from rl.trajectories.finished_episode import FinishedEpisode
 
 WEIGHTS = {"answer": 1.0, "tool_use": 1.0, "format": 0.1, "calls": -0.05}
 
@@ -22,7 +22,7 @@ def ended(answer: str | None = "solid", calls: tuple[str, ...] = (), faults: int
     region = {"image": "a", "box": [30.0, 30.0, 60.0, 60.0], "image_size": [100, 100]}
     view = {"text": "", "images": ["view"], "regions": [region]}
     results = [{"call": {"name": "zoom_in", "arguments": {}}, "status": status, **view} for status in calls]
-    return cast(Played, {"answer": answer, "calls": results, "faults": faults, "outcome": outcome})
+    return cast(FinishedEpisode, {"answer": answer, "calls": results, "faults": faults, "outcome": outcome})
 
 
 @pytest.mark.parametrize(

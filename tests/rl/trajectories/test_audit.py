@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.chat_model.families.medvista import MedVista
-from rl.rollout import RunParts
+from agent.chat.families.medvista import MedVista
+from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.__main__ import main
 from rl.trajectories.store import TrajectoryStore

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.chat.record.ledger import Ledger, Placed, Sampled
 from agent.encoder import Encoder, Span
-from agent.ledger import Ledger, Placed, Sampled
 from agent.policies.policy import Completion
 from rl.trajectories.check import RefusedError, training_row
 from tests.ledgers import said, shown

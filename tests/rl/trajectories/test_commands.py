@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rl.rollout import RunParts
+from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.__main__ import main
 from rl.trajectories.record import Trajectory

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.ledger import Ledger
+from agent.chat.record.ledger import Ledger
 from agent.policies.policy import Completion
-from rl.rollout import RunParts
+from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
 from tests.ledgers import said, shown

@@ -14,8 +14,8 @@ from tools.images.image import MedicalImage
 from tools.images.volume import Volume
 from tools.medical_tool import MedicalTool
 from tools.registry import load_tools
+from tools.run.validation import ToolCall, validated_arguments
 from tools.signature import example_call, prompt_line
-from tools.validation import ToolCall, validated_arguments
 
 PICTURE = MedicalImage(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
 CT = MedicalImage.of_volume(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tools.draw.overlay_mask import overlay_mask
-from tools.drawing import COLOURS
 from tools.errors import ToolRetry
 from tools.evidence import Evidence
+from tools.images.drawing import COLOURS
 from tools.images.image import MedicalImage
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tools.errors import ToolRetry
 from tools.images.image import MedicalImage
+from tools.images.side_by_side import GAP
 from tools.look.compare_regions import compare_regions
-from tools.side_by_side import GAP
 
 
 def compare(first: MedicalImage, box: list[int], second: MedicalImage, other_box: list[int]):

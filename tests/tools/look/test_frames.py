@@ -15,7 +15,7 @@ from tools.geometry import SCALE
 from tools.images.image import MedicalImage
 from tools.medical_tool import MedicalTool
 from tools.registry import load_tools
-from tools.validation import ToolCall, validated_arguments
+from tools.run.validation import ToolCall, validated_arguments
 
 SCAN = MedicalImage(
     np.random.default_rng(0).integers(0, 256, (400, 600), dtype=np.uint8), spacing=(0.5, 0.25)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from tools.errors import ToolFailed
 from tools.images.image import MedicalImage
+from tools.images.side_by_side import GAP
 from tools.look.magnify_series import PANEL, magnify_series
-from tools.side_by_side import GAP
 
 
 def magnify(image: MedicalImage, point: list[int], steps: int = 2):

@@ -9,8 +9,8 @@ from PIL import ImageOps
 from tools.errors import ToolRetry
 from tools.evidence import Region
 from tools.images.image import MedicalImage
+from tools.images.side_by_side import GAP
 from tools.look.mirror_compare import mirror_compare
-from tools.side_by_side import GAP
 
 
 def compare(image: MedicalImage, box: list[int], midline: int | None = None):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tools.drawing import COLOURS
 from tools.errors import ToolRetry
+from tools.images.drawing import COLOURS
 from tools.images.image import MedicalImage
 from tools.look.tile_overview import tile_overview
 

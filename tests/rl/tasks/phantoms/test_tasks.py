@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rl.graders import grade
-from rl.rollout import RunParts, laptop_tools
+from rl.rollout.run_parts import RunParts, laptop_tools
 from rl.tasks.phantoms.image import TYPES
 from rl.tasks.phantoms.questions import KINDS
 from rl.tasks.phantoms.tasks import SPLITS, guess, load, make

@@ -1,0 +1,46 @@
+"""The graphs for LangGraph's own server, `langgraph dev`; langgraph.json points here.
+
+Every graph of the catalogue is an attribute of this module, because the server looks factories up by name. It calls one
+for each run, so the parts are made once. Threads are kept where MEDVISTA_THREADS says, as everywhere.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from graphs.app import catalogue
+from graphs.app.application import Application, Settings, WhenAsked
+from graphs.app.threads import open_threads
+
+
+@cache
+def application() -> Application:
+    """The parts that all graphs share, as the environment names them."""
+    settings = Settings.of_environment()
+    return Application(settings, WhenAsked(settings))
+
+
+@cache
+def _built(name: str) -> Any:
+    return application().graph(name)
+
+
+def _factory(name: str) -> Callable[[], Awaitable[Any]]:
+    async def make() -> Any:
+        return await asyncio.to_thread(_built, name)
+
+    return make
+
+
+@asynccontextmanager
+async def threads() -> AsyncGenerator[BaseCheckpointSaver[Any]]:
+    """The server's checkpointer."""
+    async with open_threads(Settings.of_environment().threads) as saver:
+        yield saver
+
+
+globals().update({name: _factory(name) for name in catalogue.graphs()})

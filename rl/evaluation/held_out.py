@@ -1,0 +1,72 @@
+"""Held-out evaluation: every task asked of a policy through the graph it serves, every episode kept.
+
+`python -m rl.evaluate` compares policies on task sets, with intervals; a training run evaluates its own four standing
+conditions through `evaluate`: `no_tools` (the base, no tool in its prompt), `tools_untrained` (the base with the tool
+prompt), `warmup`, and `trained`. All answer the same tasks, so that their differences are paired.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from agent.policies.policy import Policy, Sampling
+from rl.rollout.run_parts import RunParts
+from rl.rollout.schedule import Job, played
+from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory
+from rl.trajectories.store import TrajectoryStore
+
+CONDITIONS = ("no_tools", "tools_untrained", "warmup", "trained")
+
+
+async def evaluate(
+    parts: RunParts, policy: Policy, tasks: Sequence[Task], condition: str, kept: TrajectoryStore
+) -> list[Trajectory]:
+    """One greedy trajectory per task; those that `kept` holds already are not asked again."""
+    return await ask_all(parts, policy, [Job(task) for task in tasks], condition, kept)
+
+
+async def ask_all(
+    parts: RunParts,
+    policy: Policy | None,
+    jobs: Sequence[Job],
+    stage: str,
+    kept: TrajectoryStore,
+    sampling: Sampling | None = None,
+    concurrency: int | None = None,
+) -> list[Trajectory]:
+    """The trajectory of every job, in their order; those that `kept` holds already are not asked again.
+
+    An episode is known by its task and sample, so that whatever a kill interrupts, each is asked until it is finished
+    and then never again. `policy`: None for the graph's own chat model. Raises PolicyError where the policy is lost:
+    what was finished is kept.
+    """
+    done = {(str(each.task["id"]), each.sample): each for each in kept}
+    missing = [job for job in jobs if (job.task.id, job.sample) not in done]
+    at_once = concurrency or parts.config.evaluate.concurrency
+
+    async def ask(job: Job) -> Trajectory:
+        return await parts.play(job, policy, stage, sampling)
+
+    with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc=f"evaluate {stage}", unit="episode") as bar:
+        async for trajectory in played(missing, ask, at_once, lost=()):
+            assert isinstance(trajectory, Trajectory)
+            kept.add(trajectory)
+            done[str(trajectory.task["id"]), trajectory.sample] = trajectory
+            bar.update()
+    kept.seal()
+    return [done[job.task.id, job.sample] for job in jobs]
+
+
+def sampled_jobs(tasks: Sequence[Task], samples: int, seed: int, deadline_s: float | None) -> list[Job]:
+    """`samples` jobs for each task; what each samples by follows from the seed, the task and the sample's number."""
+    return [
+        Job(task, sample, seed=_stream(f"{seed}/{task.id}/{sample}"), deadline_s=deadline_s)
+        for task in tasks
+        for sample in range(samples)
+    ]
+
+
+def _stream(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) >> 1

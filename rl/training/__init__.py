@@ -1,0 +1,1 @@
+"""Training: the stages of a run, supervised warm-up, reinforcement learning, publishing, and checks before all that."""

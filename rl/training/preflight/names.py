@@ -1,0 +1,61 @@
+"""Whether every name in the configuration is one that there is: tools, rewards, the task set, OpenRLHF's flags."""
+
+from collections.abc import Iterator
+
+from rl.config import Config
+from rl.rewards.registry import components, group_components
+from rl.tasks.errors import TaskFileError
+from rl.tasks.loading import is_folder
+from rl.tasks.registry import find
+from rl.training.preflight.finding import Finding
+from rl.training.trainers.openrlhf.parser import faults_of
+from tools.registry import load_tools
+from tools.spelling import did_you_mean
+
+
+def names(config: Config) -> Iterator[Finding]:
+    """The faults of names."""
+    yield from tools(config)
+    yield from rewards(config)
+    yield from task_set(config)
+    yield from openrlhf(config)
+
+
+def tools(config: Config) -> Iterator[Finding]:
+    """Each tool's name by itself, so that all that are wrong are told."""
+    for name in config.episode.tools:
+        try:
+            load_tools([name])
+        except ValueError as error:
+            yield Finding("episode.tools", str(error))
+
+
+def rewards(config: Config) -> Iterator[Finding]:
+    """The components that have a weight."""
+    known = sorted({*components(), *group_components()})
+    for name in config.rl.rewards:
+        if name not in known:
+            said = f"Got the component {name!r}, expected one of {', '.join(known)}.{did_you_mean(name, known)}"
+            yield Finding("rl.rewards", said)
+
+
+def task_set(config: Config) -> Iterator[Finding]:
+    """The set, its options, and the folder that lessons on real cells are made from."""
+    name, options = config.tasks.set, set(config.tasks.options) - {"root"}
+    if not is_folder(name):
+        try:
+            known = sorted(find(name).options)
+            if unknown := sorted(options - set(known)):
+                meant = did_you_mean(unknown[0], known)
+                yield Finding("tasks.options", f"Got {unknown} for {name}, expected some of {known}, or root.{meant}")
+        except TaskFileError as error:
+            yield Finding("tasks.set", str(error))
+    if config.base.lessons == "cells" and "root" not in config.tasks.options:
+        said = "Got none, but base.lessons=cells: give the folder with the images, 'tasks.options={root: FOLDER}'."
+        yield Finding("tasks.options.root", said)
+
+
+def openrlhf(config: Config) -> Iterator[Finding]:
+    """OpenRLHF's own flags, which nobody else looks at before it starts."""
+    for flag, said in faults_of(config.rl.openrlhf):
+        yield Finding(f"rl.openrlhf.{flag}", said)

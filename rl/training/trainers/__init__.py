@@ -1,0 +1,1 @@
+"""Trainers: each takes a checkpoint, prompts and a rollout function, and gives saved checkpoints."""

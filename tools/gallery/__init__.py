@@ -1,0 +1,1 @@
+"""The tools as people see them: a sample image and call for each, the contact sheet, docs/tools.md."""

@@ -1,1 +1,0 @@
-"""What is put around a tool call: one wrapper a file. `tools/wrappers/contract.py` says what a wrapper is."""
