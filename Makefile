@@ -1,7 +1,7 @@
 # MedVista's commands; each sets up the environment it needs (.venv), and a second run of the set-up takes no time.
 # Research use only, not a medical device.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check clean
+.PHONY: help setup train test check quick clean
 
 ARGS ?=
 
@@ -19,6 +19,9 @@ test: setup  ## set-up, then every check and every test
 
 check:    ## format, lint, types, import layers, tests (ARGS go to pytest: make check ARGS="-k ledger")
 	@.venv/bin/python -m setup.check $(ARGS)
+
+quick:    ## the inner loop, under a minute: the same checks and the fast tests, of what changed since main
+	@.venv/bin/python -m setup.quick
 
 clean:    ## remove .venv and all caches (runs/ stays)
 	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
