@@ -11,9 +11,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from rl.discovery import import_all
 from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
+from tools.discovery import check_free, import_all
 from tools.images.store import ImageStore
 from tools.spelling import did_you_mean
 
@@ -71,8 +71,7 @@ def task_set(splits: tuple[str, ...] = SPLITS, drawn: bool = False) -> Callable[
     def register(make: Make) -> Make:
         name = getattr(make, "__name__", "")
         before = _sets.get(name)
-        if before is not None and before.make.__module__ != make.__module__:
-            raise ValueError(f"Got a second task set named {name!r}, from {make.__module__}; give it another name.")
+        check_free("task set", name, make, before and before.make)
         _sets[name] = TaskSet(name, make, splits, drawn)
         return make
 
@@ -81,7 +80,7 @@ def task_set(splits: tuple[str, ...] = SPLITS, drawn: bool = False) -> Callable[
 
 def task_sets() -> Mapping[str, TaskSet]:
     """All registered sets by name."""
-    import_all("rl.tasks.sets", ENTRY_POINT_GROUP)
+    import_all("rl.tasks.sets", ENTRY_POINT_GROUP, "task_set")
     return dict(sorted(_sets.items()))
 
 
