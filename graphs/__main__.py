@@ -38,12 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw.add_argument("--png", type=Path, metavar="FILE", help="draw it into a PNG file instead")
     arguments = parser.parse_args(argv)
     if arguments.command == "list":
-        for name, module in catalogue.graphs().items():
-            print(f"{name}: {catalogue.summary(module)}")
+        for name, source in catalogue.graphs().items():
+            print(f"{name}: {catalogue.summary(source)}")
         return 0
     if arguments.command == "draw":
-        module = catalogue.graphs()[arguments.graph]
-        print(catalogue.draw(module) if arguments.png is None else drawing.write(module, arguments.png))
+        source = catalogue.graphs()[arguments.graph]
+        print(catalogue.draw(source) if arguments.png is None else drawing.write(source, arguments.png))
         return 0
     try:
         if arguments.command == "swap":
