@@ -18,7 +18,7 @@ from langchain_core.tools import BaseTool
 from tools.discovery import check_free, installed, modules
 
 ENTRY_POINT_GROUP = "medvista.tools"
-NO_TOOLS = ("tools.gallery", "tools.images", "tools.run")
+NO_TOOLS = ("tools.gallery", "tools.images", "tools.run", "tools.templates")
 """Folders beside this file that hold no tools."""
 
 _tools: dict[str, BaseTool] = {}
