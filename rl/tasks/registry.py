@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from agent.policies.scripted import Script
-from rl.discovery import import_all
 from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
+from tools.discovery import check_free, import_all
 from tools.images.store import ImageStore
 from tools.spelling import did_you_mean
 
@@ -82,8 +82,7 @@ def task_set(
     def register(make: Make) -> Make:
         name = getattr(make, "__name__", "")
         before = _sets.get(name)
-        if before is not None and before.make.__module__ != make.__module__:
-            raise ValueError(f"Got a second task set named {name!r}, from {make.__module__}; give it another name.")
+        check_free("task set", name, make, before and before.make)
         _sets[name] = TaskSet(name, make, splits, drawn, demonstrator)
         return make
 
@@ -92,7 +91,7 @@ def task_set(
 
 def task_sets() -> Mapping[str, TaskSet]:
     """All registered sets by name."""
-    import_all("rl.tasks.sets", ENTRY_POINT_GROUP)
+    import_all("rl.tasks.sets", ENTRY_POINT_GROUP, "task_set")
     return dict(sorted(_sets.items()))
 
 

@@ -50,7 +50,7 @@ def picture(tmp_path: Path, scan: MedicalImage) -> str:
 
 def graph_of(name: str, server: OpenAIServer, store: ImageStore) -> Any:
     model = with_images(chat_model_named(server.url), store)
-    return catalogue.compiled(catalogue.graphs()[name], model, load_tools(["zoom_in"]))
+    return catalogue.graphs()[name].compiled(model, load_tools(["zoom_in"]))
 
 
 async def test_the_reasoning_graph_looks_is_corrected_and_answers(store: ImageStore, scan: MedicalImage) -> None:
@@ -147,7 +147,7 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
     with VLLMServer(open_checkpoint(embedded()), options, log=tmp_path / "server.log") as server:
         model = with_images(chat_model_named(f"{server.base_url}/v1"), store)
         for name in ("reasoning", "no_tools"):
-            done = await catalogue.compiled(catalogue.graphs()[name], model, load_tools(["zoom_in"])).ainvoke(question)
+            done = await catalogue.graphs()[name].compiled(model, load_tools(["zoom_in"])).ainvoke(question)
             assert (done["versions"], done["turns"] > 0) == (["policy"], True)
             assert done["outcome"] in ("answered", "abstained", "too_many_turns", "context_full")
         looked: Any = AIMessage("", tool_calls=[{"name": "zoom_in", "args": {"image": 1}, "id": "call-1"}])
@@ -161,7 +161,7 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
         assert twice.usage_metadata["input_tokens"] > once.usage_metadata["input_tokens"] + a_picture
         assert [chunk async for chunk in model.astream("Look.")][-1].response_metadata["versions"] == ["policy"]
         with pytest.raises(ContextTooSmall, match="maximum context length"):
-            graph = catalogue.compiled(catalogue.graphs()["reasoning"], model, [])
+            graph = catalogue.graphs()["reasoning"].compiled(model, [])
             await graph.ainvoke({**question, "question": "calcification " * 3000})
 
 

@@ -245,7 +245,7 @@ def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, s
 async def test_any_graph_can_be_asked(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, encoder)
     model = chat_model(policy, encoder, store)
-    graph = catalogue.compiled(catalogue.graphs()["verify"], model, load_tools(["zoom_in"]))
+    graph = catalogue.graphs()["verify"].compiled(model, load_tools(["zoom_in"]))
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
     assert "\n".join(said).splitlines() == [
