@@ -6,13 +6,13 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from typing_extensions import TypeIs
 
 from rl.config import ConfigError
 from rl.training.trainers.trainer import Trainer
+from tools.discovery import EntryPointError, check_free, installed
 from tools.spelling import did_you_mean
 
 ENTRY_POINT_GROUP = "medvista.trainers"
@@ -20,7 +20,10 @@ ENTRY_POINT_GROUP = "medvista.trainers"
 
 def find_trainer(name: str) -> Trainer:
     """The trainer that a config names in `rl.trainer`. Raises ConfigError where there is none."""
-    known = trainers()
+    try:
+        known = trainers()
+    except EntryPointError as error:
+        raise ConfigError(str(error)) from error
     if name not in known:
         raise ConfigError(
             f"Got rl.trainer={name!r}, expected one of {', '.join(sorted(known))}.{did_you_mean(name, known)}"
@@ -30,24 +33,17 @@ def find_trainer(name: str) -> Trainer:
 
 @cache
 def trainers() -> Mapping[str, type[Trainer]]:
-    """All trainers by name. Raises ConfigError for an entry point that names none."""
+    """All trainers by name. Raises EntryPointError, or ValueError for two of one name."""
     found: dict[str, type[Trainer]] = {}
     for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
         module = importlib.import_module(f"{__package__}.{file.name}" + (".trainer" if file.ispkg else ""))
-        for _, each in inspect.getmembers(module, inspect.isclass):
+        for each in vars(module).values():
             if is_trainer(each) and each.__module__ == module.__name__:
                 found[file.name] = each
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            loaded: object = entry.load()
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"Got the entry point {entry.value!r}, which cannot be loaded: {error}.") from error
-        if not is_trainer(loaded):
-            raise ConfigError(
-                f"Got the entry point {entry.name} = {entry.value!r} ({ENTRY_POINT_GROUP}), which is {loaded!r}; "
-                "expected a class that is a Trainer and has all of its methods."
-            )
-        found[entry.name] = loaded
+    named = installed(ENTRY_POINT_GROUP, "a class that is a Trainer and has all of its methods", is_trainer)
+    for name, theirs in named:
+        check_free("trainer", name, theirs, found.get(name))
+        found[name] = theirs
     return found
 
 
