@@ -73,12 +73,16 @@ def test_what_is_written_passes_its_own_tests(site: Path) -> None:
         assert (site / f"test_their_{kind}.py").read_text().count("\ndef test_") >= 1
 
 
-def test_what_is_written_is_in_order(site: Path) -> None:
+@pytest.mark.parametrize("name", ["me", "a_name_of_thirty_letters_or_so"])
+def test_what_is_written_is_in_order(name: str, tmp_path: Path) -> None:
+    """Whatever its name; that its types are right is seen where the templates are checked, as all code is."""
+    for kind, command in COMMANDS.items():
+        assert command(name, str(tmp_path / kind)) == 0
     for words in (["check"], ["format", "--check"]):
-        said = run(site, "-m", "ruff", *words, "--no-cache", "--config", str(ROOT / "pyproject.toml"), str(site))
+        said = run(tmp_path, "-m", "ruff", *words, "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".")
         assert said.startswith("0\n"), said
-    left = re.compile("|".join(f"new_{kind}|New{kind.title().replace('_', '')}" for kind in [*COMMANDS, "family"]))
-    assert [path.name for path in site.glob("*.py") if left.search(path.read_text())] == []
+    left = re.compile("|".join(f"new_{kind}|New{kind.title().replace('_', '')}" for kind in COMMANDS))
+    assert [path.name for path in tmp_path.rglob("*.py") if left.search(path.read_text())] == []
 
 
 @pytest.mark.slow

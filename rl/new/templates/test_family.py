@@ -1,4 +1,4 @@
-"""new_family: its checkpoints are known by their tokens, and their template can be extended without drift."""
+"""new_family: its checkpoints are known by their tokens, and their template does not drift."""
 
 from typing import Any
 
