@@ -34,14 +34,14 @@ class Section(BaseModel):
 class Base(Section):
     """Where the policy starts."""
 
-    checkpoint: str = "rl/toy/checkpoint"
-    """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
+    checkpoint: str = "embedded"
+    """A folder, absolute or in the repository, the name of one that an installed package brings, or a hub name."""
+    lessons: str | None = None
+    """What it was taught on, and replays in warm-up, as `module:class` (rl/training/base.py); None: nothing is here."""
     teach: bool = False
-    """Teach the embedded base first; it takes most of an hour on two cores."""
+    """Teach it anew before all else."""
     steps: int = 4000
-    lessons: Literal["phantoms", "cells"] = "phantoms"
-    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/toy/cell_lessons.py)
-    in the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
+    """Of that teaching."""
 
 
 class Episode(Section):
@@ -70,15 +70,16 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
-    tasks: Literal["phantoms", "own"] = "phantoms"
-    """What is demonstrated on: phantoms, or train questions of the run's own set (rl/tasks/demonstrator.py)."""
+    tasks: str = "phantoms"
+    """What is demonstrated on: a task set that has a demonstrator, or `own`: train questions of the run's own set
+    (rl/tasks/demonstrator.py)."""
     trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
     epochs: int = 1
     batch_size: int = 32
     replayed: int = 12
-    """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
+    """Of the base's own lessons, where it has some, beside each batch, so that it does not forget how to see."""
     micro_batch_size: int | None = None
     """Rows in one forward pass of one process; None: a whole batch, lessons included."""
     learning_rate: float = 4e-4

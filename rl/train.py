@@ -120,7 +120,7 @@ def train(run: Path, config: Config, resume: bool) -> int:
     from rl.processes.child import TrainingError
     from rl.rewards.compose import UnscoredError
     from rl.tasks.errors import TaskFileError
-    from rl.toy.embedded import NoBaseError
+    from rl.training.base import NoBaseError
     from rl.training.preflight.folder import folder
     from rl.training.run import RunExists, Stages
     from tools.private_files import WriteError

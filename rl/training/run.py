@@ -27,8 +27,7 @@ from rl.config import REASONING, Config, dump
 from rl.evaluation.held_out import evaluate
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
 from rl.tasks.task import Task
-from rl.toy import embedded
-from rl.training import run_tasks, sft, sft_gpu
+from rl.training import base, run_tasks, sft, sft_gpu
 from rl.training.publish import Publisher, trained, version_of
 from rl.training.summary import write_summary
 from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
@@ -127,9 +126,9 @@ class Stages:
         return kept
 
     async def base(self) -> None:
-        """The policy to begin with, as a published version: the embedded base, or what the config names."""
+        """The policy to begin with, as a published version."""
         if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
-            folder = embedded.prepare(self.config, self.run / "base")
+            folder = base.prepare(self.config, self.run / "base")
             publish(folder, self.versions, "base", None, {})
 
     async def warm_up(self) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from agent.chat.families.family import Family
 from agent.chat.loading import family_in
+from graphs.app.default_checkpoint import embedded
 from graphs.app.loading import GraphError
-from rl.config import ROOT, Base, Config, ConfigError
+from rl.config import Config, ConfigError
 
 FLAGS: dict[str, tuple[Any, ...]] = {
     "actor.loss_agg_mode": (None, "token-mean"),
@@ -36,7 +37,7 @@ def check_trainable(config: Config, family: Family | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            opened(config, family or family_in(ROOT / Base().checkpoint), ImageStore(Path(folder)))
+            opened(config, family or family_in(embedded()), ImageStore(Path(folder)))
         except GraphError as error:
             raise ConfigError(f"graph: {error}") from error
 

@@ -43,7 +43,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, with no checkpoint named anywhere and no committed base."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(default_checkpoint.VARIABLE, raising=False)
-    monkeypatch.setattr(default_checkpoint, "BASE", tmp_path / "no base")
+    base = tmp_path / "no base"
+    monkeypatch.setattr(default_checkpoint, "shipped", lambda: base if base.is_dir() else None)
     return tmp_path
 
 
