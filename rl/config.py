@@ -1,7 +1,8 @@
 """A run's configuration: typed, checked, written beside the run; no torch is imported here.
 
-A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydantic refuses what does not belong. What
-OpenRLHF knows is not repeated: `rl.openrlhf` holds its own flags by their own names.
+A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydantic refuses what does not belong. What a
+trainer knows is not repeated: `rl.openrlhf` holds OpenRLHF's own flags by their own names, `rl.trainer_options` what
+another trainer takes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,14 +135,16 @@ Rewards = Annotated[
 
 
 class Rl(Section):
-    """Reinforcement learning through OpenRLHF."""
+    """Reinforcement learning."""
 
+    trainer: str = "openrlhf"
+    """Of rl/training/trainers/, or of an installed package (docs/trainers.md)."""
     steps: int = 40
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = Field(default=1.0, ge=0.01, le=2)
     """Episodes are sampled from the whole distribution at this temperature, which is the one that the trainer computes:
-    there is no top-p, top-k or min-p (rl/training/preflight/sampling.py). vLLM takes 0.01 to 2."""
+    there is no top-p, top-k or min-p (rl/training/trainers/openrlhf/sampling.py). vLLM takes 0.01 to 2."""
     learning_rate: float = 1e-4
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
@@ -157,6 +160,8 @@ class Rl(Section):
     """
     openrlhf: dict[str, Any] = {}
     """Flags of openrlhf.cli.train_ppo_ray by name without dashes; true for a switch, a list for several values."""
+    trainer_options: dict[str, Any] = {}
+    """What another trainer than OpenRLHF takes, by its own names."""
 
 
 class Serving(Section):

@@ -1,4 +1,4 @@
-"""Whether every name in the configuration is one that there is: tools, rewards, the task set, OpenRLHF's flags."""
+"""Whether every name in the configuration is one that there is: tools, rewards, task set, the trainer's settings."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from rl.tasks.loading import is_folder
 from rl.tasks.registry import find
 from rl.training.preflight.finding import Finding
 from rl.training.sft import OWN, demonstrator_of
-from rl.training.trainers.openrlhf.parser import faults_of
+from rl.training.trainers.find import find_trainer
 from tools.registry import family_of, load_tools
 from tools.spelling import did_you_mean
 
@@ -19,7 +19,7 @@ def names(config: Config) -> Iterator[Finding]:
     yield from tools(config)
     yield from rewards(config)
     yield from task_set(config)
-    yield from openrlhf(config)
+    yield from find_trainer(config.rl.trainer).findings(config)
 
 
 def tools(config: Config) -> Iterator[Finding]:
@@ -63,9 +63,3 @@ def task_set(config: Config) -> Iterator[Finding]:
             demonstrator_of(config.warmup.tasks)
         except TaskFileError as error:
             yield Finding("warmup.tasks", str(error))
-
-
-def openrlhf(config: Config) -> Iterator[Finding]:
-    """OpenRLHF's own flags, which nobody else looks at before it starts."""
-    for flag, said in faults_of(config.rl.openrlhf):
-        yield Finding(f"rl.openrlhf.{flag}", said)

@@ -21,7 +21,7 @@ from rl.train import main
 from rl.training import run as running
 from rl.training.base import NoBaseError, prepare
 from rl.training.run import RunExists, Stages
-from rl.training.trainers.openrlhf.train_policy import write_prompts
+from rl.training.trainers.openrlhf.trainer import write_prompts
 
 Open = Callable[..., Stages]
 
