@@ -67,7 +67,7 @@ def pin(name: str, accelerator: Accelerator) -> str:
     text = "".join((REQUIREMENTS / f"{file}.txt").read_text(encoding="utf-8") for file in ("shared", accelerator))
     found = re.search(rf"^{name}==(\S+)", text, re.MULTILINE)
     if found is None:
-        raise SetupError(f"{REQUIREMENTS}/{accelerator}.txt has no line {name}==VERSION. To mend: git checkout it.")
+        raise SetupError(f"{REQUIREMENTS}/ has no line {name}==VERSION for {accelerator}. To mend: git checkout it.")
     return found[1]
 
 
