@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import finding
 from rl.config import Config, load_config
-from rl.evaluation.report.gold_overlap import centre_hits, overlap
+from rl.evaluation.grounding import centre_hits, overlap
 from rl.evaluation.statistics import Estimate, bootstrap_mean, mean
 from rl.train import RUNS
 from rl.training.run import Stages

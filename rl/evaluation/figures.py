@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from rl.evaluation.counterfactual import ERASED
+from rl.evaluation.grounding import Sizes, holds_gold, overlap
 from rl.evaluation.pass_at_k import agreement, pass_all, pass_at, steps
-from rl.evaluation.report.gold_overlap import overlap
-from rl.evaluation.right_reason import Sizes, holds_gold
 from rl.evaluation.risk_coverage import COVERAGES, RiskCoverage, risk_coverage
 from rl.evaluation.statistics import Estimate, Scored, clustered_mean, macro_mean, mean, paired
 from rl.trajectories.record import Trajectory

@@ -13,10 +13,10 @@ from typing import Any, cast
 from agent.encoder import Encoder
 from rl.evaluation.answer_confidence import answer_probability
 from rl.evaluation.figures import Episodes, difference, summary
+from rl.evaluation.grounding import Sizes
 from rl.evaluation.plan import Settings
 from rl.evaluation.plots import draw_accuracy, draw_coverage, draw_looking
 from rl.evaluation.report.drawing import as_png
-from rl.evaluation.right_reason import Sizes
 from rl.evaluation.table import write_tables
 from rl.trajectories.record import Trajectory
 from tools.images.store import ImageStore

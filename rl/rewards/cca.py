@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl.rewards.answer import answer
-from rl.rewards.region import looked_at
 from rl.rewards.registry import group_component
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
+from rl.trajectories.looks import looked_at
 from tools.geometry import PixelBox
 
 Looks = Mapping[str, Sequence[PixelBox]]
@@ -29,7 +29,9 @@ AGREE = 0.5
 @group_component
 def cca(task: Task, states: Sequence[FinishedEpisode]) -> list[float]:
     """1.0, 0.5 or 0.0 for each episode of a task's group; an episode by itself is its own consensus."""
-    return credits([looked_at(state) for state in states], [answer(task, state) == 1.0 for state in states])
+    return credits(
+        [looked_at(state.get("calls", [])) for state in states], [answer(task, state) == 1.0 for state in states]
+    )
 
 
 def credits(looks: Sequence[Looks], right: Sequence[bool]) -> list[float]:

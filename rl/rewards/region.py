@@ -9,7 +9,7 @@ from rl.rewards.answer import answer
 from rl.rewards.registry import component
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
-from rl.trajectories.looks import looks, overlap_and_union
+from rl.trajectories.looks import looked_at, overlap_and_union
 from tools.geometry import PixelBox
 
 
@@ -21,17 +21,9 @@ def region(task: Task, state: FinishedEpisode) -> float:
     gold: dict[str, list[PixelBox]] = {}
     for number, box in task.regions:
         gold.setdefault(task.images[number - 1], []).append(box)
-    seen = looked_at(state)
+    seen = looked_at(state.get("calls", []))
     shared = total = 0.0
     for image in {*gold, *seen}:
         both, either = overlap_and_union(seen.get(image, ()), gold.get(image, ()))
         shared, total = shared + both, total + either
     return shared / total if total else 0.0
-
-
-def looked_at(state: FinishedEpisode) -> dict[str, list[PixelBox]]:
-    """The boxes that an episode looked at, by original image."""
-    found: dict[str, list[PixelBox]] = {}
-    for look in looks(state.get("calls", [])):
-        found.setdefault(look.image, []).append(look.box)
-    return found

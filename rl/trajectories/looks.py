@@ -42,6 +42,14 @@ def looks(calls: Sequence[Mapping[str, Any]]) -> list[Look]:
     return [look for index, call in enumerate(calls) for look in _shown(call, index)]
 
 
+def looked_at(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[PixelBox]]:
+    """The boxes of an episode's looks by original image."""
+    found: dict[str, list[PixelBox]] = defaultdict(list)
+    for look in looks(calls):
+        found[look.image].append(look.box)
+    return dict(found)
+
+
 def found_something(calls: Sequence[Mapping[str, Any]]) -> bool:
     """Whether some call could have told what the image alone did not: a look, or what another tool measured, found or
     made visible. Marks of the policy's own and facts about a file tell nothing; text that was read in the pixels does.

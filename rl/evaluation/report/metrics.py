@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl.evaluation.report.gold_overlap import centre_hits, gold_regions, overlap
+from rl.evaluation.grounding import centre_hits, gold_regions, overlap
 from rl.evaluation.statistics import Scored, clustered_mean, mean, paired
 from rl.trajectories.record import Trajectory
 

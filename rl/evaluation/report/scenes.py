@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from rl.evaluation.report.gold_overlap import gold_regions
+from rl.evaluation.grounding import gold_regions
 from rl.evaluation.report.steps import LONGEST_SIDE, Step, colour_of, data_url, first_views, steps_of
 from rl.trajectories.looks import looks
 from rl.trajectories.record import Trajectory

@@ -8,7 +8,7 @@ import pytest
 
 from rl.evaluation.counterfactual import ERASED
 from rl.evaluation.figures import Episodes, counterfactual, difference, summary
-from rl.evaluation.right_reason import holds_gold
+from rl.evaluation.grounding import holds_gold
 from rl.trajectories.record import Trajectory
 
 Episode = Callable[..., Trajectory]

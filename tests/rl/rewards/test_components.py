@@ -6,7 +6,7 @@ import pytest
 
 from agent.protocol import Turn, render_turn
 from rl.rewards.compose import score, score_group
-from rl.rewards.region import looked_at, region
+from rl.rewards.region import region
 from rl.rewards.registry import component, components, group_component, group_components
 from rl.rewards.repetition import repetition
 from rl.rewards.turns import turns
@@ -14,7 +14,7 @@ from rl.rewards.unlooked import unlooked
 from rl.rewards.unmended import unmended
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
-from rl.trajectories.looks import overlap_and_union
+from rl.trajectories.looks import looked_at, overlap_and_union
 
 Box = tuple[float, float, float, float]
 
@@ -147,7 +147,7 @@ def test_two_gold_regions_on_two_images() -> None:
     both = (*GOLD, (2, (0.0, 0.0, 10.0, 10.0)))
     one = ended("solid", call(box=(10, 10, 20, 20)))
     assert region(task(regions=both), one) == pytest.approx(0.5)
-    assert looked_at(one) == {"scan": [(10.0, 10.0, 20.0, 20.0)]}
+    assert looked_at(one["calls"]) == {"scan": [(10.0, 10.0, 20.0, 20.0)]}
 
 
 def test_areas_of_boxes_that_overlap_are_counted_once() -> None:

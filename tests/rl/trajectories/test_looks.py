@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from rl.config import Rl
-from rl.evaluation.report.gold_overlap import centre_hits, overlap
-from rl.evaluation.right_reason import holds_gold
+from rl.evaluation.grounding import centre_hits, holds_gold, overlap
+from rl.evaluation.report.scenes import scene
 from rl.rewards.compose import score, score_group
 from rl.rewards.presets import PRESETS
 from rl.rewards.region import region
 from rl.tasks.phantoms import demonstrator
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
+from rl.trajectories.looks import found_something, looked_at
 from rl.trajectories.record import record
 from tests.rl.scripts import looks
 from tools.images.image import MedicalImage
@@ -158,15 +159,33 @@ async def test_reward_report_and_evaluation_agree(what: str, store: ImageStore, 
         assert (reward, iou, reason) == (0.0, 0.0 if where == "beside" else None, False)
 
 
-def test_a_slice_of_a_volume_is_a_look_though_it_is_shown_whole() -> None:
-    from rl.rewards.region import looked_at
+async def test_calls_that_show_nothing_are_no_look_to_anyone(store: ImageStore, scan: str) -> None:
+    task = asked(scan, True)
+    state = await ended(store, scan, *SAYS_NOTHING.values())
+    episode = record("e", "test", task, state, {"answer": 1.0}, 1.0, 0.1)
+    assert looked_at(episode.calls) == {} and not found_something(episode.calls)
+    assert score(task, state, {"region": 1.0, "tool_use": 1.0})[0] == 0.0
+    assert score(task, state, {"unlooked": 1.0})[0] == 1.0
+    assert (overlap(episode), centre_hits(episode)) == (None, None)
+    assert holds_gold(episode, {scan: (SIZE, SIZE)}) is False
+    assert [box for shown in scene(episode, store).scans for box in shown.boxes] == []
+    silent, good = await ended(store, scan), await ended(store, scan, CLOSER["zoom"])
+    for others, agrees in (([silent, silent], 1.0), ([good, good], 0.5)):  # as one who made no call
+        assert score_group(task, [*others, state], {"cca": 1.0})[-1][1]["cca"] == agrees
 
+
+def test_a_slice_of_a_volume_is_a_look_though_it_is_shown_whole() -> None:
     section = {"plane": "acquired", "first": 3, "last": 3}
     shown = {"image": "v", "box": [0.0, 0.0, 64.0, 64.0], "section": section, "image_size": [64, 64]}
-    call = {"call": {"name": "show_slice", "arguments": {}}, "status": "ok", "images": ["view"], "regions": [shown]}
-    assert looked_at(cast(FinishedEpisode, {"calls": [call]})) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
+    call: dict[str, Any] = {
+        "call": {"name": "show_slice", "arguments": {}},
+        "status": "ok",
+        "images": ["view"],
+        "regions": [shown],
+    }
+    assert looked_at([call]) == {"v": [(0.0, 0.0, 64.0, 64.0)]}
     drawn = {**call, "call": {"name": "volume_of_region", "arguments": {}}, "measurements": [{"name": "volume"}]}
-    assert looked_at(cast(FinishedEpisode, {"calls": [drawn]})) == {}
+    assert looked_at([drawn]) == {}
 
 
 async def test_an_experts_looks_at_phantoms_earn_what_they_did(gallery: Any, parts_of: Any, play: Any) -> None:

@@ -1,4 +1,4 @@
-"""Episodes of one task inside OpenRLHF's rollout actor, each sampled until it is sound enough to train.
+"""Episodes of one task for training, each sampled until it is sound enough.
 
 Refused are episodes whose tokens the engine counted differently, whose trajectory fails the check, in which a tool or
 the graph had a bug or a turn was broken off. One is sampled again in its place; if that keeps happening the run stops,
@@ -17,7 +17,7 @@ from rl.rollout.evr import Branching, Call
 from rl.rollout.groups import calls_of_episode
 from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
-from rl.training.preflight.trainable import check_rows
+from rl.training.trainers.find import find_trainer
 from rl.trajectories.check import RefusedError, TrainingRow
 from rl.trajectories.finished_episode import FinishedEpisode
 
@@ -27,7 +27,7 @@ graph, a turn that the engine broke off."""
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SoundEpisode:
     """An episode that may train."""
 
     state: FinishedEpisode
@@ -38,7 +38,7 @@ class Attempt:
 
 
 @dataclass
-class Attempts:
+class SoundEpisodes:
     """Samples episodes of `task`."""
 
     run: RunParts
@@ -48,34 +48,35 @@ class Attempts:
     refused: Callable[[Task, Exception], None]
     """Notes why an episode was refused."""
 
-    async def fresh(self) -> Attempt:
+    async def fresh(self) -> SoundEpisode:
         """An episode from the beginning. Raises RefusedError where too many were refused in a row, ConfigError where it
-        has more rows than the trainer's flags allow."""
+        has more rows than the trainer takes."""
         return await self._sound(lambda: self.run.episode(self.policy, self.sampling), forked=False)
 
-    async def fork(self, parent: Attempt, call: Call) -> Attempt:
+    async def fork(self, parent: SoundEpisode, call: Call) -> SoundEpisode:
         """An episode that shares all that came before the arguments of a call of `parent`'s."""
         return await self._sound(lambda: parent.episode.fork(call.turn, call.position), forked=True)
 
-    def calls(self, branching: Branching | None) -> Callable[[Attempt], list[Call]]:
-        """What `sample_group` asks for an attempt's calls."""
+    def calls(self, branching: Branching | None) -> Callable[[SoundEpisode], list[Call]]:
+        """What `sample_group` asks for an episode's calls."""
         encoder = self.run.family
         return lambda each: calls_of_episode(each.episode, encoder, branching) if branching else []
 
-    async def _sound(self, begun: Callable[[], Episode], forked: bool) -> Attempt:
+    async def _sound(self, begun: Callable[[], Episode], forked: bool) -> SoundEpisode:
         most, last = self.run.config.rl.refusals, ""
+        trainer = find_trainer(self.run.config.rl.trainer)
         for _ in range(most):
             started = time.perf_counter()
             try:
                 state = await self.run.ask(self.task, episode := begun())
                 check_scorable(self.task, state)
-                check_rows(self.run.config, len(state["rows"]))
+                trainer.check_rows(self.run.config, len(state["rows"]))
                 rows = self.run.training_rows(state)
             except REFUSED as reason:
                 self.refused(self.task, reason)
                 last = str(reason)
                 continue
-            return Attempt(state, episode, rows, forked, time.perf_counter() - started)
+            return SoundEpisode(state, episode, rows, forked, time.perf_counter() - started)
         raise RefusedError(
             f"{most} trajectories of {self.task.id} were refused in a row; trajectories/refused.jsonl says why. "
             f"The last: {last}"

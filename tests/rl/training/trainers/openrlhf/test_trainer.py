@@ -12,8 +12,9 @@ import torch
 from rl.config import Config
 from rl.processes.child import TrainingError
 from rl.tasks.task import Task
-from rl.training.trainers.openrlhf import train_policy as training
-from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
+from rl.training.trainers.openrlhf import trainer as training
+from rl.training.trainers.openrlhf.trainer import OpenRLHF, write_prompts
+from rl.training.trainers.trainer import TrainingJob
 
 CONFIG = Config(name="test")
 
@@ -38,7 +39,7 @@ async def train(run: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> list[b
 
     monkeypatch.setattr(training, "command", command)
     ticks: list[int] = []
-    await train_policy(CONFIG, run, run / "warmup", run / "prompts.jsonl", lambda: ticks.append(1))
+    await OpenRLHF().train(TrainingJob(run, CONFIG, run / "warmup", [], lambda: ticks.append(1)))
     assert ticks
     return resumed
 

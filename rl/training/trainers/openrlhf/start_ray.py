@@ -1,6 +1,6 @@
-"""Runs a training module in a Ray: `python -m ...openrlhf.start [--cpu] [--ray-address ADDRESS] MODULE FLAGS...`.
+"""Runs a training module in a Ray: `python -m ...openrlhf.start_ray [--cpu] [--ray-address ADDRESS] MODULE FLAGS...`.
 
-The module is rl.training.trainers.openrlhf.train_rows, which runs OpenRLHF's own command: that would start a Ray that
+The module is rl.training.trainers.openrlhf.train, which runs OpenRLHF's own command: that would start a Ray that
 everybody can reach. Without an address the Ray is our own (rl/processes/ray_cluster.py), its files go to the temporary
 folder of this process (RAY_TMPDIR), and it ends with this process.
 
@@ -25,7 +25,7 @@ TOLD = ("MEDVISTA_RUN", "PYTHONPATH", "TOKENIZERS_PARALLELISM", "NCCL_DEBUG", "R
 
 def main() -> None:
     """Joins or starts Ray, then runs the module's command line as if it had been called."""
-    parser = argparse.ArgumentParser(prog="python -m rl.training.trainers.openrlhf.start")
+    parser = argparse.ArgumentParser(prog="python -m rl.training.trainers.openrlhf.start_ray")
     parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--ray-address")
     parser.add_argument("module")

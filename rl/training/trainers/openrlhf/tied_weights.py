@@ -1,4 +1,4 @@
-"""What OpenRLHF saves: whether it is whole, and made what transformers would have saved.
+"""What OpenRLHF saves, made what transformers would have saved.
 
 Where a model ties its output layer to its embedding, OpenRLHF 0.11.2 writes the same weights under both names;
 transformers writes one, and a server that was started from such a checkpoint knows no other. The second name is left
@@ -12,15 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.serving.weights import read_headers
-from rl.training.whole_files import INDEX, has_weights, whole_folder
+from rl.training.whole_files import INDEX
 
 HEAD = "lm_head.weight"
 """How the name of every output layer ends: InternVL's is `language_model.lm_head.weight`."""
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether OpenRLHF has finished writing a saved folder: all is there, up to the tokenizer, which comes last."""
-    return whole_folder(folder, "config.json", "tokenizer_config.json", "tokenizer.json") and has_weights(folder)
 
 
 def as_transformers_saves(folder: Path, base: Path, out: Path) -> Path:

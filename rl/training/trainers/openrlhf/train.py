@@ -1,4 +1,4 @@
-"""Runs openrlhf.cli.train_ppo_ray with the trainer of row_trainer.py: `python -m ...openrlhf.train_rows FLAGS...`.
+"""Runs openrlhf.cli.train_ppo_ray with the trainer of rows_per_episode.py: `python -m ...openrlhf.train FLAGS...`.
 
 OpenRLHF takes its trainer's class by name when it begins to train and has no flag for another. The name is given our
 subclass in this process; no file of OpenRLHF is changed.
@@ -10,7 +10,7 @@ from typing import Any, cast
 import openrlhf.trainer.ppo_trainer as trainer
 import ray
 
-from rl.training.trainers.openrlhf.row_trainer import RowsTrainer
+from rl.training.trainers.openrlhf.rows_per_episode import RowsTrainer
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import pytest
 from rl.config import EIGHT_GPUS, LAPTOP, ROOT, ConfigError, load_config
 from rl.rollout.run_parts import sampling_of
 from rl.training.preflight.check import check
-from rl.training.preflight.sampling import sampling
+from rl.training.trainers.openrlhf.sampling import sampling
 
 CORRECTED = "rl.openrlhf.algo.advantage.is_correction_level"
 
