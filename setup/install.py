@@ -155,3 +155,5 @@ if __name__ == "__main__":
         main()
     except SetupError as error:
         sys.exit(f"set-up stopped: {error}")
+    except KeyboardInterrupt:
+        sys.exit("set-up interrupted. The same command starts it over.")
