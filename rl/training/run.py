@@ -24,7 +24,7 @@ from agent.serving.server_command import ServerOptions
 from agent.serving.staging import sweep
 from agent.serving.swap import hot_swap
 from rl.config import REASONING, Config, dump
-from rl.evaluation.held_out import evaluate
+from rl.evaluation.ask import evaluate
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
 from rl.tasks.task import Task
 from rl.toy import embedded

@@ -94,7 +94,7 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
     (tmp_path / "trajectories").mkdir()
     (tmp_path / "trajectories" / "refused.jsonl").write_text(json.dumps({"task": "t"}) + "\n" + "{}\n")
     parts: Any = SimpleNamespace(config=load_config(LAPTOP))
-    assert exactness(tmp_path, [first, later, mixed], parts) == {
+    assert exactness(tmp_path, [first, later, mixed], parts).model_dump() == {
         "trajectories": 3,
         "refused": 2,
         "mean_logprob_difference": 0.001,

@@ -7,9 +7,14 @@ would get wrong is better at the same coverage. Equal confidences are drawn in n
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
+from rl.evaluation.pass_at_k import agreement
+from rl.evaluation.schema import Abstention, Curve, Mean
+from rl.evaluation.scores import abstained, grouped, question_mean, question_of, right
+from rl.trajectories.record import Trajectory
 
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 """Where the risk is reported."""
@@ -51,3 +56,42 @@ def risk_coverage(confidences: Sequence[float], right: Sequence[bool], questions
             coverage.append(answered / questions)
             risk.append(wrong / answered)
     return RiskCoverage(tuple(coverage), tuple(risk))
+
+
+def abstention(asked: Sequence[Trajectory], confidence: Mapping[str, float]) -> Abstention:
+    """How often it abstained, and its risk-coverage curve by its own confidence, or by the agreement of its samples.
+
+    `confidence`: the probability of the answer by trajectory id, where the policy tells it.
+    """
+    answered = [each for each in asked if each.answer is not None]
+    known, by = _confidences(asked, confidence)
+    ranked = [each for each in answered if each.id in known]
+    curve = risk_coverage([known[each.id] for each in ranked], [each.correct for each in ranked], len(asked))
+    if len(ranked) < len(answered):
+        curve, by = RiskCoverage((), ()), None
+    return Abstention(
+        rate=Mean.of(question_mean(asked, abstained)),
+        answered=len(answered) / len(asked) if asked else math.nan,
+        accuracy_where_answered=Mean.of(question_mean(answered, right)),
+        confidence=by,
+        aurc=curve.area,
+        risk_at_coverage={f"{each:g}": curve.risk_at(each) for each in COVERAGES},
+        curve=Curve(coverage=curve.coverage, risk=curve.risk),
+    )
+
+
+def _confidences(
+    asked: Sequence[Trajectory], confidence: Mapping[str, float]
+) -> tuple[Mapping[str, float], str | None]:
+    """By trajectory id, and what they are."""
+    if confidence:
+        return confidence, "answer_probability"
+    by_task = grouped(asked, question_of)
+    if not by_task or min(map(len, by_task.values())) < 2:
+        return {}, None
+    agreed = {
+        each.id: share
+        for samples in by_task.values()
+        for each, share in zip(samples, agreement([each.answer for each in samples]), strict=True)
+    }
+    return agreed, "agreement_of_samples"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.policies.scripted import ScriptedPolicy
-from rl.evaluation.held_out import CONDITIONS, evaluate
+from rl.evaluation.ask import evaluate
 from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
@@ -36,7 +36,3 @@ async def test_an_answer_is_right_by_its_own_tasks_rule(
     policy = ScriptedPolicy(answers(known.answer), parts.family)
     found = await evaluate(parts, policy, tasks, "no_tools", TrajectoryStore(tmp_path))
     assert [each.correct for each in found] == [True, False]
-
-
-def test_the_four_conditions() -> None:
-    assert CONDITIONS == ("no_tools", "tools_untrained", "warmup", "trained")
