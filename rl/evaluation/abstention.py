@@ -8,38 +8,15 @@ would get wrong is better at the same coverage. Equal confidences are drawn in n
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from rl.evaluation.pass_at_k import agreement
-from rl.evaluation.schema import Abstention, Curve, Mean
+from rl.evaluation.schema import Abstention, Mean, RiskCoverage
 from rl.evaluation.scores import abstained, grouped, question_mean, question_of, right
 from rl.trajectories.record import Trajectory
 
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 """Where the risk is reported."""
-
-
-@dataclass(frozen=True)
-class RiskCoverage:
-    """The curve of one policy."""
-
-    coverage: tuple[float, ...]
-    """Ascending; the last is the share of questions that got an answer."""
-    risk: tuple[float, ...]
-    """Expected share of wrong answers among those covered."""
-
-    @property
-    def area(self) -> float:
-        """AURC, 0 to 1, lower is better; NaN where nothing was answered."""
-        return math.fsum(self.risk) / len(self.risk) if self.risk else math.nan
-
-    def risk_at(self, coverage: float) -> float:
-        """The risk when at least this share is covered; NaN where the policy never answers so many."""
-        for reached, risk in zip(self.coverage, self.risk, strict=True):
-            if reached >= coverage - 1e-9:
-                return risk
-        return math.nan
 
 
 def risk_coverage(confidences: Sequence[float], right: Sequence[bool], questions: int) -> RiskCoverage:
@@ -55,7 +32,7 @@ def risk_coverage(confidences: Sequence[float], right: Sequence[bool], questions
             answered, wrong = answered + 1, wrong + share
             coverage.append(answered / questions)
             risk.append(wrong / answered)
-    return RiskCoverage(tuple(coverage), tuple(risk))
+    return RiskCoverage(coverage=tuple(coverage), risk=tuple(risk))
 
 
 def abstention(asked: Sequence[Trajectory], confidence: Mapping[str, float]) -> Abstention:
@@ -68,7 +45,7 @@ def abstention(asked: Sequence[Trajectory], confidence: Mapping[str, float]) -> 
     ranked = [each for each in answered if each.id in known]
     curve = risk_coverage([known[each.id] for each in ranked], [each.correct for each in ranked], len(asked))
     if len(ranked) < len(answered):
-        curve, by = RiskCoverage((), ()), None
+        curve, by = RiskCoverage(), None
     return Abstention(
         rate=Mean.of(question_mean(asked, abstained)),
         answered=len(answered) / len(asked) if asked else math.nan,
@@ -76,7 +53,7 @@ def abstention(asked: Sequence[Trajectory], confidence: Mapping[str, float]) -> 
         confidence=by,
         aurc=curve.area,
         risk_at_coverage={f"{each:g}": curve.risk_at(each) for each in COVERAGES},
-        curve=Curve(coverage=curve.coverage, risk=curve.risk),
+        curve=curve,
     )
 
 

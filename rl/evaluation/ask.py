@@ -13,13 +13,6 @@ from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
 
-async def evaluate(
-    parts: RunParts, policy: Policy, tasks: Sequence[Task], condition: str, kept: TrajectoryStore
-) -> list[Trajectory]:
-    """One greedy trajectory per task; those that `kept` holds already are not asked again."""
-    return await ask_all(parts, policy, [Job(task) for task in tasks], condition, kept)
-
-
 async def ask_all(
     parts: RunParts,
     policy: Policy | None,

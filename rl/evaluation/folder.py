@@ -18,7 +18,7 @@ from rl.evaluation.ask import ask_all, sampled_jobs
 from rl.evaluation.counterfactual import pairs
 from rl.evaluation.metrics import Episodes
 from rl.evaluation.plan import Settings
-from rl.evaluation.result_files import gathered, write_evaluation
+from rl.evaluation.result_files import episodes_of, write_evaluation
 from rl.evaluation.subjects import Subject, chat_model
 from rl.evaluation.subjects import opened as open_subject
 from rl.rollout.run_parts import RunParts, opened
@@ -92,7 +92,7 @@ class EvaluationFolder:
             async with open_subject(subject, self.concurrency, log, one.context) as policy:
                 asked = await ask_all(parts, policy, jobs, subject.name, kept, sampling, self.concurrency)
                 erased = await ask_all(parts, policy, hidden, hidden_stage, without, sampling, self.concurrency)
-        return gathered(asked, self.images, family, erased)
+        return episodes_of(asked, self.images, family, erased)
 
     async def all(self, subjects: Sequence[Subject]) -> None:
         """Asks every subject; the results are written after each."""

@@ -33,7 +33,7 @@ def write_tables(report: Evaluation) -> str:
     return "\n\n".join([f"# Evaluation\n\n{about}{NOTICE}", *sections]) + "\n"
 
 
-def told(value: Mean | Points | float | None, digits: int = 3) -> str:
+def formatted(value: Mean | Points | float | None, digits: int = 3) -> str:
     """0.933 [0.903, 0.960]; a dash for what was not measured."""
     if isinstance(value, Mean | Points):
         centre, (low, high) = value.mean if isinstance(value, Mean) else value.points, value.ci95
@@ -43,28 +43,28 @@ def told(value: Mean | Points | float | None, digits: int = 3) -> str:
 
 
 LOOKING: Mapping[str, Callable[[Policy], str]] = {
-    "episodes that call tools": lambda each: told(each.means["tool_call_rate"]),
-    "invalid turns and calls": lambda each: told(each.invalid_rate),
-    "IoU of looks": lambda each: told(each.means["iou"]),
-    "right, having looked": lambda each: told(each.right_for_the_right_reason),
+    "episodes that call tools": lambda each: formatted(each.means["tool_call_rate"]),
+    "invalid turns and calls": lambda each: formatted(each.invalid_rate),
+    "IoU of looks": lambda each: formatted(each.means["iou"]),
+    "right, having looked": lambda each: formatted(each.right_for_the_right_reason),
 }
 WITHOUT: Mapping[str, Callable[[Policy], str]] = {
     "pairs": lambda each: str(each.counterfactual.pairs),
-    "right with it": lambda each: told(each.counterfactual.accuracy_with_evidence),
-    "same answer without": lambda each: told(each.counterfactual.old_answer_without_evidence),
-    "gap": lambda each: told(each.counterfactual.gap),
-    "abstains without": lambda each: told(each.counterfactual.abstained_without_evidence),
-    "hallucinates": lambda each: told(each.counterfactual.visual_hallucination_rate),
+    "right with it": lambda each: formatted(each.counterfactual.accuracy_with_evidence),
+    "same answer without": lambda each: formatted(each.counterfactual.old_answer_without_evidence),
+    "gap": lambda each: formatted(each.counterfactual.gap),
+    "abstains without": lambda each: formatted(each.counterfactual.abstained_without_evidence),
+    "hallucinates": lambda each: formatted(each.counterfactual.visual_hallucination_rate),
 }
 COST: Mapping[str, Callable[[Policy], str]] = {
-    "abstains": lambda each: told(each.abstention.rate),
-    "AURC": lambda each: told(each.abstention.aurc),
-    "risk at 50 %": lambda each: told(each.abstention.risk_at_coverage["0.5"]),
-    "at 80 %": lambda each: told(each.abstention.risk_at_coverage["0.8"]),
-    "at 100 %": lambda each: told(each.abstention.risk_at_coverage["1"]),
-    "tokens written": lambda each: told(each.cost.get("sampled_tokens"), 1),
-    "tokens in all": lambda each: told(each.cost.get("tokens"), 0),
-    "seconds (median)": lambda each: told(each.cost.get("seconds_median"), 2),
+    "abstains": lambda each: formatted(each.abstention.rate),
+    "AURC": lambda each: formatted(each.abstention.aurc),
+    "risk at 50 %": lambda each: formatted(each.abstention.risk_at_coverage["0.5"]),
+    "at 80 %": lambda each: formatted(each.abstention.risk_at_coverage["0.8"]),
+    "at 100 %": lambda each: formatted(each.abstention.risk_at_coverage["1"]),
+    "tokens written": lambda each: formatted(each.cost.get("sampled_tokens"), 1),
+    "tokens in all": lambda each: formatted(each.cost.get("tokens"), 0),
+    "seconds (median)": lambda each: formatted(each.cost.get("seconds_median"), 2),
 }
 
 
@@ -86,10 +86,10 @@ def _accuracy(policies: Policies) -> str:
     rows = [
         [
             name,
-            told(each.means["accuracy"]),
-            *(told(each.by_set[one].means["accuracy"] if one in each.by_set else None) for one in sets),
-            told(each.macro_over_sets),
-            told(each.macro_over_kinds),
+            formatted(each.means["accuracy"]),
+            *(formatted(each.by_set[one].means["accuracy"] if one in each.by_set else None) for one in sets),
+            formatted(each.macro_over_sets),
+            formatted(each.macro_over_kinds),
         ]
         for name, each in policies.items()
     ]
@@ -101,10 +101,10 @@ def _kinds(policies: Policies) -> str:
         [
             name,
             f"{one}/{kind}",
-            told(part.means["accuracy"]),
-            told(part.tool_call_rate),
-            told(part.iou),
-            told(part.right_for_the_right_reason.mean),
+            formatted(part.means["accuracy"]),
+            formatted(part.tool_call_rate),
+            formatted(part.iou),
+            formatted(part.right_for_the_right_reason.mean),
             str(part.n),
         ]
         for name, each in policies.items()
@@ -117,7 +117,7 @@ def _kinds(policies: Policies) -> str:
 def _several(policies: Policies) -> str:
     steps = sorted({k for each in policies.values() for k in each.pass_at}, key=int)
     rows = [
-        [name, *(told(each.pass_at.get(k)) for k in steps), *(told(each.pass_all.get(k)) for k in steps)]
+        [name, *(formatted(each.pass_at.get(k)) for k in steps), *(formatted(each.pass_all.get(k)) for k in steps)]
         for name, each in policies.items()
     ]
     return markdown(["policy", *(f"pass@{k}" for k in steps), *(f"pass^{k}" for k in steps)], rows)
@@ -125,7 +125,7 @@ def _several(policies: Policies) -> str:
 
 def _differences(report: Evaluation) -> str:
     rows = [
-        [f"{each.first} - {each.second}", told(each, 1), told(each.macro_over_sets, 1), str(each.n)]
+        [f"{each.first} - {each.second}", formatted(each, 1), formatted(each.macro_over_sets, 1), str(each.n)]
         for each in report.differences
     ]
     return markdown(["difference", "all", "mean of sets", "questions"], rows) if rows else "One policy only."
@@ -133,7 +133,7 @@ def _differences(report: Evaluation) -> str:
 
 def _differences_by_kind(report: Evaluation) -> str:
     rows = [
-        [f"{each.first} - {each.second}", f"{one}/{kind}", told(part, 1), str(part.n)]
+        [f"{each.first} - {each.second}", f"{one}/{kind}", formatted(part, 1), str(part.n)]
         for each in report.differences
         for one, found in each.by_set.items()
         for kind, part in found.by_kind.items()

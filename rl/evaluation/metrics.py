@@ -15,15 +15,7 @@ from rl.evaluation.abstention import abstention
 from rl.evaluation.counterfactual import counterfactual
 from rl.evaluation.grounding import Sizes, centre_hits, gold_regions, holds_gold, overlap
 from rl.evaluation.pass_at_k import pass_all, pass_at, steps
-from rl.evaluation.schema import (
-    GAINS,
-    Difference,
-    Mean,
-    Points,
-    Policy,
-    SetDifference,
-    SetFigures,
-)
+from rl.evaluation.schema import GAINS, Difference, Mean, Points, Policy, SetDifference, SetFigures
 from rl.evaluation.scores import (
     called,
     grouped,

@@ -29,7 +29,7 @@ from tools.private_files import write_whole
 NAME = "evaluation"
 
 
-def gathered(
+def episodes_of(
     asked: Sequence[Trajectory], store: ImageStore, encoder: Encoder, erased: Sequence[Trajectory] = ()
 ) -> Episodes:
     """A policy's episodes with what their figures need beside them. Raises ImageError where `store` lacks an image."""

@@ -5,12 +5,11 @@ here. An infinite value is refused, for it is a fault that must be seen; so is a
 """
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat
 
-from rl.evaluation.statistics import Estimate
+from rl.evaluation.statistics import Estimate, mean
 
 CONDITIONS = ("no_tools", "tools_untrained", "warmup", "trained")
 """The policies that a training run evaluates: the base without a tool in its prompt, the base with the tool prompt, the
@@ -23,17 +22,6 @@ STAGES = ("base", "warmup", "rl", "evaluate")
 
 def _null_if_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _with_names(*names: str) -> BeforeValidator:
-    """Every one of `names` has an entry: null where it is missing."""
-
-    def fill(value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        return {**dict.fromkeys(names), **cast("Mapping[str, object]", value)}
-
-    return BeforeValidator(fill)
 
 
 Measured = Annotated[FiniteFloat | None, BeforeValidator(_null_if_nan)]
@@ -93,11 +81,23 @@ class SetFigures(Figures):
     by_kind: dict[str, Figures]
 
 
-class Curve(_Part):
-    """A risk-coverage curve."""
+class RiskCoverage(_Part):
+    """Of one policy: how often it is wrong if it answers only the surest questions."""
 
-    coverage: tuple[float, ...]
-    risk: tuple[float, ...]
+    coverage: tuple[float, ...] = ()
+    """Ascending; the last is the share of questions that got an answer."""
+    risk: tuple[float, ...] = ()
+    """Expected share of wrong answers among those covered."""
+
+    @property
+    def area(self) -> float:
+        """AURC, 0 to 1, lower is better; NaN where nothing was answered."""
+        return mean(self.risk)
+
+    def risk_at(self, coverage: float) -> float:
+        """The risk when at least this share is covered; NaN where the policy never answers so many."""
+        reached = zip(self.coverage, self.risk, strict=True)
+        return next((risk for share, risk in reached if share >= coverage - 1e-9), math.nan)
 
 
 class Abstention(_Part):
@@ -110,7 +110,7 @@ class Abstention(_Part):
     """Where its confidence comes from: answer_probability or agreement_of_samples; null where there is none."""
     aurc: Measured
     risk_at_coverage: dict[str, Measured]
-    curve: Curve
+    curve: RiskCoverage
 
 
 class Counterfactual(_Part):
@@ -218,11 +218,11 @@ class Exactness(_Part):
 
 
 class Report(_Part):
-    """report.json: an evaluation of the four conditions, and what only a training run has."""
+    """report.json: an evaluation of the four conditions, and what only a training run has; null is what is missing."""
 
-    conditions: Annotated[dict[str, Policy | None], _with_names(*CONDITIONS)] = Field({}, validate_default=True)
-    gain: Annotated[dict[str, Difference | None], _with_names(*GAINS)] = Field({}, validate_default=True)
-    stages: Annotated[dict[str, Stage | None], _with_names(*STAGES)] = Field({}, validate_default=True)
+    conditions: dict[str, Policy | None] = dict.fromkeys(CONDITIONS)
+    gain: dict[str, Difference | None] = dict.fromkeys(GAINS)
+    stages: dict[str, Stage | None] = dict.fromkeys(STAGES)
     swaps: tuple[Swap, ...] = ()
     exactness: Exactness = Exactness()
     versions: dict[str, str | None] = {}

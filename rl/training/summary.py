@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.serving.checkpoint import load
 from rl.evaluation.metrics import gains, measure
 from rl.evaluation.plots.curves import PER_KIND, Row
-from rl.evaluation.result_files import gathered, write_report
+from rl.evaluation.result_files import episodes_of, write_report
 from rl.evaluation.schema import CONDITIONS, Exactness, Report, Stage, Swap
 from rl.evaluation.scores import called, grouped, invalid_rate, kind_of, right
 from rl.evaluation.statistics import mean
@@ -40,12 +40,12 @@ REPLAYED = 128
 def write_summary(run: Path, parts: RunParts, seconds: Mapping[str, float]) -> Path:
     """Writes report.json, the pictures and report.html; the page's path."""
     asked = {name: list(TrajectoryStore(run / "trajectories" / name)) for name in CONDITIONS}
-    conditions = {name: gathered(kept, parts.store, parts.family) for name, kept in asked.items() if kept}
+    conditions = {name: episodes_of(kept, parts.store, parts.family) for name, kept in asked.items()}
     trained = list(TrajectoryStore(run / "trajectories" / "rl"))
     evaluation = seconds.get("evaluate", 0.0) + seconds.get("evaluate_before", 0.0)
     spent = {**{name: seconds.get(name) for name in ("base", "warmup", "rl")}, "evaluate": evaluation}
     report = Report(
-        conditions={name: measure(episodes) for name, episodes in conditions.items()},
+        conditions={name: measure(made) if made.asked else None for name, made in conditions.items()},
         gain=dict(gains(asked)),
         stages={name: Stage(seconds=value) for name, value in spent.items()},
         swaps=tuple(Swap.model_validate(each) for each in swaps(run)),

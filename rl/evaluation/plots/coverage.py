@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from rl.evaluation.plots.style import INK, MUTED, literal, new_figure, styles_of, tidy
+from rl.evaluation.plots.style import MUTED, entitle, literal, new_figure, styles_of, tidy
 from rl.evaluation.schema import Policy
 
 
 def draw_coverage(policies: Mapping[str, Policy]) -> Figure:
     """One line for each policy that told how sure it was."""
     sure = {name: each.abstention for name, each in policies.items() if each.abstention.curve.coverage}
-    lines = math.ceil(len(sure) / 2)
-    figure = new_figure(6.4, 3.8 + 0.25 * lines)
-    figure.set_layout_engine("constrained")
+    figure = new_figure(6.4, 3.8 + 0.25 * math.ceil(len(sure) / 2))
+    entitle(figure, "Wrong answers among the surest")
     axes = figure.add_subplot()
     tidy(axes)
     axes.set_xlabel("share of questions answered, surest first", fontsize=8.5, color=MUTED, loc="right")
@@ -32,8 +31,6 @@ def draw_coverage(policies: Mapping[str, Policy]) -> Figure:
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlim(0, 1.02)
     axes.set_ylim(-0.02, max(0.1, axes.get_ylim()[1]))
-    title = "Wrong answers among the surest"
-    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=8 + 18 * lines)
     if sure:
         axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     else:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from rl.evaluation.plots.style import INK, LONGEST, MUTED, RULE, Style, literal, new_figure, styles_of, tidy
+from rl.evaluation.plots.style import INK, LONGEST, MUTED, RULE, Style, entitle, literal, new_figure, styles_of, tidy
 from rl.evaluation.schema import Mean
 
 WIDTH = 9.6
@@ -39,7 +39,7 @@ def draw_dots(title: str, rows: Sequence[Row], policies: Sequence[str], width: f
     columns = max(1, min(len(policies), int(width / _LEGEND)))
     lines = math.ceil(len(policies) / columns)
     figure = new_figure(width, 0.6 + 0.25 * lines + (0.18 + _STEP * max(1, len(policies))) * len(rows))
-    figure.set_layout_engine("constrained")
+    entitle(figure, title)
     axes = figure.add_subplot()
     tidy(axes)
     axes.grid(axis="y", visible=False)
@@ -56,7 +56,6 @@ def draw_dots(title: str, rows: Sequence[Row], policies: Sequence[str], width: f
     step = min(0.8 / max(1, len(policies)), 0.24)
     for place, (name, style) in enumerate(styles_of(policies).items()):
         _draw(axes, rows, name, style, (place - (len(policies) - 1) / 2) * step)
-    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=8 + 18 * lines)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         axes.legend(

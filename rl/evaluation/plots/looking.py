@@ -9,14 +9,14 @@ from rl.evaluation.schema import Counterfactual, Policy
 
 LOOKING = {
     "calls a tool": "tool_call_rate",
-    "right, and had looked there": "right_for_the_right_reason",
+    "right, looked there": "right_for_the_right_reason",
     "IoU of looks": "iou",
 }
 ERASED = {
-    "right, evidence in place": "accuracy_with_evidence",
-    "old answer, evidence erased": "old_answer_without_evidence",
-    "abstains, evidence erased": "abstained_without_evidence",
-    "visual hallucination rate": "visual_hallucination_rate",
+    "right with evidence": "accuracy_with_evidence",
+    "old answer without": "old_answer_without_evidence",
+    "abstains without": "abstained_without_evidence",
+    "visual hallucination": "visual_hallucination_rate",
 }
 
 

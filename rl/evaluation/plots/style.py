@@ -83,6 +83,12 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def entitle(figure: Figure, title: str) -> None:
+    """The title over the whole width; what is drawn below gets the room that is left."""
+    figure.set_layout_engine("constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+
+
 def tidy(axes: Axes) -> None:
     """No frame, quiet ticks, a faint grid behind the values."""
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)

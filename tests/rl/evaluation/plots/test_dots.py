@@ -43,7 +43,7 @@ def test_rows_of_looking_that_nobody_measured_are_left_out(episode: Episode) -> 
     asked = [episode("a/1", looks=[(35, 35, 65, 65)]), episode("a/2", False)]
     axes = draw_looking({"x": measure(Episodes(asked, sizes=SIZES))}).axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["calls a tool", "right, and had looked there", "IoU of looks"]
+    assert labels == ["calls a tool", "right, looked there", "IoU of looks"]
     assert dots(axes) == [400 / 900, 0.5, 1.0]
 
 

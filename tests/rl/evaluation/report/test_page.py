@@ -12,7 +12,7 @@ from rl.evaluation.metrics import Episodes, gains, measure
 from rl.evaluation.plan import Settings
 from rl.evaluation.report.page import render_page
 from rl.evaluation.result_files import write_evaluation, write_report
-from rl.evaluation.schema import Evaluation, Exactness, Policy, Report, Stage, Swap
+from rl.evaluation.schema import CONDITIONS, Evaluation, Exactness, Policy, Report, Stage, Swap
 from rl.trajectories.record import Trajectory
 from tools.errors import ImageError
 from tools.images.store import ImageStore
@@ -67,7 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, phantom: MakeEpisode, store: I
     after = [phantom(i, right=i != 7) for i in range(12)]
     asked = {"tools_untrained": before, "trained": after}
     report = Report(
-        conditions={name: measured(made, store) for name, made in asked.items()},
+        conditions=dict.fromkeys(CONDITIONS) | {name: measured(made, store) for name, made in asked.items()},
         gain=dict(gains(asked)),
         stages={"rl": Stage(seconds=512.9)},
         swaps=(Swap(version="rl-0001", seconds=0.117, failed_requests=0),),
