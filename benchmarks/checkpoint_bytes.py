@@ -82,8 +82,7 @@ async def ours(name: str, family: Family, side: int, view: int) -> float:
                 done = await agent.ainvoke({"messages": [asked]}, config)
                 assert done["messages"][-1].text == "cystic"
             else:
-                module = catalogue.graphs()[name]
-                graph = catalogue.compiled(module, model, tools, turns=limits.turns, checkpointer=threads)
+                graph = catalogue.graphs()[name].compiled(model, tools, turns=limits.turns, checkpointer=threads)
                 done = await graph.ainvoke({"images": [image], "question": "What is it?"}, config)
                 assert done["answer"] == "cystic"
         return ratio(file, store)

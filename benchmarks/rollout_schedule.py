@@ -36,7 +36,8 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn
 from agent.question import Question
 from benchmarks import agent_parts, finding
-from rl.config import LAPTOP, ROOT, Base, load_config
+from graphs.app.default_checkpoint import embedded
+from rl.config import LAPTOP, load_config
 from rl.evaluation.statistics import bootstrap_mean
 from rl.rewards.compose import score
 from rl.rollout.run_parts import RunParts, opened
@@ -256,7 +257,7 @@ def step_of(asked: argparse.Namespace) -> tuple[float, int] | None:
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rollout_schedule", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / Base().checkpoint, help="for its tokenizer")
+    parser.add_argument("--checkpoint", type=Path, default=embedded(), help="for its tokenizer")
     parser.add_argument("--episodes", type=int, default=128, help="of each pass (default: %(default)s)")
     parser.add_argument("--slots", type=int, default=16, help="turns that are written at once (default: %(default)s)")
     parser.add_argument("--turns", type=int, default=3, help="of an episode (default: %(default)s)")

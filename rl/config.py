@@ -1,7 +1,8 @@
 """A run's configuration: typed, checked, written beside the run; no torch is imported here.
 
-A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydantic refuses what does not belong. What
-OpenRLHF knows is not repeated: `rl.openrlhf` holds its own flags by their own names.
+A YAML file gives the values, dotted overrides (`rl.steps=5`) change some, pydantic refuses what does not belong. What a
+trainer knows is not repeated: `rl.openrlhf` holds OpenRLHF's own flags by their own names, `rl.trainer_options` what
+another trainer takes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,14 +35,14 @@ class Section(BaseModel):
 class Base(Section):
     """Where the policy starts."""
 
-    checkpoint: str = "rl/toy/checkpoint"
-    """A folder, absolute or in the repository, or a hub name; it is taught anew there if `teach` is set."""
+    checkpoint: str = "embedded"
+    """A folder, absolute or in the repository, the name of one that an installed package brings, or a hub name."""
+    lessons: str | None = None
+    """What it was taught on, and replays in warm-up, as `module:class` (rl/training/base.py); None: nothing is here."""
     teach: bool = False
-    """Teach the embedded base first; it takes most of an hour on two cores."""
+    """Teach it anew before all else."""
     steps: int = 4000
-    lessons: Literal["phantoms", "cells"] = "phantoms"
-    """What it was taught on, and replays in warm-up. `cells`: train images of real microscopy (rl/toy/cell_lessons.py)
-    in the folder that `tasks.options.root` names; teaching then goes on from `checkpoint`."""
+    """Of that teaching."""
 
 
 class Episode(Section):
@@ -70,15 +71,16 @@ class Warmup(Section):
     """Supervised learning on an imperfect expert's rejection-sampled episodes."""
 
     enabled: bool = True
-    tasks: Literal["phantoms", "own"] = "phantoms"
-    """What is demonstrated on: phantoms, or train questions of the run's own set (rl/tasks/demonstrator.py)."""
+    tasks: str = "phantoms"
+    """What is demonstrated on: a task set that has a demonstrator, or `own`: train questions of the run's own set
+    (rl/tasks/demonstrator.py)."""
     trajectories: int = 1600
     call_rate: float = Field(default=0.2, ge=0, le=1)
     """Share of kept episodes in which the demonstrator calls tools, whatever the question."""
     epochs: int = 1
     batch_size: int = 32
     replayed: int = 12
-    """Of the base's own lessons beside each batch, so that it does not forget how to see; 0 for a downloaded base."""
+    """Of the base's own lessons, where it has some, beside each batch, so that it does not forget how to see."""
     micro_batch_size: int | None = None
     """Rows in one forward pass of one process; None: a whole batch, lessons included."""
     learning_rate: float = 4e-4
@@ -110,14 +112,16 @@ Rewards = Annotated[
 
 
 class Rl(Section):
-    """Reinforcement learning through OpenRLHF."""
+    """Reinforcement learning."""
 
+    trainer: str = "openrlhf"
+    """Of rl/training/trainers/, or of an installed package (docs/trainers.md)."""
     steps: int = 40
     prompts_per_step: int = 16
     samples_per_prompt: int = 8
     temperature: float = Field(default=1.0, ge=0.01, le=2)
     """Episodes are sampled from the whole distribution at this temperature, which is the one that the trainer computes:
-    there is no top-p, top-k or min-p (rl/training/preflight/sampling.py). vLLM takes 0.01 to 2."""
+    there is no top-p, top-k or min-p (rl/training/trainers/openrlhf/sampling.py). vLLM takes 0.01 to 2."""
     learning_rate: float = 1e-4
     save_steps: int = 10
     rewards: Rewards = {"answer": 1.0, "tool_use": 1.0, "format": 0.3, "calls": -0.1}
@@ -133,6 +137,8 @@ class Rl(Section):
     """
     openrlhf: dict[str, Any] = {}
     """Flags of openrlhf.cli.train_ppo_ray by name without dashes; true for a switch, a list for several values."""
+    trainer_options: dict[str, Any] = {}
+    """What another trainer than OpenRLHF takes, by its own names."""
 
 
 class Serving(Section):

@@ -22,8 +22,9 @@ from agent.policies.policy import PolicyError
 from agent.question import ContextTooSmall
 from agent.serving.checkpoint import CheckpointError
 from agent.serving.server_command import ServerError
+from graphs.app.default_checkpoint import embedded
 from graphs.app.loading import GraphError, absolute, find_graph
-from rl.config import ROOT, Base, ConfigError, Episode, Evaluate, load_config
+from rl.config import ROOT, ConfigError, Episode, Evaluate, load_config
 from rl.evaluation.folder import EvaluationFolder
 from rl.evaluation.plan import PlanError, Settings, agree
 from rl.evaluation.result_files import NAME
@@ -49,7 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     who.add_argument("--policy", action="append", default=[], metavar="[NAME=]POLICY", help="may be repeated")
     who.add_argument("--bare-policy", action="append", default=[], metavar="[NAME=]POLICY", help="without any tool")
     who.add_argument("--run", type=Path, help="the four conditions of a run's folder")
-    who.add_argument("--checkpoint", type=Path, default=ROOT / Base().checkpoint, metavar="FOLDER")
+    who.add_argument("--checkpoint", type=Path, default=embedded(), metavar="FOLDER")
     who.add_argument("--chat-url", help="address of an OpenAI-compatible service for openai:MODEL")
     what = parser.add_argument_group("what is asked")
     what.add_argument("--tasks", default="phantoms", help="task sets, by comma (default: %(default)s)")

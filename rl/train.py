@@ -44,9 +44,12 @@ def has_gpu() -> bool:
 
 def chosen_config(asked: argparse.Namespace) -> Config:
     """The config of the command line; to resume a run that is named, by default that run's own."""
+    from rl.training.trainers.find import find_trainer
+
     own = asked.run / "config.yaml" if asked.run and asked.resume and not asked.overrides else None
     path = asked.config or own or (EIGHT_GPUS if has_gpu() else LAPTOP)
     config = load_config(path, asked.overrides)
+    find_trainer(config.rl.trainer)  # everything else asks it
     if config.graph != REASONING:
         from graphs.app.loading import absolute
 
@@ -67,13 +70,12 @@ def run_folder(name: str, resume: bool) -> Path:
 def print_plan(config: Config, run: Path) -> None:
     """What a run would do."""
     from agent.serving.server_command import ServerOptions, server_command
-    from rl.training.trainers.openrlhf.command import command
+    from rl.training.trainers.find import find_trainer
 
     base = run / "checkpoints" / "base"
     options = ServerOptions(max_model_len=config.episode.context, max_num_seqs=config.serving.max_num_seqs)
     server = server_command(base, 8000, options, "gpu" if config.device == "gpu" else "cpu")
-    training = command(config, run, run / "checkpoints" / "warmup", run / "tasks" / "prompts.jsonl")
-    plan = {"the served graph's vLLM": server, "OpenRLHF": training}
+    plan = {"the served graph's vLLM": server, **find_trainer(config.rl.trainer).commands(config, run)}
     if config.device == "gpu" and config.warmup.enabled:
         from rl.training.sft_gpu import command as warmup_command
 
@@ -120,7 +122,7 @@ def train(run: Path, config: Config, resume: bool) -> int:
     from rl.processes.child import TrainingError
     from rl.rewards.compose import UnscoredError
     from rl.tasks.errors import TaskFileError
-    from rl.toy.embedded import NoBaseError
+    from rl.training.base import NoBaseError
     from rl.training.preflight.folder import folder
     from rl.training.run import RunExists, Stages
     from tools.private_files import WriteError

@@ -1,6 +1,8 @@
 """The one check command: format, lint, types, import layers, tests, in this order; the first that fails ends it.
 
-pytest runs last and has the last word: its summary closes the output. Arguments go to pytest.
+pytest runs last and has the last word: its summary closes the output. Arguments go to pytest, which then runs once, as
+they say. Without any, and where the machine has room, the tests run side by side, a file in one process; then those
+that take the whole machine run alone. As pytest's plugin (-p setup.check) this module marks them.
 """
 
 import os
@@ -9,7 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+import pytest
+
 from setup.environment import run_environment
+from setup.machine import find_accelerator
 
 QUICK_CHECKS = (
     ("format", ("ruff", "format", "--check", ".")),
@@ -18,12 +24,22 @@ QUICK_CHECKS = (
     ("import layers", ("lint-imports",)),
 )
 
+PYTEST = ("python", "-m", "pytest")
+
+ALONE = ("tests/rl/", "tests/tools/run/")
+"""The slow tests here are whole trainings, Ray, and what a clock ends: one at a time, and nothing beside them."""
+
+MOST_PROCESSES = 4
+GIB_PER_PROCESS = 8
+"""Most of what a test takes in memory is a vLLM on the CPU; Ray ends what it started at 95 % of the machine's."""
+
 
 def main(pytest_arguments: list[str]) -> int:
     """Run the checks; returns the exit status of the first that fails, else pytest's."""
     environment = run_environment(os.environ, Path.cwd())
     environment["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"
-    total = len(QUICK_CHECKS) + 1
+    runs = runs_of_pytest(pytest_arguments, side_by_side())
+    total = len(QUICK_CHECKS) + len(runs)
     for number, (title, command) in enumerate(QUICK_CHECKS, start=1):
         start = time.monotonic()
         print(f"check {number}/{total}: {title} ", end="", flush=True)
@@ -34,8 +50,46 @@ def main(pytest_arguments: list[str]) -> int:
             print(f"check stopped at {title}: `{' '.join(command)}` ended with {done.returncode}", flush=True)
             return done.returncode
         print(f"... {seconds:.1f} s", flush=True)
-    print(f"check {total}/{total}: tests (each test's seconds are in pytest's own report)", flush=True)
-    return subprocess.run(("pytest", *pytest_arguments), env=environment, check=False).returncode
+    status = 0
+    for number, (title, command) in enumerate(runs, start=len(QUICK_CHECKS) + 1):
+        print(f"check {number}/{total}: {title} (seconds are in pytest's own report)", flush=True)
+        status = subprocess.run(command, env=environment, check=False).returncode
+        if status != 0:
+            break
+    return status
+
+
+def side_by_side() -> int:
+    """How many processes test at once here: one per core and 8 GiB; one where they would share a GPU."""
+    if find_accelerator() == "gpu":
+        return 1
+    room = psutil.virtual_memory().total / 2**30 / GIB_PER_PROCESS
+    return max(1, min(len(os.sched_getaffinity(0)), round(room), MOST_PROCESSES))
+
+
+def runs_of_pytest(arguments: list[str], processes: int) -> list[tuple[str, tuple[str, ...]]]:
+    """Each run of pytest: its title and command."""
+    if arguments or processes == 1:
+        return [("tests", (*PYTEST, *arguments))]
+    spread = ("-n", str(processes), "--dist", "loadfile")
+    marked = (*PYTEST, "-p", "setup.check", "-m")
+    return [
+        (f"tests, {processes} side by side", (*marked, "not alone", *spread)),
+        ("tests that take the whole machine", (*marked, "alone")),
+    ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest's hook: the mark exists."""
+    config.addinivalue_line("markers", "alone: takes the whole machine")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m is heeded
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest's hook: set the mark."""
+    for item in items:
+        if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
+            item.add_marker("alone")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The environment variables under which the set-up's commands run, and the checks after it."""
+"""The environment variables under which pip, uv and the project's own programs run."""
 
+import ast
 import os
 import pwd
 from collections.abc import Mapping
@@ -7,6 +8,20 @@ from pathlib import Path
 
 TORCH_EXTENSIONS = Path(".venv/torch_extensions")
 """Where DeepSpeed's compiled ops live (TORCH_EXTENSIONS_DIR): beside the torch they are built against."""
+
+UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_OFFLINE",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+}
+"""pip's settings that say where packages come from and how to reach it: uv's variable for each."""
 
 
 def pip_environment(inherited: Mapping[str, str], account_home: Path) -> dict[str, str]:
@@ -32,10 +47,26 @@ def pip_settings(home: Path, xdg_config: str | None) -> Path | None:
     return next((file for file in (configs / "pip/pip.conf", home / ".pip/pip.conf") if file.is_file()), None)
 
 
+def uv_environment(pip: Mapping[str, str], config_list: str) -> dict[str, str]:
+    """What uv runs under: `pip` is pip's environment, `config_list` what `pip config list` prints there.
+
+    uv reads none of pip's settings, so they are named to it; its own variables, where set, come first. As with pip, a
+    version is looked for in every index, not in the first alone that has the name.
+    """
+    lines = [line.partition("=")[::2] for line in config_list.splitlines()]
+    settings = {name: str(ast.literal_eval(value)) for name, value in lines if value[:1] in ("'", '"')}
+    found: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):  # the later overrules
+        for name, variable in UV_NAMES.items():
+            if words := settings.get(section + name, "").split():
+                found[variable] = ("," if name == "find-links" else " ").join(words)
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **found, **pip}
+
+
 def run_environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:
     """What the project's own programs run under: .venv's programs first (DeepSpeed calls ninja), its compiled ops.
 
-    What they import is compiled once and kept: pip does not compile it, and a server or a training starts up to ten
+    What they import is compiled once and kept: uv does not compile it, and a server or a training starts up to ten
     processes that each import thousands of files.
     """
     environment = dict(inherited)

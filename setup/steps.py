@@ -6,12 +6,14 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from setup.errors import SetupError
-
 LOG = Path("setup.log")
 """Beside .venv, not in it: making .venv anew empties it."""
 
 SHOWN_LINES = 25
+
+
+class SetupError(Exception):
+    """Ends the set-up with its message and no traceback: what was got, what was expected, how to mend it."""
 
 
 @contextmanager
@@ -32,8 +34,7 @@ def step(title: str) -> Generator[list[str]]:
 def attempt(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Run a command with its output in the log; whether it ended well."""
     with LOG.open("a", encoding="utf-8") as log:
-        log.write(f"\n$ {' '.join(command)}\n")
-        log.flush()
+        print(f"\n$ {' '.join(command)}", file=log, flush=True)
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     return done.returncode == 0
 
@@ -41,10 +42,6 @@ def attempt(command: Sequence[str], environment: Mapping[str, str]) -> bool:
 def run(command: Sequence[str], environment: Mapping[str, str], mend: str) -> None:
     """Run a command; if it fails, raise SetupError with the end of its output and the way to mend it."""
     if not attempt(command, environment):
-        raise SetupError(f"{' '.join(command)}\n{log_end()}\n{mend} All of its output: {LOG}")
-
-
-def log_end() -> str:
-    """The last lines of the log, indented."""
-    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LINES:]
-    return "\n".join(f"  {line}" for line in lines)
+        lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LINES:]
+        output = "\n".join(f"  {line}" for line in lines)
+        raise SetupError(f"{' '.join(command)}\n{output}\n{mend} All of its output: {LOG}")

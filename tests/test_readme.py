@@ -129,7 +129,7 @@ def test_every_training_command_has_a_plan(words: list[str]) -> None:
     faults = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert all(readers_own and line.startswith("error: tasks: Got no ") for line in faults), done.stderr
     assert done.returncode == (2 if readers_own else 0), done.stderr
-    assert "-m rl.training.trainers.openrlhf.start" in done.stdout
+    assert "-m rl.training.trainers.openrlhf.start_ray" in done.stdout
 
 
 def test_asking_has_the_options_that_are_named() -> None:

@@ -1,4 +1,4 @@
-"""The tools for people: list them, run one, and draw and write the page that shows them all.
+"""The tools for people: list them, run one, begin one, and draw and write the page that shows them all.
 
 A tool's arguments become options of the same names: `--box 100,100,300,300`, `--preset lung`. Values are JSON, or
 numbers with commas between, or plain words; they come after the images, which are numbered by their place, from 1. What
@@ -6,8 +6,9 @@ the tool says goes to the terminal, what it shows to `--out`. Research use only,
 
     python -m tools list find
     python -m tools run zoom_in scan.png --box 100,100,300,300 --out crop.png
+    python -m tools new zoom_out --family look
     python -m tools sheet --images FOLDER --out docs/pictures/tools.png
-    python -m tools document --out docs/tools.md
+    python -m tools document
 """
 
 import argparse
@@ -26,11 +27,13 @@ from tools.gallery.document import document
 from tools.images.image import MedicalImage
 from tools.images.load import load_image
 from tools.medical_tool import MedicalTool
-from tools.registry import family_of, load_tools
+from tools.registry import ENTRY_POINT_GROUP, family_of, load_tools
 from tools.run.execution import evidence
 from tools.run.validation import find_tool, validated_arguments
+from tools.scaffold import ROOT, Kind, ScaffoldError, add_arguments, write
 from tools.signature import example_call, prompt_line
 
+PAGE = Path("docs/tools.md")
 WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 """Endings of the files that `--out` can be."""
 
@@ -62,6 +65,18 @@ def draw_sheet(folder: Path, out: Path) -> None:
     families = [*FAMILIES, *sorted({tool.family for tool in tools} - set(FAMILIES))]
     cells = [(family, [cell_of(tool, folder) for tool in tools if tool.family == family]) for family in families]
     sheet([each for each in cells if each[1]]).save(out, optimize=True)
+
+
+def new_tool(name: str, family: str, out: Path | None) -> str:
+    """Writes a tool and its test; says what to do next. Raises ScaffoldError."""
+    if out is None and not (ROOT / "tools" / family / "__init__.py").is_file():
+        known = ", ".join(sorted({family_of(tool) for tool in load_tools()}))
+        raise ScaffoldError(
+            f"Got the family {family!r}, expected one of {known}; for a new one make tools/{family}/__init__.py first."
+        )
+    templates, package = Path(__file__).parent / "templates", f"tools.{family}"
+    kind = Kind(templates, "tool", package, ENTRY_POINT_GROUP, f"python -m tools document  # writes {PAGE}")
+    return write(kind, name, out, {"new_family": family})
 
 
 def run_tool(name: str, images: Sequence[MedicalImage], options: Sequence[str]) -> tuple[str, tuple[MedicalImage, ...]]:
@@ -118,7 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     drawer.add_argument("--out", type=Path, required=True, metavar="FILE")
     writer = commands.add_parser("document", help="write the page of all tools")
-    writer.add_argument("--out", type=Path, required=True, metavar="FILE")
+    writer.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="default: %(default)s")
+    maker = commands.add_parser("new", help="begin a tool: write its file and its test")
+    add_arguments(maker)
+    maker.add_argument("--family", default="look", help="which tools it is one of (default: %(default)s)")
     asked, options = parser.parse_known_args(arguments)
     if asked.command != "run" and options:
         parser.error(f"got {' '.join(options)}, which {asked.command} does not take")
@@ -128,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if asked.command == "sheet":
             draw_sheet(asked.images, asked.out)
+            return 0
+        if asked.command == "new":
+            print(new_tool(asked.name, asked.family, asked.out))
             return 0
         if asked.command == "document":
             asked.out.write_text(document(load_tools()))

@@ -6,18 +6,19 @@ a module that decorates some.
 """
 
 import difflib
-import importlib
 import pkgutil
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from langchain_core.tools import BaseTool
 
+from tools.discovery import check_free, installed, modules
+
 ENTRY_POINT_GROUP = "medvista.tools"
-NO_TOOLS = ("tools.gallery", "tools.images", "tools.run")
+NO_TOOLS = ("tools.gallery", "tools.images", "tools.run", "tools.templates")
 """Folders beside this file that hold no tools."""
 
 _tools: dict[str, BaseTool] = {}
@@ -26,11 +27,7 @@ _tools: dict[str, BaseTool] = {}
 def register(tool: BaseTool) -> None:
     """Makes `tool` loadable by its name. A second of that name is refused; the same one, defined again, is replaced."""
     before = _tools.get(tool.name)
-    if before is not None and _home(before) != _home(tool):
-        raise ValueError(
-            f"Got a second tool named {tool.name!r}, from {_home(tool)}; expected one, there is {_home(before)}. "
-            "Give one of them another name."
-        )
+    check_free("tool", tool.name, _function(tool), before and _function(before))
     _tools[tool.name] = tool
 
 
@@ -69,31 +66,12 @@ def _family(family: str) -> list[BaseTool]:
 def _discover() -> None:
     for folder in pkgutil.iter_modules([str(Path(__file__).parent)], "tools."):
         if folder.ispkg and folder.name not in NO_TOOLS:
-            package = importlib.import_module(folder.name)
-            for module in pkgutil.iter_modules(package.__path__, f"{folder.name}."):
-                importlib.import_module(module.name)
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        _enter(entry)
+            modules(folder.name)
+    expected = "a LangChain tool, or a module with functions that are @medical_tool"
+    for _, loaded in installed(ENTRY_POINT_GROUP, expected, lambda each: isinstance(each, BaseTool | ModuleType)):
+        if isinstance(loaded, BaseTool):
+            register(loaded)
 
 
-def _enter(entry: EntryPoint) -> None:
-    named = f"{entry.name} = {entry.value!r}" + (f" of the package {entry.dist.name}" if entry.dist else "")
-    try:
-        loaded: object = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which cannot be loaded: {error}. Mend that package or "
-            "uninstall it."
-        ) from error
-    if isinstance(loaded, BaseTool):
-        register(loaded)
-    elif not isinstance(loaded, ModuleType):
-        raise ValueError(
-            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which is a {type(loaded).__name__}; expected a "
-            "LangChain tool, or a module with functions that are @medical_tool."
-        )
-
-
-def _home(tool: BaseTool) -> str:
-    function = getattr(tool, "func", None) or getattr(tool, "coroutine", None) or type(tool)
-    return f"{function.__module__}.{function.__qualname__}"
+def _function(tool: BaseTool) -> Any:
+    return getattr(tool, "func", None) or getattr(tool, "coroutine", None) or type(tool)

@@ -18,7 +18,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, AnyMessage
 
 from agent.question import Question, asked
-from graphs.app.loading import GraphError
+from graphs.app.source import GraphError
 from graphs.parts.state import is_faulty, shown
 
 TO_INPUT, TO_ANSWER, ANSWER_INTERRUPT = "question_to_input", "output_to_answer", "answer_interrupt"

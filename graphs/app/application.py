@@ -147,7 +147,7 @@ class Application:
 
     def graph(self, name: str) -> Any:
         """The graph of that name, as `python -m graphs list` has it. Raises KeyError."""
-        return catalogue.compiled(catalogue.graphs()[name], self.model, self.tools, checkpointer=self.checkpointer)
+        return catalogue.graphs()[name].compiled(self.model, self.tools, checkpointer=self.checkpointer)
 
 
 @asynccontextmanager

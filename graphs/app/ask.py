@@ -89,8 +89,7 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
     say(NOTICE)
     try:
         model = _any_model(arguments.model, store, say) if arguments.model else _our_policy(arguments, store, say)
-        module = catalogue.graphs()[arguments.graph]
-        graph = catalogue.compiled(module, model, tools, turns=arguments.turns)
+        graph = catalogue.graphs()[arguments.graph].compiled(model, tools, turns=arguments.turns)
         state = asyncio.run(follow(graph, question, store, say))
     finally:
         if arguments.stop_server:

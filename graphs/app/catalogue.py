@@ -1,67 +1,60 @@
-"""Which graphs there are, how each is built, and what it looks like.
+"""Which graphs there are: a module of `graphs` each, and what installed packages name.
 
-A graph is a module of `graphs` that defines `factory(model, tools)`, which is given a chat model and tools (or a
-Toolbox) and returns a compiled graph. What else it takes by keyword (`turns`, `checkpointer`) it is given.
+A graph is a factory `(model, tools)`: from a chat model and tools (or a Toolbox) it makes a compiled graph. What else
+it takes by keyword (`turns`, `checkpointer`) it is given. An entry point of the group `medvista.graphs` names a
+factory, or a module that defines one named `factory`; the entry's name is the graph's.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Sequence
-from inspect import signature
-from types import ModuleType
+import sys
+from functools import cache
+from types import FunctionType, ModuleType
 from typing import Any
 
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.tools import BaseTool
 
-import graphs as package
-from agent.chat.base import ImageChatModel
-from agent.limits import Limits
-from graphs.parts.state import Checkpointer
-from tools.toolbox import Toolbox
+from graphs.app.source import FACTORY, GraphSource
+from tools.discovery import check_free, installed, modules
+
+ENTRY_POINT_GROUP = "medvista.graphs"
 
 
-def graphs() -> dict[str, ModuleType]:
-    """The graphs' modules by name, sorted."""
-    found = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
-    modules = {name: importlib.import_module(f"graphs.{name}") for name in found if not name.startswith("_")}
-    return {name: module for name, module in modules.items() if _defines_a_factory(module)}
+@cache
+def graphs() -> dict[str, GraphSource]:
+    """The graphs by name, sorted. Raises EntryPointError, or ValueError for two of one name."""
+    found = {each.__name__.rpartition(".")[2]: each for each in modules("graphs") if _own_factory(each)}
+    sources = {name: GraphSource(name, module, module.factory) for name, module in found.items()}
+    expected = f"a function (model, tools), or a module that defines one named {FACTORY}"
+    for name, loaded in installed(ENTRY_POINT_GROUP, expected, lambda each: isinstance(_factory(each), FunctionType)):
+        make = _factory(loaded)
+        check_free("graph", name, make, sources[name].make if name in sources else None)
+        sources[name] = GraphSource(name, sys.modules[make.__module__], make)
+    return dict(sorted(sources.items()))
 
 
-def _defines_a_factory(module: ModuleType) -> bool:
+def _own_factory(module: ModuleType) -> bool:
     """Whether a factory is the module's own, not one that it imports."""
-    return getattr(getattr(module, "factory", None), "__module__", None) == module.__name__
+    return getattr(_factory(module), "__module__", None) == module.__name__
 
 
-def compiled(
-    module: ModuleType,
-    model: ImageChatModel,
-    tools: Sequence[BaseTool] | Toolbox,
-    *,
-    turns: int = Limits.turns,
-    checkpointer: Checkpointer = None,
-) -> Any:
-    """A module's graph on a chat model."""
-    options: dict[str, Any] = {"turns": turns, "checkpointer": checkpointer}
-    taken = {name: value for name, value in options.items() if name in signature(module.factory).parameters}
-    return module.factory(model, tools, **taken)
+def _factory(loaded: Any) -> Any:
+    return getattr(loaded, FACTORY, None) if isinstance(loaded, ModuleType) else loaded
 
 
-def summary(module: ModuleType) -> str:
-    """The first line of a graph's docstring."""
-    return (module.__doc__ or "").strip().partition("\n")[0]
+def summary(source: GraphSource) -> str:
+    """The first line of what a graph's module says of it."""
+    return (source.module.__doc__ or "").strip().partition("\n")[0]
 
 
-def draw(module: ModuleType) -> str:
+def draw(source: GraphSource) -> str:
     """The graph as Mermaid text."""
-    return str(drawable(module).draw_mermaid())
+    return str(drawable(source).draw_mermaid())
 
 
-def drawable(module: ModuleType) -> Any:
+def drawable(source: GraphSource) -> Any:
     """LangGraph's drawable form of the graph."""
-    return empty(module).get_graph()
+    return empty(source).get_graph()
 
 
-def empty(module: ModuleType) -> Any:
+def empty(source: GraphSource) -> Any:
     """The graph with nobody in it, to be looked at and not run."""
-    return module.factory(FakeListChatModel(responses=[]), ())
+    return source.compiled(FakeListChatModel(responses=[]), ())

@@ -1,14 +1,16 @@
 """Which checkpoint a graph runs on where nobody names one: the one place that knows where checkpoints lie.
 
 In this order: the folder in the environment variable MEDVISTA_CHECKPOINT; the version published last by any run
-(`runs/NAME/checkpoints/VERSION`, under the working directory); the embedded base that comes with the code
-(`rl/toy/checkpoint`, found by its place, because graphs know nothing of training). Where a server of ours runs,
-`graphs.app.connection` asks none of these: what runs is meant.
+(`runs/NAME/checkpoints/VERSION`, under the working directory); the embedded base, which comes with the code and is
+found by its entry point (group `medvista.checkpoints`), because graphs know nothing of training. Where a server of ours
+runs, `graphs.app.connection` asks none of these: what runs is meant.
 """
 
 import logging
 import os
 from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from agent.serving.checkpoint import Checkpoint, load
@@ -17,7 +19,9 @@ from agent.serving.validation import check_contents
 
 VARIABLE = "MEDVISTA_CHECKPOINT"
 RUNS = Path("runs")
-BASE = Path(__file__).parents[2] / "rl" / "toy" / "checkpoint"
+ENTRY_POINT_GROUP = "medvista.checkpoints"
+"""Folders of checkpoints that installed packages bring, by name."""
+EMBEDDED = "embedded"
 _log = logging.getLogger(__name__)
 
 
@@ -31,12 +35,26 @@ def default_folder() -> Path:
     for version in sorted(filter(None, map(_manifest, _candidates())), reverse=True):
         if _is_usable(version):
             return version.folder
-    if BASE.is_dir():
-        return BASE
+    if base := shipped():
+        return base
     raise CheckpointError(
         f"got no checkpoint in {RUNS}/*/checkpoints, in {VARIABLE} or as the embedded base, expected one; "
         "train one with 'make train', or name a folder with --checkpoint"
     )
+
+
+@cache
+def shipped(name: str = EMBEDDED) -> Path | None:
+    """The folder of a checkpoint that an installed package brings; None where none brings one of that name."""
+    found = [Path(entry.load()) for entry in entry_points(group=ENTRY_POINT_GROUP, name=name)]
+    return next((folder for folder in found if folder.is_dir()), None)
+
+
+def embedded() -> Path:
+    """The folder of the embedded base. Raises CheckpointError where MedVista is not installed, but only on the path."""
+    if folder := shipped():
+        return folder
+    raise CheckpointError(f"got no checkpoint named {EMBEDDED!r} among installed packages, expected ours; make setup")
 
 
 def named_folder() -> Path | None:

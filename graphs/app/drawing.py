@@ -4,10 +4,10 @@ Nodes stand in rows by their distance from the start; edges that lead back, and 
 """
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from graphs.app import catalogue
+from graphs.app.source import GraphSource
 
 INCHES_ACROSS, INCHES_DOWN = 2.2, 1.1
 ENDS = {"__start__": "start", "__end__": "end"}
@@ -15,12 +15,12 @@ Edges = list[tuple[str, str, bool]]
 """(from, to, whether conditional)."""
 
 
-def write(module: ModuleType, path: Path) -> Path:
-    """Draws a graph's module into a PNG file; returns the path."""
+def write(source: GraphSource, path: Path) -> Path:
+    """Draws a graph into a PNG file; returns the path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawable = catalogue.drawable(module)
+    drawable = catalogue.drawable(source)
     edges: Edges = [(edge.source, edge.target, bool(edge.conditional)) for edge in drawable.edges]
     places = layout(list(drawable.nodes), edges)
     across = max(x for x, _ in places.values()) - min(x for x, _ in places.values())
@@ -31,8 +31,8 @@ def write(module: ModuleType, path: Path) -> Path:
     axes.axis("off")
     axes.set_xlim(min(x for x, _ in places.values()) - 0.8, max(x for x, _ in places.values()) + 0.8)
     axes.set_ylim(down + 0.5, -0.5)
-    for source, target, conditional in edges:
-        _arrow(axes, places[source], places[target], conditional)
+    for start, end, conditional in edges:
+        _arrow(axes, places[start], places[end], conditional)
     for name, (x, y) in places.items():
         box = {"boxstyle": "round,pad=0.5", "facecolor": "#eef3fb" if name not in ENDS else "#ffffff"}
         axes.text(x, y, ENDS.get(name, name), ha="center", va="center", bbox=box, fontsize=11, zorder=3)

@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl.config import LAPTOP, ROOT, Base, Config, ConfigError, load_config
+from graphs.app.default_checkpoint import embedded
+from rl.config import LAPTOP, Config, ConfigError, load_config
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -25,7 +26,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--episodes", type=int, default=4, help="how many (default: %(default)s)")
     parser.add_argument("--images", type=int, default=1, help="images of each question (default: %(default)s)")
     parser.add_argument("--config", type=Path, default=LAPTOP, help="the configuration it is to be trained with")
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / Base().checkpoint, help="default: the embedded base")
+    parser.add_argument("--checkpoint", type=Path, default=embedded(), help="default: the embedded base")
     parser.add_argument("--server", metavar="URL", help="a vLLM server that runs already and holds the checkpoint")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("overrides", nargs="*", help="dotted overrides, such as episode.context=1024")

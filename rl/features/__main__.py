@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rl.features.case import Shared
 from rl.features.server import Server
-from rl.features.table import Cell, as_json, columns, graphs, markdown, needs_server, prove
+from rl.features.table import PAGE, Cell, as_json, columns, graphs, markdown, needs_server, prove, write
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -27,7 +27,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--columns", metavar="NAMES", help=f"with commas, of {', '.join(columns())} (default: all)")
     parser.add_argument("--quick", action="store_true", help="leave out the columns that need a vLLM server")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/graphs.md; needs all of it")
     asked = parser.parse_args(argv)
+    if asked.write and (asked.graphs != graphs() or asked.columns or asked.quick):
+        parser.error("--write needs all graphs and columns: leave out GRAPH, --columns and --quick")
     chosen = asked.columns.split(",") if asked.columns else list(columns())
     if unknown := [name for name in chosen if name not in columns()]:
         parser.error(f"got the columns {', '.join(unknown)}, expected some of {', '.join(columns())}")
@@ -51,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             shared = shared.with_server(stack.enter_context(Server.started(folder)))
         with redirect_stdout(sys.stderr):  # vLLM tells of itself there; only the table belongs on standard output
             cells = asyncio.run(prove(shared, asked.graphs, asked.columns, told))
+    if asked.write:
+        write(PAGE, cells)
     print(json.dumps(as_json(cells), indent=2) if asked.json else markdown(cells))
     return int(any(cell.ends == "failed" for cell in cells))
 

@@ -10,9 +10,9 @@ from agent.serving.checkpoint import Checkpoint, publish
 from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
 from agent.serving.swap import hot_swap
-from rl.config import ROOT, Base
+from graphs.app.default_checkpoint import embedded
 
-CHECKPOINT = ROOT / Base().checkpoint
+CHECKPOINT = embedded()
 CONTEXT = 4096
 
 

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from graphs.app import catalogue
 from rl.config import ROOT
 from rl.features import columns as folder
-from rl.features.case import Case, Shared
+from rl.features.case import Case, FeatureError, Shared
 
 Ends = Literal["yes", "impossible", "failed"]
 EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs" / "graphs.md"
+MARK = "<!-- From here on made by python -m rl.features --write -->"
 MARKS = {"yes": "yes", "failed": "FAILED"}
 
 
@@ -91,6 +93,14 @@ def markdown(cells: Sequence[Cell]) -> str:
     lines += [f"- **{title}**: {_caption(columns()[name])}" for title, name in zip(titles, names, strict=True)]
     failed = [f"FAILED: {cell.column} on {cell.graph}: {cell.said}" for cell in cells if cell.ends == "failed"]
     return "\n".join([*lines, *(["", *failed] if failed else [])])
+
+
+def write(page: Path, cells: Sequence[Cell]) -> None:
+    """Puts the table in place of what stands behind the page's mark. Raises FeatureError where there is none."""
+    head, mark, _ = page.read_text(encoding="utf-8").partition(MARK)
+    if not mark:
+        raise FeatureError(f"Got {page}, expected the line {MARK!r} in it, behind which the table stands.")
+    page.write_text(f"{head}{mark}\n\n{markdown(cells)}\n", encoding="utf-8")
 
 
 def _caption(column: ModuleType) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any
 
-from rl.discovery import import_all
+from tools.discovery import check_free, import_all
 
 Score = Callable[..., float]
 """(answer, gold, **rules) -> 0.0 to 1.0."""
@@ -37,7 +37,9 @@ def grader(wrong: Wrong) -> Callable[[Score], Score]:
     """Registers the decorated function as the grader of its own name."""
 
     def register(score: Score) -> Score:
-        _graders[score.__name__] = Grader(score.__name__, score, wrong)
+        name, before = score.__name__, _graders.get(score.__name__)
+        check_free("grader", name, score, before and before.score)
+        _graders[name] = Grader(name, score, wrong)
         return score
 
     return register
@@ -45,7 +47,7 @@ def grader(wrong: Wrong) -> Callable[[Score], Score]:
 
 def graders() -> Mapping[str, Grader]:
     """All graders by name."""
-    import_all("rl.graders", ENTRY_POINT_GROUP)
+    import_all("rl.graders", ENTRY_POINT_GROUP, "grader")
     return _graders
 
 

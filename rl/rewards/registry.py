@@ -8,9 +8,9 @@ nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rl.discovery import import_all
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
+from tools.discovery import check_free, import_all
 
 Component = Callable[[Task, FinishedEpisode], float]
 GroupComponent = Callable[[Task, Sequence[FinishedEpisode]], list[float]]
@@ -36,19 +36,18 @@ def group_component(function: GroupComponent) -> GroupComponent:
 
 def components() -> Mapping[str, Component]:
     """Those of one episode, by name."""
-    import_all("rl.rewards", ENTRY_POINT_GROUP)
+    import_all("rl.rewards", ENTRY_POINT_GROUP, "component")
     return _components
 
 
 def group_components() -> Mapping[str, GroupComponent]:
     """Those of a group, by name."""
-    import_all("rl.rewards", ENTRY_POINT_GROUP)
+    import_all("rl.rewards", ENTRY_POINT_GROUP, "component")
     return _group_components
 
 
 def _free_name(function: Component | GroupComponent) -> str:
     name = getattr(function, "__name__", "")
     for taken in (_components.get(name), _group_components.get(name)):
-        if taken is not None and taken.__module__ != function.__module__:
-            raise ValueError(f"Got a second reward component named {name!r}, from {function.__module__}; rename it.")
+        check_free("reward component", name, function, taken)
     return name

@@ -26,8 +26,9 @@ from gymnasium import spaces
 from agent.chat.families.family import Family
 from agent.chat.loading import family_in
 from agent.policies.policy import Completion
+from graphs.app.default_checkpoint import embedded
 from graphs.app.loading import find_graph
-from rl.config import REASONING, ROOT, Base, Config, Episode, Rl
+from rl.config import REASONING, Config, Episode, Rl
 from rl.rewards.compose import score
 from rl.rollout.gym_spaces import AnyText, Picture, Pictures
 from rl.rollout.run_parts import RunParts, opened
@@ -109,7 +110,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         self._temporary = None if images else tempfile.TemporaryDirectory(prefix="medvista-gym-")
         self.store = ImageStore(Path(images) if images else Path(cast(Any, self._temporary).name))
         self.tasks = tuple(_tasks(tasks, self.store, split, count, seed))
-        self._checkpoint = Path(checkpoint or ROOT / Base().checkpoint)
+        self._checkpoint = Path(checkpoint or embedded())
         self._dialogue: Dialogue | None = None
         self._episode: _Episode | None = None
         self.action_space = AnyText(LONGEST)

@@ -18,6 +18,7 @@ from rl.tasks.loading import DRAWN, iterate
 from rl.tasks.proof import faults_of_splits, summary
 from rl.tasks.registry import SPLITS, Wanted, task_sets
 from rl.tasks.task import Task
+from tools.discovery import EntryPointError
 from tools.images.store import ImageStore
 
 SHOWN_FAULTS = 20
@@ -131,17 +132,17 @@ def show_leaks(asked: argparse.Namespace, store: ImageStore) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; 0 well, 1 faults found, 2 the set could not be loaded."""
     asked = parse(sys.argv[1:] if arguments is None else arguments)
-    if asked.command == "list":
-        print(list_sets())
-        return 0
     with tempfile.TemporaryDirectory(prefix="medvista-tasks-") as folder:
         store = ImageStore(folder)
         try:
+            if asked.command == "list":
+                print(list_sets())
+                return 0
             if asked.command in ("check", "leaks"):
                 return {"check": check, "leaks": show_leaks}[asked.command](asked, store)
             print(show(asked, store))
             return 0
-        except TaskFileError as error:
+        except (TaskFileError, EntryPointError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
 

@@ -13,11 +13,16 @@ import numpy as np
 
 from agent.policies.scripted import Script
 from agent.protocol import Turn
-from rl.tasks.phantoms.expert import GRID, LOOK, SEEN
 from rl.tasks.task import Task
 from tools.calls import ToolCall
 from tools.geometry import SCALE
 
+LOOK = "I must look closer."
+"""What it thinks before a look."""
+SEEN = "I can see it."
+"""And where nothing more is to be seen."""
+GRID = 20
+"""Its coordinates are multiples of this, of 999: a small policy has 50 coordinate tokens to learn, not a thousand."""
 SIDE = 240
 """Of the box that it looks at anywhere, in 0-999 units."""
 

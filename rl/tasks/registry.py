@@ -11,9 +11,12 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from rl.discovery import import_all
+import numpy as np
+
+from agent.policies.scripted import Script
 from rl.tasks.errors import TaskFileError
 from rl.tasks.task import Task
+from tools.discovery import check_free, import_all
 from tools.images.store import ImageStore
 from tools.spelling import did_you_mean
 
@@ -40,6 +43,10 @@ Make = Callable[..., Iterable[Task]]
 """(Wanted, **options) -> the tasks of its split, in an order that does not depend on `count`."""
 
 
+Demonstrator = Callable[[Task, bool, np.random.Generator], Script]
+"""(task, whether it looks, random stream) -> the turns of an episode that warm-up may learn from."""
+
+
 @dataclass(frozen=True)
 class TaskSet:
     """One registered set."""
@@ -49,6 +56,8 @@ class TaskSet:
     splits: tuple[str, ...]
     drawn: bool
     """Made by code, without end and without files."""
+    demonstrator: Demonstrator | None = None
+    """Who shows how to act on its split `warmup`, where it has one."""
 
     @property
     def about(self) -> str:
@@ -65,15 +74,16 @@ class TaskSet:
 _sets: dict[str, TaskSet] = {}
 
 
-def task_set(splits: tuple[str, ...] = SPLITS, drawn: bool = False) -> Callable[[Make], Make]:
+def task_set(
+    splits: tuple[str, ...] = SPLITS, drawn: bool = False, demonstrator: Demonstrator | None = None
+) -> Callable[[Make], Make]:
     """Registers the decorated function as the task set of its own name."""
 
     def register(make: Make) -> Make:
         name = getattr(make, "__name__", "")
         before = _sets.get(name)
-        if before is not None and before.make.__module__ != make.__module__:
-            raise ValueError(f"Got a second task set named {name!r}, from {make.__module__}; give it another name.")
-        _sets[name] = TaskSet(name, make, splits, drawn)
+        check_free("task set", name, make, before and before.make)
+        _sets[name] = TaskSet(name, make, splits, drawn, demonstrator)
         return make
 
     return register
@@ -81,7 +91,7 @@ def task_set(splits: tuple[str, ...] = SPLITS, drawn: bool = False) -> Callable[
 
 def task_sets() -> Mapping[str, TaskSet]:
     """All registered sets by name."""
-    import_all("rl.tasks.sets", ENTRY_POINT_GROUP)
+    import_all("rl.tasks.sets", ENTRY_POINT_GROUP, "task_set")
     return dict(sorted(_sets.items()))
 
 

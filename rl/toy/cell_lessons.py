@@ -17,8 +17,8 @@ from PIL import Image
 
 from agent.encoder import Encoder
 from agent.protocol import Turn
+from rl.tasks.demonstrator import LOOK, SEEN
 from rl.tasks.files import content_of, data_folder, read_image, read_json
-from rl.tasks.phantoms.expert import LOOK, SEEN
 from rl.tasks.sets import blood_cells, nuclei
 from rl.tasks.sets._cells_at import NAMES, cells_at
 from rl.tasks.sets._nuclei_at import nuclei_at

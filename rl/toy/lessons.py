@@ -17,7 +17,8 @@ from PIL import Image
 
 from agent.prompt import END_OF_TURN, IMAGE, opening, system_prompt, user_turn
 from agent.protocol import Turn, render_turn
-from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN, measure_call, reading, zoom_call
+from rl.tasks.demonstrator import LOOK, SEEN
+from rl.tasks.phantoms.expert import MEASURE, measure_call, reading, zoom_call
 from rl.tasks.phantoms.image import SIZE, Lesion, draw, place
 from rl.tasks.phantoms.questions import QUESTIONS, Kind, gold_answer
 from tools.geometry import zoom_box

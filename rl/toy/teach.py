@@ -25,7 +25,8 @@ from agent.chat.families.medvista import MedVista
 from agent.chat.loading import family_in
 from agent.encoder import Encoder
 from agent.prompt import system_prompt
-from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN
+from rl.tasks.demonstrator import LOOK, SEEN
+from rl.tasks.phantoms.expert import MEASURE
 from rl.tasks.phantoms.image import TYPES
 from rl.tasks.phantoms.questions import QUESTIONS
 from rl.toy.lessons import CALL_MEASURE, CALL_ZOOM, CALL_ZOOM_BOTH, CALL_ZOOM_ONE, NOTHING, Lesson, Lessons, Teacher

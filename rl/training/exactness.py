@@ -2,7 +2,7 @@
 
 Each trajectory's exact ids and pixels go through transformers under the weights that sampled them. In float32 the two
 agree to about 1e-5; a misaligned token, mask or pixel shows as a difference of whole units. Beside it stands how far
-the trainer is, whose softmax has a share for ids that are never sampled (rl/training/preflight/sampling.py).
+the trainer is, whose softmax has a share for ids that are never sampled (rl/training/trainers/openrlhf/sampling.py).
 """
 
 from collections.abc import Sequence

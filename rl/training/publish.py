@@ -1,14 +1,13 @@
 """Publish and swap while training goes on: each saved checkpoint goes live in the served graph, which keeps answering.
 
-OpenRLHF writes a Hugging Face folder every `save_steps`. When it is whole it is published (its weights with the base's
-settings, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the served
-graph questions from the validation split: a question that fails, or an answer that the live weights would not give, is
-counted at the swap around which it was asked.
+The trainer writes a Hugging Face folder every `rl.save_steps`. When it is whole it is published (its weights with the
+base's settings, sealed, given a version that is never reused), validated and hot-swapped. Meanwhile a prober asks the
+served graph questions from the validation split: a question that fails, or an answer that the live weights would not
+give, is counted at the swap around which it was asked.
 """
 
 import asyncio
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,11 +24,11 @@ from rl.rewards.compose import UnscoredError, score
 from rl.rollout.run_parts import RunParts
 from rl.tasks.task import Task
 from rl.training.exactness import compare
-from rl.training.trainers.openrlhf.saved_checkpoint import as_transformers_saves, is_whole
+from rl.training.trainers.find import find_trainer
+from rl.training.whole_files import whole_checkpoint
 from rl.trajectories.record import Trajectory, record
 from tools.private_files import clear_write_errors, private_opener
 
-_SAVED = re.compile(r"global_step(\d+)_hf")
 PROBES = 4
 
 
@@ -56,6 +55,7 @@ class Publisher:
     def __init__(self, run: Path, server: VLLMServer, parts: RunParts, probes: list[Task]) -> None:
         self.run, self.server, self.parts, self.probes = run, server, parts, probes
         self.policy = ServedPolicy(server.base_url, server.versions)
+        self.trainer = find_trainer(parts.config.rl.trainer)
         self.asked, self.failed = 0, list[str]()
 
     @property
@@ -64,11 +64,10 @@ class Publisher:
         return self.run / "checkpoints"
 
     def saved(self) -> list[tuple[int, Path]]:
-        """(step, folder) of whole checkpoints that OpenRLHF saved and nobody has published, in order."""
-        found = [(_SAVED.fullmatch(path.name), path) for path in (self.run / "rl" / "checkpoints").glob("*_hf")]
+        """(step, folder) of whole checkpoints that the trainer saved and nobody has published, in order."""
         known = {checkpoint.version for checkpoint in published(self.versions)}
-        unknown = [(int(match[1]), path) for match, path in found if match and version_of(int(match[1])) not in known]
-        return sorted((step, path) for step, path in unknown if is_whole(path))
+        saved = sorted(self.trainer.saved(self.run).items())
+        return [(step, path) for step, path in saved if version_of(step) not in known and whole_checkpoint(path)]
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Publishes until `stop` is set and nothing saved is left."""
@@ -82,20 +81,20 @@ class Publisher:
 
     def seal(self, step: int, folder: Path) -> Checkpoint:
         """The saved folder as a published version. Raises CheckpointError where it is not whole."""
-        if not is_whole(folder):
+        if not whole_checkpoint(folder):
             raise CheckpointError(
-                f"got half a checkpoint in {folder}, expected what OpenRLHF saves; go on with --resume"
+                f"got half a checkpoint in {folder}, expected what the trainer saves; go on with --resume"
             )
         parent = latest(self.versions)
         base = self.versions / "base"
-        untied = self.run / "rl" / "published"
+        mended = self.run / "rl" / "published"
         try:
-            whole = as_transformers_saves(folder, base, untied)
+            whole = self.trainer.as_transformers_saves(folder, base, mended)
             return publish(
                 whole, self.versions, version_of(step), parent.version if parent else None, {"step": step}, base
             )
         finally:
-            shutil.rmtree(untied, ignore_errors=True)
+            shutil.rmtree(mended, ignore_errors=True)
 
     async def go_live(self, checkpoint: Checkpoint) -> Swap:
         """Swaps a published version in, asks the probes, and notes the swap."""

@@ -28,11 +28,11 @@ from rl.evaluation.ask import ask_all
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
 from rl.rollout.schedule import Job
 from rl.tasks.task import Task
-from rl.toy import embedded
-from rl.training import run_tasks, sft, sft_gpu
+from rl.training import base, run_tasks, sft, sft_gpu
 from rl.training.publish import Publisher, trained, version_of
 from rl.training.summary import write_summary
-from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
+from rl.training.trainers.find import find_trainer
+from rl.training.trainers.trainer import TrainingJob
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 from tools.private_files import PRIVATE_FOLDER, clear_write_errors, private_folder, write_whole
@@ -128,9 +128,9 @@ class Stages:
         return kept
 
     async def base(self) -> None:
-        """The policy to begin with, as a published version: the embedded base, or what the config names."""
+        """The policy to begin with, as a published version."""
         if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
-            folder = embedded.prepare(self.config, self.run / "base")
+            folder = base.prepare(self.config, self.run / "base")
             publish(folder, self.versions, "base", None, {})
 
     async def warm_up(self) -> None:
@@ -201,16 +201,16 @@ class Stages:
         return list(TrajectoryStore(self.run / "trajectories" / condition))
 
     async def reinforce(self, server: VLLMServer) -> None:
-        """OpenRLHF trains; what it saves goes live in the served graph, which keeps answering."""
-        prompts = self.run / "tasks" / "prompts.jsonl"
+        """The trainer trains; what it saves goes live in the served graph, which keeps answering."""
         wanted = self.config.rl.steps * self.config.rl.prompts_per_step
-        write_prompts(prompts, _repeated(self.tasks("train"), wanted))
+        tasks = _repeated(self.tasks("train"), wanted)
         publisher = Publisher(self.run, server, self.parts(), self.tasks("validation"))
         stop = asyncio.Event()
         company = [asyncio.create_task(publisher.watch(stop)), asyncio.create_task(publisher.probe(stop))]
         try:
             with _Progress(self.run, wanted * self.config.rl.samples_per_prompt) as progress:
-                await train_policy(self.config, self.run, self.versions / "warmup", prompts, progress.tick)
+                job = TrainingJob(self.run, self.config, self.versions / "warmup", tasks, progress.tick)
+                await find_trainer(self.config.rl.trainer).train(job)
             await asyncio.sleep(0)
         finally:
             stop.set()
@@ -218,14 +218,10 @@ class Stages:
         await self._last(publisher)
 
     async def _last(self, publisher: Publisher) -> None:
-        """The weights at the end of training go live, unless a checkpoint that was saved meanwhile is them.
-
-        OpenRLHF writes them to its output folder whenever it ends, also where a kill came between the last step's two
-        checkpoints and it had nothing left to train.
-        """
+        """The weights at the end of training go live, unless a checkpoint that was saved meanwhile is them."""
         steps = self.config.rl.steps
         if version_of(steps) not in {checkpoint.version for checkpoint in published(self.versions)}:
-            await publisher.go_live(publisher.seal(steps, self.run / "rl" / "final"))
+            await publisher.go_live(publisher.seal(steps, find_trainer(self.config.rl.trainer).final(self.run)))
 
 
 class _Progress:

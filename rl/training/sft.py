@@ -9,7 +9,7 @@ arguments.
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,18 +23,18 @@ from agent.policies.scripted import Script, ScriptedPolicy
 from rl.rewards.compose import score
 from rl.rollout.run_parts import RunParts
 from rl.tasks import demonstrator
-from rl.tasks.phantoms.demonstrator import demonstration
-from rl.tasks.phantoms.tasks import load
+from rl.tasks.errors import TaskFileError
+from rl.tasks.registry import Demonstrator, find
 from rl.tasks.sets import load as load_set
 from rl.tasks.task import Task
-from rl.toy.lessons import Lesson, Lessons, Teacher
+from rl.training.base import curriculum
 from rl.training.whole_files import whole_folder
 from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
 
-Demonstrator = Callable[[Task, bool, np.random.Generator], Script]
-"""(task, whether it looks, random stream) -> the turns of an episode."""
+OWN = "own"
+"""The name by which `warmup.tasks` means the run's own questions."""
 IGNORED = -100
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 STREAM = 31
@@ -67,11 +67,19 @@ async def demonstrate(parts: RunParts, folder: Path) -> list[Trajectory]:
     return shown
 
 
+def demonstrator_of(name: str) -> Demonstrator:
+    """Who demonstrates a task set. Raises TaskFileError where nobody does."""
+    if found := find(name).demonstrator:
+        return found
+    raise TaskFileError(f"Got warmup.tasks={name}, a set without a demonstrator; expected `{OWN}`, or another set.")
+
+
 def _demonstrated(parts: RunParts, rng: np.random.Generator) -> tuple[Iterator[Task], Demonstrator]:
     """What is asked, each question once, and who answers."""
     config = parts.config
-    if config.warmup.tasks == "phantoms":
-        return load(parts.store, "warmup", 100 * config.warmup.trajectories, config.seed), demonstration
+    if config.warmup.tasks != OWN:
+        shown = load_set(config.warmup.tasks, parts.store, "warmup", 100 * config.warmup.trajectories, config.seed)
+        return iter(shown), demonstrator_of(config.warmup.tasks)
     own = list(
         load_set(config.tasks.set, parts.store, "train", config.tasks.train, config.seed, **config.tasks.options)
     )
@@ -115,39 +123,11 @@ def collate(batch: Sequence[TrainingRow], encoder: Encoder) -> dict[str, Any]:
 
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
-    """The base's own lessons, as rows, so that learning to act does not undo learning to see."""
-    from rl.rollout.run_parts import toolbox
-    from rl.toy.embedded import lessons_root
-
-    section = toolbox(parts.config).prompt_section()
-    teacher: Lessons = Teacher(section)
-    if count and parts.config.base.lessons == "cells":
-        from rl.toy.cell_lessons import CellTeacher
-
-        teacher = CellTeacher(section, parts.family, lessons_root(parts.config))
-    rng = np.random.default_rng([parts.config.seed, STREAM, 1])
-    lessons = itertools.chain.from_iterable(teacher.step(rng, 1) for _ in itertools.count())
-    for lesson in itertools.islice(lessons, count):
-        yield _lesson_row(lesson, parts.family)
-
-
-def _lesson_row(lesson: Lesson, encoder: Encoder) -> TrainingRow:
-    seen = [view.image for exchange in lesson for view in exchange.views]
-    grids = iter([encoder.grid(image) for image in seen])
-    ids: list[int] = []
-    mask: list[int] = []
-    for exchange in lesson:
-        prompt, _ = encoder.encode(exchange.prompt, [next(grids) for _ in exchange.views])
-        prompt += encoder.encode(exchange.given)[0]
-        target, _ = encoder.encode(exchange.target)
-        ids += prompt + target
-        mask += [0] * len(prompt) + [1] * len(target)
-    return TrainingRow(
-        ids=ids,
-        mask=mask,
-        logprobs=[0.0] * len(ids),
-        mm=encoder.mm_inputs(seen),
-    )
+    """The base's own lessons, as rows, so that learning to act does not undo learning to see; none for some."""
+    lessons = curriculum(parts.config)
+    if lessons is None:
+        return iter(())
+    return itertools.islice(lessons.rows(parts, np.random.default_rng([parts.config.seed, STREAM, 1])), count)
 
 
 def folders(run: Path) -> tuple[Path, Path]:

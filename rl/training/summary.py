@@ -18,7 +18,7 @@ from rl.evaluation.statistics import mean
 from rl.rollout.run_parts import RunParts
 from rl.training.exactness import compare
 from rl.training.publish import swaps
-from rl.training.trainers.openrlhf.policy_version import FIRST_VERSION
+from rl.training.trainers.trainer import FIRST_VERSION
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
 
@@ -56,7 +56,7 @@ def write_summary(run: Path, parts: RunParts, seconds: Mapping[str, float]) -> P
 
 
 def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> Exactness:
-    """vLLM's log-probabilities in OpenRLHF's first step against transformers under the same weights, the warm-up's."""
+    """vLLM's log-probabilities in the first step against transformers under the same weights, the warm-up's."""
     first = [trajectory for trajectory in trained if trajectory.versions == [FIRST_VERSION]][:REPLAYED]
     refused_log = run / "trajectories" / "refused.jsonl"
     refused = len(refused_log.read_text().splitlines()) if refused_log.exists() else 0

@@ -48,6 +48,11 @@ def has_weights(folder: Path) -> bool:
     return bool(named) and all(tensor in held.get(file, ()) for tensor, file in named.items())
 
 
+def whole_checkpoint(folder: Path) -> bool:
+    """Whether a Hugging Face folder was written to its end: all is there, up to the tokenizer, which comes last."""
+    return whole_folder(folder, "config.json", "tokenizer_config.json", "tokenizer.json") and has_weights(folder)
+
+
 def tensors_in(path: Path) -> Collection[str]:
     """The names of a safetensors file's tensors. Raises SafetensorError where it is shorter than its header says."""
     with cast(Any, safe_open)(path, framework="numpy") as opened:

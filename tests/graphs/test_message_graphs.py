@@ -1,7 +1,6 @@
 """The graphs that ship: what each shows the policy, what it gives back, and the rows it leaves."""
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from agent.limits import Limits
 from agent.question import ContextTooSmall
 from graphs import compare_prior, no_tools, second_opinion, verify
 from graphs.app import catalogue
-from graphs.app.catalogue import compiled
 from graphs.app.chat_model import chat_model
 from tests.answering import LOOK, Answering, Answers, answer, spoken
 from tests.ledgers import turns_in
@@ -31,7 +29,7 @@ def run(
 ) -> tuple[dict[str, Any], Answers, Episode]:
     """The output of a graph's module, the policy that was asked and the episode's record."""
     policy = Answers(answering, encoder)
-    built = compiled(graph, chat_model(policy, encoder, store), load_tools(["zoom_in"]))
+    built = graph.factory(chat_model(policy, encoder, store), load_tools(["zoom_in"]))
     episode = Episode()
     with episode.recording():
         asked = {"images": [store.put(image) for image in images], "question": QUESTION}
@@ -197,7 +195,7 @@ async def test_a_full_context_ends_the_episode_without_an_answer(
     """A policy that looks for ever: each look adds an image, until the next turn has no room."""
     limits = Limits(turns=50, context=900)
     policy = Answers(lambda _: LOOK, encoder)
-    build = partial(catalogue.compiled, catalogue.graphs()[name])
+    build = catalogue.graphs()[name].compiled
     graph = build(chat_model(policy, encoder, store, limits), load_tools(["zoom_in"]), turns=limits.turns)
     images = [store.put(scan)] * (2 if name == "compare_prior" else 1)
     state = await graph.ainvoke({"images": images, "question": QUESTION})
@@ -209,7 +207,7 @@ async def test_a_full_context_ends_the_episode_without_an_answer(
 async def test_a_question_that_fills_the_context_cannot_be_asked(
     encoder: Family, store: ImageStore, scan: MedicalImage
 ) -> None:
-    graph = compiled(no_tools, chat_model(Answers(lambda _: LOOK, encoder), encoder, store, Limits(context=40)), ())
+    graph = no_tools.factory(chat_model(Answers(lambda _: LOOK, encoder), encoder, store, Limits(context=40)), ())
     with pytest.raises(ContextTooSmall, match="raise the context's limit"):
         await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
 
@@ -220,7 +218,7 @@ async def test_findings_that_fill_the_context_end_the_episode(
     """The adjudicator is shown more than the question: that it has no room is an outcome, not the caller's error."""
     policy = Answers(lambda chat: answer("so " * 40), encoder)
     model = chat_model(policy, encoder, store, Limits(context=180))
-    graph = compiled(second_opinion, model, ())
+    graph = second_opinion.factory(model, ())
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["outcome"], state["turns"], len(policy.chats)) == ("context_full", 2, 2)
 
@@ -237,6 +235,6 @@ async def test_a_sub_image_that_cannot_be_shown_costs_its_call_only(
     """The image processor refuses pictures that are more than 200 times as long as high."""
     call = '<think>Closer.</think><tool_call>{"name": "row_of_pixels", "arguments": {"image": 1}}</tool_call>'
     policy = Answers(lambda chat: answer("cystic") if "Closer" in chat else call, encoder)
-    graph: Any = compiled(verify, chat_model(policy, encoder, store), [row_of_pixels])
+    graph: Any = verify.factory(chat_model(policy, encoder, store), [row_of_pixels])
     state = await graph.ainvoke({"images": [store.put(scan)], "question": QUESTION})
     assert (state["answer"], state["calls"][0]["status"], state["calls"][0]["images"]) == ("cystic", "failed", [])

@@ -8,7 +8,6 @@ from langgraph.types import Command
 from agent.chat import Episode
 from agent.chat.families.family import Family
 from graphs import review
-from graphs.app.catalogue import compiled
 from graphs.app.chat_model import chat_model
 from graphs.app.threads import open_threads
 from tests.answering import LOOK, Answers, answer
@@ -33,8 +32,8 @@ async def test_a_person_accepts_or_asks_for_another_look(
     policy = Answers(answering, encoder)
     with Episode().recording() as episode:
         async with open_threads(tmp_path / "threads.sqlite") as threads:
-            graph: Any = compiled(
-                review, chat_model(policy, encoder, store), load_tools(["zoom_in"]), checkpointer=threads
+            graph: Any = review.factory(
+                chat_model(policy, encoder, store), load_tools(["zoom_in"]), checkpointer=threads
             )
             question = {"images": [store.put(scan)], "question": "What is it?"}
             stopped = await graph.ainvoke(question, THREAD)
@@ -58,7 +57,7 @@ async def test_a_question_put_while_a_person_is_waited_for_starts_anew(
     encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        graph: Any = compiled(review, chat_model(Answers(answering, encoder), encoder, store), [], checkpointer=threads)
+        graph: Any = review.factory(chat_model(Answers(answering, encoder), encoder, store), [], checkpointer=threads)
         image = store.put(scan)
         for words in ("What is it?", "And below?"):
             stopped = await graph.ainvoke({"images": [image], "question": words}, THREAD)
@@ -69,8 +68,8 @@ async def test_a_person_who_never_accepts_ends_it(
     encoder: Family, store: ImageStore, scan: MedicalImage, tmp_path: Path
 ) -> None:
     async with open_threads(tmp_path / "threads.sqlite") as threads:
-        graph: Any = compiled(
-            review, chat_model(Answers(lambda _: answer("cystic"), encoder), encoder, store), [], checkpointer=threads
+        graph: Any = review.factory(
+            chat_model(Answers(lambda _: answer("cystic"), encoder), encoder, store), [], checkpointer=threads
         )
         state = await graph.ainvoke({"images": [store.put(scan)], "question": "What is it?"}, THREAD)
         for number in range(review.NOTES):

@@ -1,7 +1,7 @@
 """Turns that tests let a scripted policy write."""
 
 from agent.protocol import Turn, render_turn
-from rl.tasks.phantoms.expert import SEEN
+from rl.tasks.demonstrator import SEEN
 from rl.tasks.phantoms.tasks import first_thought
 from rl.tasks.task import Task
 from tools.calls import ToolCall

@@ -1,6 +1,9 @@
 """The check command stops at the first failure, and says where."""
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +23,8 @@ def test_the_first_failure_ends_the_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    put_programs(tmp_path / ".venv/bin", ruff=0, pyright=3, lint_imports=0, pytest=0)
+    monkeypatch.setattr(check, "side_by_side", lambda: 1)
+    put_programs(tmp_path / ".venv/bin", ruff=0, pyright=3, lint_imports=0, python=0)
     assert check.main([]) == 3
     lines = capfd.readouterr().out.splitlines()
     assert [line.split(" ...")[0] for line in lines[:3]] == [
@@ -29,13 +33,55 @@ def test_the_first_failure_ends_the_checks(
         "check 3/5: types",
     ]
     assert lines[-1] == "check stopped at types: `pyright` ended with 3"
-    assert not any(line.startswith("pytest") for line in lines)
+    assert not any(line.startswith("python") for line in lines)
 
 
 def test_pytest_has_the_last_word_and_its_status_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    put_programs(tmp_path / ".venv/bin", ruff=0, pyright=0, lint_imports=0, pytest=1)
+    put_programs(tmp_path / ".venv/bin", ruff=0, pyright=0, lint_imports=0, python=1)
     assert check.main(["-k", "ledger"]) == 1
-    assert capfd.readouterr().out.splitlines()[-1] == "pytest -k ledger"
+    assert capfd.readouterr().out.splitlines()[-1] == "python -m pytest -k ledger"
+
+
+def test_with_room_the_tests_run_side_by_side_and_then_those_that_need_the_machine_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(check, "side_by_side", lambda: 2)
+    put_programs(tmp_path / ".venv/bin", ruff=0, pyright=0, lint_imports=0, python=0)
+    assert check.main([]) == 0
+    assert [line for line in capfd.readouterr().out.splitlines() if line.startswith("python")] == [
+        "python -m pytest -p setup.check -m not alone -n 2 --dist loadfile",
+        "python -m pytest -p setup.check -m alone",
+    ]
+    (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\necho $*\nexit 1\n")
+    assert check.main([]) == 1
+    assert "-m alone" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "cores", "gib", "processes"),
+    [("cpu", 2, 23.4, 2), ("cpu", 1, 64, 1), ("cpu", 8, 7.6, 1), ("cpu", 8, 64, 4), ("gpu", 8, 64, 1)],
+)
+def test_a_process_takes_a_core_and_eight_gib_and_no_part_of_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, accelerator: str, cores: int, gib: float, processes: int
+) -> None:
+    monkeypatch.setattr(check, "find_accelerator", lambda: accelerator)
+    monkeypatch.setattr(check.os, "sched_getaffinity", lambda pid: set(range(cores)))
+    monkeypatch.setattr(check.psutil, "virtual_memory", lambda: SimpleNamespace(total=int(gib * 2**30)))
+    assert check.side_by_side() == processes
+
+
+def test_every_test_is_in_one_of_the_two_runs() -> None:
+    def collected(*arguments: str) -> set[str]:
+        command = (sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/tools/run", "tests/setup", *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return {line for line in done.stdout.splitlines() if "::" in line}
+
+    runs = check.runs_of_pytest([], 2)
+    side, alone = (collected(*command[len(check.PYTEST) :]) for _, command in runs)
+    assert side.isdisjoint(alone)
+    assert side | alone == collected()
+    assert alone == collected("-m", "slow")

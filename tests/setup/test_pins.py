@@ -1,5 +1,6 @@
 """requirements/: exact, without contradictions, the versions that DESIGN.md names, and what .venv really holds."""
 
+import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -8,38 +9,35 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from setup.errors import SetupError
 from setup.machine import Accelerator, find_accelerator
-from setup.pins import main_files, read_pins, trainer_files
 
 SETS: tuple[Accelerator, ...] = ("cpu", "gpu")
+FILES = {
+    "cpu": [Path("requirements", f"{name}.txt") for name in ("shared", "cpu", "trainer")],
+    "gpu": [Path("requirements", f"{name}.txt") for name in ("shared", "gpu", "trainer", "trainer-gpu")],
+}
+
+
+def lines_of(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
 
 
 def pins_of(accelerator: Accelerator) -> dict[str, str]:
-    return read_pins(*main_files(accelerator), *trainer_files(accelerator))
+    """Name to version, without a local part (`+cpu`)."""
+    lines = (line for file in FILES[accelerator] for line in lines_of(file))
+    return {name: version.partition("+")[0] for name, _, version in (line.partition("==") for line in lines)}
 
 
-def test_comments_and_empty_lines_are_skipped(tmp_path: Path) -> None:
-    file = tmp_path / "pins.txt"
-    file.write_text("# why\n\nnumpy==2.3.5  # arrays\nray==2.55.0\n")
-    assert read_pins(file) == {"numpy": "2.3.5", "ray": "2.55.0"}
+@pytest.mark.parametrize("file", sorted(Path("requirements").iterdir()), ids=str)
+def test_every_line_is_an_exact_pin_without_an_address(file: Path) -> None:
+    for line in lines_of(file):
+        assert re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+(\+cpu)?", line), f"{file}: {line!r}, expected NAME==VERSION"
 
 
-@pytest.mark.parametrize(
-    "line", ["numpy", "numpy>=2", "torch==2.13.0+cpu", "a==1 ; python_version < '3.12'", "a @ file:///a", "a==1.*"]
-)
-def test_a_line_that_is_no_exact_pin_is_refused(tmp_path: Path, line: str) -> None:
-    file = tmp_path / "pins.txt"
-    file.write_text(f"ray==2.55.0\n{line}\n")
-    with pytest.raises(SetupError, match=r"pins\.txt:2: got .* expected NAME==VERSION"):
-        read_pins(file)
-
-
-def test_a_name_pinned_twice_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "pins.txt"
-    file.write_text("ray==2.55.0\nray==2.56.0\n")
-    with pytest.raises(SetupError, match=r"ray is pinned twice \(2\.55\.0 and 2\.56\.0\)"):
-        read_pins(file)
+@pytest.mark.parametrize("accelerator", SETS)
+def test_no_name_is_pinned_twice(accelerator: Accelerator) -> None:
+    names = [line.partition("==")[0] for file in FILES[accelerator] for line in lines_of(file)]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("accelerator", SETS)

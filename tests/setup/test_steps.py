@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from setup.errors import SetupError
-from setup.steps import attempt, run, step
+from setup.steps import SetupError, attempt, run, step
 
 
 def test_a_step_is_one_line_with_its_seconds_and_its_notes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,7 @@ print([each.text for each in asyncio.run(box.run(calls, [image], store))])
         ("one = their_package:nothing", "the package their-package (medvista.tools), which cannot be loaded"),
         (
             "one = their_package:answer",
-            "the package their-package (medvista.tools), which is a int; expected a LangChain",
+            "the package their-package (medvista.tools), which is 42; expected a LangChain",
         ),
     ],
 )

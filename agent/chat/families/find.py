@@ -3,51 +3,37 @@
 There is one a file in this folder, and any that an installed package names by entry point (group medvista.families).
 """
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 from agent.chat.families.drift import drift
 from agent.chat.families.family import Family
 from agent.chat.families.template import TemplateError
+from tools.discovery import check_free, installed, modules
 
 ENTRY_POINT_GROUP = "medvista.families"
 
 
 @cache
 def families() -> tuple[type[Family], ...]:
-    """The families there are. Raises ValueError for an entry point that names none."""
-    return (*_shipped(), *(_entered(entry) for entry in entry_points(group=ENTRY_POINT_GROUP)))
+    """The families there are. Raises EntryPointError, or ValueError for two of one name."""
+    found: dict[str, type[Family]] = {}
+    named = installed(ENTRY_POINT_GROUP, "a class that is a Family and has all of its methods", _is_whole)
+    for each in (*_shipped(), *(family for _, family in named)):
+        check_free("family", each.name, each, found.get(each.name))
+        found[each.name] = each
+    return tuple(found.values())
 
 
 def _shipped() -> Iterator[type[Family]]:
-    for file in sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])):
-        module = importlib.import_module(f"{__package__}.{file}")
-        for _, each in inspect.getmembers(module, inspect.isclass):
-            if issubclass(each, Family) and each.__module__ == module.__name__ and not inspect.isabstract(each):
-                yield each
+    for module in modules(__package__ or ""):
+        yield from (each for each in vars(module).values() if _is_whole(each) and each.__module__ == module.__name__)
 
 
-def _entered(entry: EntryPoint) -> type[Family]:
-    named = f"{entry.name} = {entry.value!r}" + (f" of the package {entry.dist.name}" if entry.dist else "")
-    try:
-        loaded: object = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which cannot be loaded: {error}. Mend that package or "
-            "uninstall it."
-        ) from error
-    if isinstance(loaded, type) and issubclass(loaded, Family) and not inspect.isabstract(loaded):
-        return loaded
-    raise ValueError(
-        f"Got the entry point {named} ({ENTRY_POINT_GROUP}), which is {loaded!r}; expected a class that is a Family "
-        "and has all of its methods."
-    )
+def _is_whole(each: object) -> bool:
+    return isinstance(each, type) and issubclass(each, Family) and not inspect.isabstract(each)
 
 
 def seen_as(processor: Any) -> Family:

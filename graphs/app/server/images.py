@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graphs.app.server.factories import application
+from graphs.app.server.factories import application, serve_catalogue
 from graphs.app.server.guard import UPLOAD, Admitted, Guard
 from graphs.app.server.private import keep_private
 from graphs.app.transcript import NOTICE
@@ -117,6 +117,7 @@ async def ready(_: Starlette) -> AsyncGenerator[None]:
     yield
 
 
+serve_catalogue()
 app = Starlette(
     routes=[Route(UPLOAD, upload, methods=["POST"]), Route(UPLOAD + "/{image}", show, methods=["GET"])],
     middleware=[Middleware(Guard, admitted=Admitted.of_environment())],

@@ -9,10 +9,11 @@ from PIL.Image import Image
 from agent.policies.policy import Completion, Sampling
 from rl.features.case import Case, expect
 from rl.features.server import Server
-from rl.toy.lessons import CALL_ZOOM
 
 TITLE = "swap in mid-episode"
 SERVED = True
+TOLD = "Call zoom_in on the lesion."
+"""A question after which the embedded base calls a tool, more often than not."""
 TRIES = 16
 """Episodes that are sampled until one has a second turn."""
 
@@ -39,7 +40,7 @@ async def prove(case: Case) -> str | None:
     await case.play(alone)
     if len(alone.spoken) == 1:
         return "it calls its policy once, so there is no middle"
-    told = replace(case.task, question=CALL_ZOOM)  # which the base was taught to do
+    told = replace(case.task, question=TOLD)
     for tried in range(TRIES):
         before = case.shared.server.running.checkpoint.version
         policy = Swapping(case.shared.server)

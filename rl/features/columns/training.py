@@ -1,6 +1,6 @@
 """OpenRLHF's rollout path: our executor runs a group of episodes on an engine with vLLM's interface, and OpenRLHF's own
 SamplesGenerator makes experience of what it returns; every id that the engine sampled freely is trained once, with its
-log-probability, and no other is (rl/training/trainers/openrlhf/row_trainer.py). Real steps of OpenRLHF are slow
+log-probability, and no other is (rl/training/trainers/openrlhf/rows_per_episode.py). Real steps of OpenRLHF are slow
 tests, not part of this table."""
 
 import asyncio
@@ -89,7 +89,7 @@ def experience(samples: list[dict[str, Any]]) -> list[list[tuple[int, ...]]]:
     """In another process, which OpenRLHF can be imported in: per row of OpenRLHF's experience its trained turns."""
     from types import SimpleNamespace
 
-    from rl.training.trainers.openrlhf.row_trainer import RowsGenerator
+    from rl.training.trainers.openrlhf.rows_per_episode import RowsGenerator
 
     generator: Any = RowsGenerator(SimpleNamespace(args=None), None, None, None, [])
     rows: list[list[tuple[int, ...]]] = []

@@ -10,7 +10,8 @@ import numpy as np
 
 from agent.policies.scripted import Script
 from agent.protocol import Turn
-from rl.tasks.phantoms.expert import SEEN, zoom_call
+from rl.tasks.demonstrator import SEEN
+from rl.tasks.phantoms.expert import zoom_call
 from rl.tasks.phantoms.tasks import first_thought, guess
 from rl.tasks.task import Task
 from tools.calls import ToolCall

@@ -6,17 +6,15 @@ not a thousand; a grid step is 10 pixels of a 512-pixel phantom, well inside wha
 
 from collections.abc import Sequence
 
+from rl.tasks.demonstrator import GRID
 from rl.tasks.phantoms.image import SIZE, Lesion
 from tools.geometry import SCALE
 from tools.toolbox import ToolCall
 
-GRID = 20
 ZOOM_SIDE = 120
 """Side of the box that an expert zooms to, in 0-999 units: 61 pixels of 512."""
 
-LOOK = "I must look closer."
 MEASURE = "I must measure."
-SEEN = "I can see it."
 
 
 def _on_grid(value: float) -> int:

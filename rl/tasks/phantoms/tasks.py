@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rl.tasks.phantoms.expert import LOOK, MEASURE, SEEN, measure_call, reading, zoom_call
+from rl.tasks.demonstrator import LOOK, SEEN
+from rl.tasks.phantoms.expert import MEASURE, measure_call, reading, zoom_call
 from rl.tasks.phantoms.image import Lesion, draw, place
 from rl.tasks.phantoms.questions import KINDS, QUESTIONS, Kind, gold_answer
 from rl.tasks.task import Task

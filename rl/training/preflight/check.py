@@ -15,7 +15,6 @@ from rl.training.preflight.images import LookingStore
 from rl.training.preflight.leaks import leaks
 from rl.training.preflight.names import names
 from rl.training.preflight.room import room
-from rl.training.preflight.sampling import sampling
 from rl.training.preflight.tasks import Splits, is_drawn, tasks
 from rl.training.preflight.tokens import calls, context
 
@@ -26,7 +25,7 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     `keep`: it is to start now. The tasks that were looked at are then kept in its folder, with their images, so that
     nothing is read twice; a hub's checkpoint is asked for its tokenizer. Without, nothing is written and nobody asked.
     """
-    found = [*folder(run), *names(config), *sampling(config)]
+    found = [*folder(run), *names(config)]
     unknown = {each.setting for each in found}
     splits: Splits = {}
     store = LookingStore(run / IMAGES if keep else None)

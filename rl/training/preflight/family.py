@@ -7,7 +7,8 @@ from agent.chat.families.family import Family
 from agent.chat.families.template import TemplateError
 from agent.chat.loading import family_in
 from agent.encoder import EncodingError
-from rl.config import ROOT, Base, Config
+from rl.config import ROOT, Config
+from rl.training.base import NoBaseError, checkpoint_folder, curriculum
 from rl.training.preflight.finding import Finding
 
 SMALL = ("*.json", "*.txt", "*.jinja")
@@ -28,14 +29,18 @@ def family_of(config: Config, fetch: bool) -> Family | Finding:
 def folder_of(config: Config, fetch: bool) -> Path | Finding:
     """Where the checkpoint that the run begins with lies, or why it does not."""
     name = config.base.checkpoint
-    if config.base.teach and config.base.lessons == "phantoms":
-        return ROOT / Base().checkpoint  # taught anew, with a tokenizer that is made as its was
-    folder = ROOT / name
-    if folder.is_dir() or config.device == "cpu":
-        there = (folder / "config.json").exists()
-        mend = "give another, or teach one: python -m rl.toy.teach --out FOLDER"
-        return folder if there else Finding("base.checkpoint", f"Got no checkpoint in {folder}; {mend}.")
-    return _from_hub(name, fetch)
+    try:
+        lessons = curriculum(config)
+    except NoBaseError as error:
+        return Finding("base.lessons", str(error))
+    if config.base.teach and lessons:
+        return lessons.like
+    folder = checkpoint_folder(name)
+    if folder is None and config.device == "gpu":
+        return _from_hub(name, fetch)
+    if folder is None or not (folder / "config.json").exists():
+        return Finding("base.checkpoint", f"Got no checkpoint in {folder or ROOT / name}; give another folder.")
+    return folder
 
 
 def _from_hub(name: str, fetch: bool) -> Path | Finding:

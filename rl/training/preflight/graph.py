@@ -23,7 +23,8 @@ from rl.config import Config, ConfigError
 from rl.rollout.run_parts import opened
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
-from rl.training.preflight.trainable import check_rows, check_trainable
+from rl.training.preflight.trainable import check_trainable
+from rl.training.trainers.find import find_trainer
 from rl.trajectories.finished_episode import BUG, OUT_OF_TIME
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -72,6 +73,6 @@ def rehearsed(config: Config, family: Family, task: Task, images: Mapping[str, M
         said = f"Got {config.graph!r}, which ended without asking its policy, expected at least one turn: "
         yield Finding("graph", f"{said}does it use the model that it is given?")
     try:
-        check_rows(config, len(state["rows"]))
+        find_trainer(config.rl.trainer).check_rows(config, len(state["rows"]))
     except ConfigError as error:
         yield Finding("graph", str(error))

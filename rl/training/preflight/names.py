@@ -1,4 +1,4 @@
-"""Whether every name in the configuration is one that there is: tools, rewards, the task set, OpenRLHF's flags."""
+"""Whether every name in the configuration is one that there is: tools, rewards, task set, the trainer's settings."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,8 @@ from rl.tasks.errors import TaskFileError
 from rl.tasks.loading import is_folder
 from rl.tasks.registry import find
 from rl.training.preflight.finding import Finding
-from rl.training.trainers.openrlhf.parser import faults_of
+from rl.training.sft import OWN, demonstrator_of
+from rl.training.trainers.find import find_trainer
 from tools.registry import load_tools
 from tools.spelling import did_you_mean
 
@@ -18,7 +19,7 @@ def names(config: Config) -> Iterator[Finding]:
     yield from tools(config)
     yield from rewards(config)
     yield from task_set(config)
-    yield from openrlhf(config)
+    yield from find_trainer(config.rl.trainer).findings(config)
 
 
 def tools(config: Config) -> Iterator[Finding]:
@@ -40,7 +41,7 @@ def rewards(config: Config) -> Iterator[Finding]:
 
 
 def task_set(config: Config) -> Iterator[Finding]:
-    """The set, its options, and the folder that lessons on real cells are made from."""
+    """The set, its options, and who demonstrates it in warm-up."""
     name, options = config.tasks.set, set(config.tasks.options) - {"root"}
     if not is_folder(name):
         try:
@@ -50,12 +51,8 @@ def task_set(config: Config) -> Iterator[Finding]:
                 yield Finding("tasks.options", f"Got {unknown} for {name}, expected some of {known}, or root.{meant}")
         except TaskFileError as error:
             yield Finding("tasks.set", str(error))
-    if config.base.lessons == "cells" and "root" not in config.tasks.options:
-        said = "Got none, but base.lessons=cells: give the folder with the images, 'tasks.options={root: FOLDER}'."
-        yield Finding("tasks.options.root", said)
-
-
-def openrlhf(config: Config) -> Iterator[Finding]:
-    """OpenRLHF's own flags, which nobody else looks at before it starts."""
-    for flag, said in faults_of(config.rl.openrlhf):
-        yield Finding(f"rl.openrlhf.{flag}", said)
+    if config.warmup.enabled and config.warmup.tasks != OWN:
+        try:
+            demonstrator_of(config.warmup.tasks)
+        except TaskFileError as error:
+            yield Finding("warmup.tasks", str(error))

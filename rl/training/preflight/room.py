@@ -13,12 +13,13 @@ from rl.config import Config
 from rl.training.preflight.family import folder_of
 from rl.training.preflight.finding import Finding
 from rl.training.preflight.folder import nearest
+from rl.training.trainers.find import find_trainer
 
 GIB = 2**30
 FLOAT32, BFLOAT16, ADAM = 4, 2, 12
 """Bytes of a parameter: kept without a GPU, kept with one, and of a saved optimizer (master weights and moments)."""
 OPTIMIZERS_KEPT = 2
-"""Of OpenRLHF's own checkpoints (`ckpt.max_num`)."""
+"""Of the trainer's own checkpoints, to resume from."""
 BESIDES = GIB // 16
 """Bytes of what is neither weights nor episodes: logs, report, tokenizers."""
 EPISODE = 55_000
@@ -61,7 +62,7 @@ def bytes_written(config: Config, weights: int) -> int:
     """What a run writes: its published versions, what each stage leaves to resume from, its episodes."""
     each = weights * (FLOAT32 if config.device == "cpu" else BFLOAT16)
     saves = -(-config.rl.steps // config.rl.save_steps)
-    copies = 3 + 3 + 3 * saves + 2  # the base, the warm-up, what OpenRLHF saves and we publish, the last weights
+    copies = 3 + 3 + 3 * saves + 2  # the base, the warm-up, what the trainer saves and we publish, the last weights
     optimizers = (1 + OPTIMIZERS_KEPT) * weights * ADAM
     sampled = config.rl.steps * config.rl.prompts_per_step * config.rl.samples_per_prompt
     episodes = sampled + config.warmup.trajectories + 4 * config.tasks.test
@@ -93,16 +94,12 @@ def memory(weights: int) -> Iterator[Finding]:
 
 
 def gpus(config: Config, starts: bool) -> Iterator[Finding]:
-    """GPUs that torch sees, against those that OpenRLHF is told to take on this one machine."""
+    """GPUs that torch sees, against those that the trainer is told to take on this one machine."""
     import torch
 
-    flags = config.rl.openrlhf
-    trainers = int(flags.get("actor.num_gpus_per_node", 8))
-    engines = int(flags.get("vllm.num_engines", 0)) * int(flags.get("vllm.tensor_parallel_size", 1))
-    need = max(trainers, engines) if flags.get("train.colocate_all") else trainers + engines
-    got = torch.cuda.device_count()
-    if got < need and int(flags.get("actor.num_nodes", 1)) == 1:
-        said = f"Got {got} GPUs, expected {need}: set rl.openrlhf.actor.num_gpus_per_node and vllm.num_engines to fit."
+    need, got = find_trainer(config.rl.trainer).gpus(config), torch.cuda.device_count()
+    if need is not None and got < need.count:
+        said = f"Got {got} GPUs, expected {need.count}: set {need.mend} to fit."
         yield Finding("device", said, stops=starts)
 
 

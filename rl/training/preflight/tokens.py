@@ -15,7 +15,7 @@ from agent.chat.messages import Picture, Said
 from agent.encoder import EncodingError
 from agent.protocol import Turn
 from rl.config import Config
-from rl.tasks.phantoms.expert import LOOK
+from rl.tasks.demonstrator import LOOK
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
 from rl.training.preflight.images import Seen

@@ -1,1 +1,1 @@
-"""Trainers: each takes a checkpoint, prompts and a rollout function, and gives saved checkpoints."""
+"""What trains a policy from scored episodes: the seam (trainer.py), and one trainer a file or folder."""

@@ -24,7 +24,7 @@ from agent.serving.server_command import ServerOptions
 from graphs.__main__ import main
 from graphs.app import catalogue
 from graphs.app.application import Settings, open_application
-from graphs.app.default_checkpoint import BASE, open_checkpoint
+from graphs.app.default_checkpoint import embedded, open_checkpoint
 from graphs.parts.state import note
 from tests.agent.chat.openai_server import KEY, OpenAIServer, Refused, says, serving
 from tools.images.image import MedicalImage
@@ -50,7 +50,7 @@ def picture(tmp_path: Path, scan: MedicalImage) -> str:
 
 def graph_of(name: str, server: OpenAIServer, store: ImageStore) -> Any:
     model = with_images(chat_model_named(server.url), store)
-    return catalogue.compiled(catalogue.graphs()[name], model, load_tools(["zoom_in"]))
+    return catalogue.graphs()[name].compiled(model, load_tools(["zoom_in"]))
 
 
 async def test_the_reasoning_graph_looks_is_corrected_and_answers(store: ImageStore, scan: MedicalImage) -> None:
@@ -144,10 +144,10 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
     parsers = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
     options = ServerOptions(max_model_len=2048, extra_arguments=parsers, environment={"OMP_NUM_THREADS": "1"})
     question = {"images": [store.put(scan)], "question": "How many calcifications does the lesion hold?"}
-    with VLLMServer(open_checkpoint(BASE), options, log=tmp_path / "server.log") as server:
+    with VLLMServer(open_checkpoint(embedded()), options, log=tmp_path / "server.log") as server:
         model = with_images(chat_model_named(f"{server.base_url}/v1"), store)
         for name in ("reasoning", "no_tools"):
-            done = await catalogue.compiled(catalogue.graphs()[name], model, load_tools(["zoom_in"])).ainvoke(question)
+            done = await catalogue.graphs()[name].compiled(model, load_tools(["zoom_in"])).ainvoke(question)
             assert (done["versions"], done["turns"] > 0) == (["policy"], True)
             assert done["outcome"] in ("answered", "abstained", "too_many_turns", "context_full")
         looked: Any = AIMessage("", tool_calls=[{"name": "zoom_in", "args": {"image": 1}, "id": "call-1"}])
@@ -156,12 +156,12 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
         tools = [described(tool) for tool in load_tools(["zoom_in"])]
         once, twice = [await model.ainvoke(shows, tools=tools) for shows in (told, [*told[:3], *told[1:]])]
         assert once.usage_metadata and twice.usage_metadata
-        family = family_in(BASE)
+        family = family_in(embedded())
         a_picture = family.placeholders(family.grid(store.get(question["images"][0])))
         assert twice.usage_metadata["input_tokens"] > once.usage_metadata["input_tokens"] + a_picture
         assert [chunk async for chunk in model.astream("Look.")][-1].response_metadata["versions"] == ["policy"]
         with pytest.raises(ContextTooSmall, match="maximum context length"):
-            graph = catalogue.compiled(catalogue.graphs()["reasoning"], model, [])
+            graph = catalogue.graphs()["reasoning"].compiled(model, [])
             await graph.ainvoke({**question, "question": "calcification " * 3000})
 
 

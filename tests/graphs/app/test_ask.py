@@ -43,7 +43,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, with no checkpoint named anywhere and no committed base."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(default_checkpoint.VARIABLE, raising=False)
-    monkeypatch.setattr(default_checkpoint, "BASE", tmp_path / "no base")
+    base = tmp_path / "no base"
+    monkeypatch.setattr(default_checkpoint, "shipped", lambda: base if base.is_dir() else None)
     return tmp_path
 
 
@@ -244,7 +245,7 @@ def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, s
 async def test_any_graph_can_be_asked(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     policy = Answers(lambda chat: ANSWER if "Look." in chat else ZOOM, encoder)
     model = chat_model(policy, encoder, store)
-    graph = catalogue.compiled(catalogue.graphs()["verify"], model, load_tools(["zoom_in"]))
+    graph = catalogue.graphs()["verify"].compiled(model, load_tools(["zoom_in"]))
     said: list[str] = []
     state = await follow(graph, Question(images=[store.put(scan)], question="What?"), store, said.append)
     assert "\n".join(said).splitlines() == [

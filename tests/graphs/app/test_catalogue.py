@@ -12,13 +12,14 @@ from graphs.app import catalogue, drawing
 from graphs.app.server import factories
 
 ROOT = Path(__file__).parents[3]
-NAMES = ["compare_prior", "no_tools", "reasoning", "review", "second_opinion", "verify"]
+NAMES = list(catalogue.graphs())
 
 
 def test_every_graph_is_listed_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == NAMES
+    assert {"reasoning", "verify"} < set(NAMES)
     assert all(line.partition(": ")[2] for line in lines)
 
 
@@ -50,7 +51,11 @@ def test_nodes_stand_in_rows_by_their_distance_and_the_end_last() -> None:
 
 def test_langgraphs_own_server_is_told_of_every_graph() -> None:
     config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
-    assert config["graphs"] == {name: f"graphs.app.server.factories:{name}" for name in NAMES}
+    assert config["http"]["app"] == "graphs.app.server.images:app"  # imports what tells it of them
+    told = {"LANGSERVE_GRAPHS": json.dumps({**config["graphs"], "mine": "./mine.py:graph"})}
+    factories.serve_catalogue(told)
+    ours = {name: f"graphs.app.server.factories:{name}" for name in NAMES}
+    assert json.loads(told["LANGSERVE_GRAPHS"]) == {**ours, "mine": "./mine.py:graph"}
     assert all(inspect.iscoroutinefunction(vars(factories)[name]) for name in NAMES)
     assert inspect.isasyncgenfunction(inspect.unwrap(factories.threads))
     assert config["checkpointer"] == {"path": "graphs.app.server.factories.threads"}

@@ -21,7 +21,7 @@ import subprocess, sys, threading, time
 from pathlib import Path
 from agent.serving.server_command import ServerError
 from agent.serving.server import VLLMServer, free_port
-from graphs import connection
+from graphs.app import connection
 
 
 class Healthy(VLLMServer):

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from graphs.app import catalogue
 from tests.graphs.app.langgraph_dev import ROOT, Running, langgraph_dev
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -43,6 +44,12 @@ def png(*size: int, mode: str = "L") -> bytes:
     file = io.BytesIO()
     Image.new(mode, size).save(file, "PNG")
     return file.getvalue()
+
+
+def test_every_graph_of_the_catalogue_is_served(http: httpx.Client) -> None:
+    """langgraph.json names one."""
+    found = http.post("/assistants/search", json={}).json()
+    assert sorted(each["graph_id"] for each in found) == list(catalogue.graphs())
 
 
 @pytest.mark.parametrize("path", ["/threads", "/runs/wait", "/threads/search", "/store/items"])

@@ -11,17 +11,17 @@ from agent.policies.served import ServedPolicy
 from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
 from agent.serving.versions import LiveVersions
-from graphs.app.default_checkpoint import open_checkpoint
+from graphs.app.default_checkpoint import embedded, open_checkpoint
 from rl.check_graph.__main__ import main
 from rl.check_graph.alignment import check_episode
 from rl.check_graph.episodes import Watched, questions
-from rl.config import ROOT, Base, Config
+from rl.config import ROOT, Config
 from rl.rollout.run_parts import opened
 from rl.training.exactness import Replay
 from tools.images.store import ImageStore
 
-CHECKPOINT = ROOT / Base().checkpoint
-SHAPES = Path(__file__).parents[1] / "shapes"
+CHECKPOINT = embedded()
+SHAPES = Path(__file__).parents[1] / "rollout" / "shapes"
 EXAMPLES = ROOT / "examples"
 CONTEXT = 1024
 GRAPHS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.serving.checkpoint import publish
-from graphs.app.default_checkpoint import BASE
+from graphs.app.default_checkpoint import embedded
 from rl.config import Config, dump
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +55,7 @@ def test_groups_are_sampled_and_read_back(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "laptop"
     (run / "images").mkdir(parents=True)
     (run / "config.yaml").write_text(dump(Config.model_validate({"name": "laptop"})))
-    publish(BASE, run / "checkpoints", "base", None, {})
+    publish(embedded(), run / "checkpoints", "base", None, {})
     stop = "\nfrom graphs.app.connection import disconnect\ndisconnect()"
     few = block("groups").replace("count=32", "count=2").replace("samples=8", "samples=3")
     try:

@@ -18,11 +18,14 @@ from rl.rollout.run_parts import RunParts, laptop_tools
 from rl.tasks.files import content_of
 from rl.tasks.splits import split_of
 from rl.toy.cell_lessons import TURNS, CellTeacher, turned, turned_pixels
-from rl.toy.embedded import NoBaseError, lessons_root
+from rl.toy.curriculum import Cells
 from rl.toy.lessons import Exchange
 from rl.toy.teach import collate
+from rl.training.base import NoBaseError
 from rl.training.sft import demonstrate, replayed_rows
 from tools.images.store import ImageStore
+
+CELLS = "rl.toy.curriculum:Cells"
 
 
 @pytest.mark.parametrize("turn", range(TURNS))
@@ -104,7 +107,7 @@ def test_dense_labels_fit_the_image_tokens(teacher: CellTeacher, encoder: Encode
 def test_warm_up_replays_what_the_base_was_taught_on(
     root: Path, store: ImageStore, parts_of: Callable[..., RunParts]
 ) -> None:
-    parts = parts_of(store, base={"lessons": "cells"}, tasks={"options": {"root": str(root)}})
+    parts = parts_of(store, base={"lessons": CELLS}, tasks={"options": {"root": str(root)}})
     replayed = list(replayed_rows(parts, 6))
     text = " ".join(parts.family.decode(row.ids) for row in replayed)
     assert len(replayed) == 6 and ("nucle" in text or "cell" in text) and "lesion" not in text
@@ -124,5 +127,5 @@ async def test_demonstrations_on_a_runs_own_questions(
 
 def test_lessons_on_cells_need_images() -> None:
     with pytest.raises(NoBaseError, match="without images"):
-        lessons_root(Config(name="test"))
-    assert lessons_root(Config(name="test", tasks=Tasks(options={"root": "a"}))) == Path("a")
+        Cells(Config(name="test"))
+    assert Cells(Config(name="test", tasks=Tasks(options={"root": "a"}))).root == Path("a")

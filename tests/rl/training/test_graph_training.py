@@ -8,7 +8,8 @@ import pytest
 from rl.config import LAPTOP, ROOT, load_config
 from rl.training.exactness import compare
 from rl.training.run import Stages
-from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
+from rl.training.trainers.openrlhf.trainer import OpenRLHF
+from rl.training.trainers.trainer import TrainingJob
 from rl.trajectories.audit import audit
 from rl.trajectories.store import TrajectoryStore
 
@@ -37,8 +38,7 @@ def test_a_map_over_tiles_trains_and_its_rows_are_exact(tmp_path: Path) -> None:
     asyncio.run(stages.base())
     asyncio.run(stages.warm_up())
     start = run / "checkpoints" / "warmup"
-    prompts = write_prompts(run / "tasks" / "prompts.jsonl", stages.tasks("train"))
-    asyncio.run(train_policy(config, run, start, prompts, lambda: None))
+    asyncio.run(OpenRLHF().train(TrainingJob(run, config, start, stages.tasks("train"))))
 
     kept = TrajectoryStore(run / "trajectories" / "rl")
     episodes = list(kept)

@@ -19,7 +19,7 @@ from rl.tasks.task import Task
 from rl.training import publish as publishing
 from rl.training.publish import Publisher, swaps, version_of
 from tests.rl.scripts import answers
-from tests.rl.training.trainers.openrlhf.test_saved_checkpoint import saved
+from tests.rl.training.test_whole_files import saved
 from tools.images.store import ImageStore
 from tools.medical_tool import medical_tool
 from tools.private_files import write_whole

@@ -17,11 +17,11 @@ import pytest
 from agent.serving.checkpoint import CheckpointError, latest, load, publish, published
 from agent.serving.versions import LiveVersions
 from rl.config import LAPTOP, ROOT, Config, dump, load_config
-from rl.toy.embedded import NoBaseError, prepare
 from rl.train import main
 from rl.training import run as running
+from rl.training.base import NoBaseError, prepare
 from rl.training.run import RunExists, Stages
-from rl.training.trainers.openrlhf.train_policy import write_prompts
+from rl.training.trainers.openrlhf.trainer import write_prompts
 
 Open = Callable[..., Stages]
 
@@ -168,7 +168,7 @@ def test_a_stage_that_fails_is_done_again(opened: Open) -> None:
 @pytest.fixture
 def with_base(opened: Open, random_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """As `opened`, the embedded base being a random one."""
-    monkeypatch.setattr(running.embedded, "prepare", lambda config, work: random_checkpoint)
+    monkeypatch.setattr(running.base, "prepare", lambda config, work: random_checkpoint)
     return opened
 
 
@@ -299,9 +299,9 @@ async def test_a_trained_run_whose_last_step_was_never_published_is_not_served(
             pass
 
 
-def test_without_a_base_it_is_said_how_to_teach_one(tmp_path: Path) -> None:
+def test_without_a_base_it_is_said(tmp_path: Path) -> None:
     config = Config.model_validate({"name": "test", "base": {"checkpoint": str(tmp_path / "none")}})
-    with pytest.raises(NoBaseError, match=r"teach one: python -m rl\.base\.teach --out"):
+    with pytest.raises(NoBaseError, match=r"Got no checkpoint in .*none; give another folder"):
         prepare(config, tmp_path / "work")
 
 

@@ -114,7 +114,9 @@ async def test_only_what_the_demonstrator_says_is_learnt(
 def test_replayed_lessons_are_turns_that_can_be_read(
     parts_of: Callable[..., RunParts], store: ImageStore, encoder: Encoder
 ) -> None:
-    replayed = list(replayed_rows(parts_of(store), 8))
+    assert not list(replayed_rows(parts_of(store), 8))  # a base without lessons
+    parts = parts_of(store, base={"lessons": "rl.toy.curriculum:Phantoms"})
+    replayed = list(replayed_rows(parts, 8))
     assert len(replayed) == 8
     for each in replayed:
         said = [token for token, on in zip(each.ids, each.mask, strict=True) if on]
@@ -122,7 +124,7 @@ def test_replayed_lessons_are_turns_that_can_be_read(
         for turn in encoder.decode_turn(said).split("<|im_end|>"):
             parse_turn(turn if turn.startswith("<think>") else f"<think>given</think>{turn}")
         assert each.ids.count(encoder.image_pad) == 16 * len(each.mm["image_grid_thw"])
-    assert [each.ids for each in replayed_rows(parts_of(store), 8)] == [each.ids for each in replayed]
+    assert [each.ids for each in replayed_rows(parts, 8)] == [each.ids for each in replayed]
 
 
 def test_only_the_language_model_learns(processor: Any) -> None:

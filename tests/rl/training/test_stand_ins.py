@@ -20,7 +20,8 @@ from rl.config import LAPTOP, load_config
 from rl.training.exactness import Replay, compare
 from rl.training.publish import Publisher
 from rl.training.run import Stages
-from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
+from rl.training.trainers.openrlhf.trainer import OpenRLHF
+from rl.training.trainers.trainer import TrainingJob
 from rl.trajectories.audit import audit
 from rl.trajectories.check import TrainingRow, training_row
 from rl.trajectories.store import TrajectoryStore
@@ -100,8 +101,7 @@ async def trained(base: Path, run: Path) -> Stages:
     stages = Stages.open(run, config, resume=False)
     await stages.base()
     await stages.warm_up()
-    prompts = write_prompts(run / "tasks" / "prompts.jsonl", stages.tasks("train"))
-    await train_policy(config, run, run / "checkpoints" / "warmup", prompts, lambda: None)
+    await OpenRLHF().train(TrainingJob(run, config, run / "checkpoints" / "warmup", stages.tasks("train")))
     return stages
 
 

@@ -19,11 +19,11 @@ OURS = [tool for tool in FOUND if tool.func and tool.func.__module__.startswith(
 
 def test_the_page_is_current() -> None:
     said = (ROOT / "docs" / "tools.md").read_text()
-    assert said == document(OURS), "write it again: python -m tools document --out docs/tools.md"
+    assert said == document(OURS), "write it again: python -m tools document"
 
 
-def test_every_tool_that_always_runs_has_a_sample_and_every_sample_a_tool() -> None:
-    assert set(SAMPLES) == {tool.name for tool in OURS if not tool.needs}
+def test_every_sample_is_a_tools_and_a_tool_without_one_is_shown_by_its_example() -> None:
+    assert set(SAMPLES) <= {tool.name for tool in OURS if not tool.needs}
     for tool in OURS:
         assert len(sample_of(tool).images) >= len(tool.image_parameters)
         assert set(sample_of(tool).arguments) <= set(tool.args)

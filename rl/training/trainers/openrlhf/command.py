@@ -1,7 +1,7 @@
 """OpenRLHF's command line and environment for a run. Starts nothing itself.
 
 Everything OpenRLHF decides is one of its own flags: ours come first, the config's `rl.openrlhf` last, so it wins. It
-runs in a Ray that `rl/training/trainers/openrlhf/start.py` starts or joins; without a GPU behind
+runs in a Ray that `rl/training/trainers/openrlhf/start_ray.py` starts or joins; without a GPU behind
 `rl/training/trainers/openrlhf/cpu`.
 """
 
@@ -20,9 +20,9 @@ EXECUTOR = Path(__file__).parent / "executor.py"
 RUN_FOLDER = "MEDVISTA_RUN"
 """Environment variable that tells the executor where its run lies."""
 FURTHER = "further"
-"""Where the dict of an episode carries its rows but the first, each by what differs from that (row_trainer.py)."""
+"""Where the dict of an episode carries its rows but the first, each by what differs from that (rows_per_episode.py)."""
 MOST_IMAGES = 16
-TRAIN = "rl.training.trainers.openrlhf.train_rows"
+TRAIN = "rl.training.trainers.openrlhf.train"
 """What trains: OpenRLHF's own command, for episodes of one row or several."""
 
 
@@ -70,7 +70,7 @@ def arguments(named: Mapping[str, Any]) -> list[str]:
 def command(config: Config, run: Path, policy: Path | str, prompts: Path, resume: bool = False) -> list[str]:
     """The command line that trains."""
     ray = arguments({"cpu": config.device == "cpu", "ray-address": config.rl.ray_address})
-    start = [sys.executable, "-m", "rl.training.trainers.openrlhf.start", *ray, TRAIN]
+    start = [sys.executable, "-m", "rl.training.trainers.openrlhf.start_ray", *ray, TRAIN]
     return start + arguments(flags(config, run, policy, prompts, resume))
 
 

@@ -1,21 +1,14 @@
-"""How a rollout's weights are named: by the number of OpenRLHF steps before it.
+"""Which step of OpenRLHF a rollout belongs to, and so which weights sample it.
 
 The executor cannot ask OpenRLHF which step it is at, but in synchronous training every step samples a fixed number of
 episodes before its update, so the count of finished ones tells. Prompts are spread evenly over the engines, each with
-an executor of its own. (Asynchronous training mixes steps: there the name is the step in which the sampling began.)
+an executor of its own. (Asynchronous training mixes steps: there it is the step in which the sampling began.)
 """
 
 from pathlib import Path
 
 from rl.config import Config
 from rl.training.trainers.openrlhf.resume import named_step
-
-FIRST_VERSION = "step-00000"
-
-
-def step_version(finished: int, per_step: int) -> str:
-    """The name of the weights after `finished` episodes, `per_step` of which make a step."""
-    return f"step-{finished // per_step:05d}"
 
 
 def episodes_per_step(config: Config) -> int:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Sample = TypeVar("Sample")
 
 
-class Meeting(Generic[Sample]):
+class SharedGroups(Generic[Sample]):
     """Groups of `size` samples under way, by key."""
 
     def __init__(self, size: int) -> None:

@@ -17,8 +17,7 @@ import shutil
 from pathlib import Path
 
 from rl.processes.child import TrainingError
-from rl.training.trainers.openrlhf.saved_checkpoint import is_whole
-from rl.training.whole_files import whole_file
+from rl.training.whole_files import whole_checkpoint, whole_file
 from tools.private_files import write_whole
 
 LATEST = "latest"
@@ -41,7 +40,7 @@ def resume_from(checkpoints: Path) -> int:
     Raises TrainingError where a checkpoint had been finished and none is whole.
     """
     for folder in checkpoints.glob("*_hf"):
-        if _SAVED.fullmatch(folder.name) and not is_whole(folder):
+        if _SAVED.fullmatch(folder.name) and not whole_checkpoint(folder):
             shutil.rmtree(folder)
     roles = [role for role in (checkpoints / name for name in ROLES) if role.is_dir()]
     if not roles or not all((role / LATEST).exists() for role in roles):  # not even the first was finished

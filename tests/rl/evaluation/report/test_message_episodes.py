@@ -22,7 +22,7 @@ from tests.answering import Answers, answer, looking
 from tools.images.store import ImageStore
 from tools.registry import load_tools
 
-SHAPES = Path(__file__).parents[2] / "shapes"
+SHAPES = Path(__file__).parents[2] / "rollout" / "shapes"
 EXAMPLES = Path(__file__).parents[4] / "examples"
 GRAPHS = ["second_opinion", "verify", "no_tools", f"{EXAMPLES}/agent.py", f"{SHAPES}/planner.py:factory"]
 GRAPHS += [f"{EXAMPLES}/{name}.py:factory" for name in ("debate", "second_try", "tiles")]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from rl.tasks.demonstrator import GRID
 from rl.tasks.phantoms.demonstrator import JITTER, SIDES, demonstration
-from rl.tasks.phantoms.expert import GRID
 from rl.tasks.phantoms.image import SIZE
 from rl.tasks.task import Task
 from tools.geometry import SCALE

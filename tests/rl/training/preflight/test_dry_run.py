@@ -35,7 +35,7 @@ def faults(shown: str) -> list[str]:
         ("tasks.set=no/such/folder", "error: tasks: Got no no/such/folder/.*jsonl"),
         ("tasks.options.colour=red", r"error: tasks.options: Got \['colour'\] for phantoms"),
         ("tasks.set=vqa_rad", "error: tasks: Got no VQA_RAD.* neither root nor MEDVISTA_DATA is given"),
-        ("base.lessons=cells", "error: tasks.options.root: Got none, but base.lessons=cells"),
+        ("base.lessons=rl.toy.curriculum:Cells", "error: base.lessons: Got lessons on cells without images"),
         ("base.checkpoint=nowhere", "error: base.checkpoint: Got no checkpoint in .*nowhere"),
         ("tasks.test=0", "error: tasks.test: Got no question to measure on"),
         ("graph=second_opinon", "error: graph: Got the graph 'second_opinon'.* Did you mean second_opinion"),

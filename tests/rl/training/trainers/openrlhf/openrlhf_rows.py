@@ -1,4 +1,4 @@
-"""Puts episodes of several rows through row_trainer.py and OpenRLHF's own classes; prints what they train, as JSON.
+"""Puts episodes of several rows through rows_per_episode.py and OpenRLHF's own classes; prints what they train.
 
 Models are the one thing that is not real: every log-probability is 0. Standard input holds a list of cases:
 `{"args": OpenRLHF's arguments by dotted name, "episodes": [{"reward", "rows": [[length, start, end] ...]}]}`. For each
@@ -14,7 +14,7 @@ from typing import Any
 import openrlhf.trainer.ppo_utils.experience_maker as upstream
 import torch
 
-from rl.training.trainers.openrlhf.row_trainer import NothingTrainsError, RowsExperienceMaker, RowsGenerator
+from rl.training.trainers.openrlhf.rows_per_episode import NothingTrainsError, RowsExperienceMaker, RowsGenerator
 
 upstream.ray = SimpleNamespace(put=lambda value: value, get=lambda value: value)
 DEFAULTS = {

@@ -110,9 +110,9 @@ def test_flags_become_a_command_line() -> None:
 
 def test_a_cpu_trains_behind_the_adaptation_and_a_gpu_does_not(config: Config) -> None:
     there = config.model_copy(update={"device": "gpu"})
-    started = [sys.executable, "-m", "rl.training.trainers.openrlhf.start"]
-    assert command(config, RUN, POLICY, PROMPTS)[:5] == [*started, "--cpu", "rl.training.trainers.openrlhf.train_rows"]
-    assert command(there, RUN, POLICY, PROMPTS)[:4] == [*started, "rl.training.trainers.openrlhf.train_rows"]
+    started = [sys.executable, "-m", "rl.training.trainers.openrlhf.start_ray"]
+    assert command(config, RUN, POLICY, PROMPTS)[:5] == [*started, "--cpu", "rl.training.trainers.openrlhf.train"]
+    assert command(there, RUN, POLICY, PROMPTS)[:4] == [*started, "rl.training.trainers.openrlhf.train"]
     cluster = there.model_copy(update={"rl": config.rl.model_copy(update={"ray_address": "10.0.0.1:6379"})})
     assert command(cluster, RUN, POLICY, PROMPTS)[3:5] == ["--ray-address", "10.0.0.1:6379"]
     assert "--ckpt.load_enable" in command(config, RUN, POLICY, PROMPTS, resume=True)

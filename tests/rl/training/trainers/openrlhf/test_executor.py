@@ -192,7 +192,7 @@ def test_a_bug_in_a_tool_is_refused_too(
         raise ZeroDivisionError("ours")
 
     task = of_kind(gallery, "name")
-    executor.run = parts_of(gallery[0], tools=[zoom_in])
+    executor.sampler.parts = parts_of(gallery[0], tools=[zoom_in])
     with pytest.raises(RefusedError, match="3 trajectories"):
         execute(task, Engine(looks(task), encoder))
     assert "zoom_in had a bug" in (run / "trajectories" / "refused.jsonl").read_text()

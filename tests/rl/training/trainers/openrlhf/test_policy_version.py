@@ -5,24 +5,7 @@ from pathlib import Path
 import pytest
 
 from rl.config import Config
-from rl.training.trainers.openrlhf.policy_version import (
-    FIRST_VERSION,
-    episodes_per_step,
-    pass_of,
-    resumed_step,
-    step_version,
-)
-
-
-def test_a_step_ends_when_all_its_episodes_have() -> None:
-    assert [step_version(finished, 128) for finished in (0, 127, 128, 255, 256)] == [
-        "step-00000",
-        "step-00000",
-        "step-00001",
-        "step-00001",
-        "step-00002",
-    ]
-    assert step_version(0, 128) == FIRST_VERSION
+from rl.training.trainers.openrlhf.policy_version import episodes_per_step, pass_of, resumed_step
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rl.training.trainers.openrlhf.prompt_group import Meeting
+from rl.training.trainers.openrlhf.prompt_group import SharedGroups
 
 
 def test_each_call_takes_another_sample_of_one_group() -> None:
@@ -16,9 +16,9 @@ def test_each_call_takes_another_sample_of_one_group() -> None:
         return [f"{name}{place}" for place in range(3)]
 
     async def all_calls() -> list[str]:
-        meeting: Meeting[str] = Meeting(3)
+        groups: SharedGroups[str] = SharedGroups(3)
         # two groups of a, one of b, interleaved
-        return await asyncio.gather(*(meeting.take(key, lambda key=key: group(key)) for key in "aababbaaa"))
+        return await asyncio.gather(*(groups.take(key, lambda key=key: group(key)) for key in "aababbaaa"))
 
     assert asyncio.run(all_calls()) == ["a0", "a1", "b0", "a2", "b1", "b2", "a0", "a1", "a2"]
     assert made == ["a", "b", "a"]
@@ -29,8 +29,8 @@ def test_a_group_that_fails_fails_for_all_of_its_calls() -> None:
         raise ValueError("no sample")
 
     async def all_calls() -> list[object]:
-        meeting: Meeting[str] = Meeting(2)
-        return await asyncio.gather(*(meeting.take("a", broken) for _ in range(2)), return_exceptions=True)
+        groups: SharedGroups[str] = SharedGroups(2)
+        return await asyncio.gather(*(groups.take("a", broken) for _ in range(2)), return_exceptions=True)
 
     assert [str(each) for each in asyncio.run(all_calls())] == ["no sample"] * 2
 
@@ -40,4 +40,4 @@ def test_a_group_of_another_size_is_an_error() -> None:
         return ["only"]
 
     with pytest.raises(ValueError, match="group of 1 samples, expected 2"):
-        asyncio.run(Meeting(2).take("a", short))
+        asyncio.run(SharedGroups(2).take("a", short))

@@ -17,13 +17,14 @@ from rl.config import ROOT, Config
 from rl.processes.child import TrainingError
 from rl.tasks.task import Task
 from rl.training.summary import curves
-from rl.training.trainers.openrlhf import train_policy as training
+from rl.training.trainers.openrlhf import trainer as training
 from rl.training.trainers.openrlhf.command import EXECUTOR, RUN_FOLDER
-from rl.training.trainers.openrlhf.train_policy import train_policy, write_prompts
+from rl.training.trainers.openrlhf.trainer import OpenRLHF, write_prompts
+from rl.training.trainers.trainer import TrainingJob
 from rl.trajectories.store import TrajectoryStore
 from tests.rl.scripts import answers
+from tests.rl.training.test_whole_files import saved
 from tests.rl.training.trainers.openrlhf.conftest import Engine, Params
-from tests.rl.training.trainers.openrlhf.test_saved_checkpoint import saved
 from tools.images.store import ImageStore
 
 Gallery = tuple[ImageStore, list[Task]]
@@ -60,7 +61,7 @@ def go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]
         return [sys.executable, "-c", "pass"]
 
     def gone_on() -> bool:
-        asyncio.run(train_policy(Config(name="test"), tmp_path, tmp_path, tmp_path, lambda: None))
+        asyncio.run(OpenRLHF().train(TrainingJob(tmp_path, Config(name="test"), tmp_path, [])))
         return told[-1]
 
     monkeypatch.setattr(training, "command", command)

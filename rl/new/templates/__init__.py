@@ -1,0 +1,1 @@
+"""What `python -m rl.new` copies. Real code, checked like all code."""
