@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rl.config import ConfigError
-from rl.discovery import import_all
 from rl.training.algorithms.clipped_loss import clipped_loss
+from tools.discovery import import_all
 from tools.spelling import did_you_mean
 
 if TYPE_CHECKING:
