@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rl.config import ConfigError
 from rl.training.algorithms.clipped_loss import clipped_loss
-from tools.discovery import import_all
+from tools.discovery import check_free, import_all
 from tools.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def algorithm(loss: Loss = clipped_loss) -> Callable[[Estimator], Estimator]:
     """Registers an estimator under its function's name, with the loss that it is trained by."""
 
     def register(estimator: Estimator) -> Estimator:
-        _algorithms[getattr(estimator, "__name__", "")] = Algorithm(estimator, loss)
+        name = getattr(estimator, "__name__", "")
+        before = _algorithms.get(name)
+        check_free("algorithm", name, estimator, before and before.advantages)
+        _algorithms[name] = Algorithm(estimator, loss)
         return estimator
 
     return register
@@ -88,7 +91,7 @@ def algorithm(loss: Loss = clipped_loss) -> Callable[[Estimator], Estimator]:
 
 def find_algorithm(name: str) -> Algorithm:
     """Raises ConfigError where there is none of that name."""
-    import_all("rl.training.algorithms", ENTRY_POINT_GROUP)
+    import_all("rl.training.algorithms", ENTRY_POINT_GROUP, "algorithm()")
     if name not in _algorithms:
         known = sorted(_algorithms)
         raise ConfigError(f"Got the algorithm {name!r}, expected one of {', '.join(known)}.{did_you_mean(name, known)}")
