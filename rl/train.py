@@ -103,12 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def found_faults(config: Config, run: Path, keep: bool) -> bool:
     """Looks at all that the run needs and tells what is wrong; whether that stops it (rl/training/preflight/)."""
-    from rl.training.preflight.check import check, told
+    from rl.training.preflight.check import check_run, describe
     from rl.training.preflight.finding import stop
 
-    found = check(config, run, keep)
+    found = check_run(config, run, keep)
     if found:
-        print(told(found), file=sys.stderr)
+        print(describe(found), file=sys.stderr)
     return stop(found)
 
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from agent.policies.policy import Policy, Sampling
 from rl.rollout.run_parts import RunParts
-from rl.rollout.schedule import Job, played
+from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
@@ -36,7 +36,7 @@ async def ask_all(
         return await parts.play(job, policy, stage, sampling)
 
     with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc=f"evaluate {stage}", unit="episode") as bar:
-        async for trajectory in played(missing, ask, at_once, lost=()):
+        async for trajectory in run_jobs(missing, ask, at_once, lost=()):
             assert isinstance(trajectory, Trajectory)
             kept.add(trajectory)
             done[str(trajectory.task["id"]), trajectory.sample] = trajectory

@@ -22,7 +22,7 @@ from rl.evaluation.result_files import episodes_of, write_evaluation
 from rl.evaluation.subjects import Subject, chat_model
 from rl.evaluation.subjects import opened as open_subject
 from rl.rollout.run_parts import RunParts, opened
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
 from tools.images.store import ImageStore
@@ -62,7 +62,7 @@ class EvaluationFolder:
         if not path.exists():
             one = self.settings
             where = {} if self.root is None else {"root": self.root}
-            drawn = load(name, self.images, one.split, one.count, one.task_seed, **where)
+            drawn = iterate_tasks(name, self.images, one.split, one.count, one.task_seed, **where)
             write_whole(path, "\n".join(json.dumps(task.to_plain()) for task in drawn).encode())
         return [Task.from_plain(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 

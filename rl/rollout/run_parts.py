@@ -24,9 +24,9 @@ from graphs.app.chat_model import chat_model
 from rl import config as configuration
 from rl.config import Config, load_config
 from rl.rewards.compose import score
-from rl.rollout.episode import Asked
+from rl.rollout.episode import EpisodeRunner
 from rl.rollout.graph import open_graph, picked
-from rl.rollout.schedule import Job, played
+from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
 from rl.trajectories.finished_episode import FinishedEpisode
@@ -51,8 +51,8 @@ class RunParts:
     family: Family
     store: ImageStore
     limits: Limits
-    asked: Asked
-    """The graph, as it is asked."""
+    runner: EpisodeRunner
+    """Asks the graph."""
     origin: Origin = UNKNOWN
 
     def episode(self, policy: Policy | None, sampling: Sampling | None = None) -> Episode:
@@ -65,7 +65,7 @@ class RunParts:
 
         Raises PolicyError where the policy is lost.
         """
-        return await self.asked.ask(Question(images=list(task.images), question=task.question), episode, deadline_s)
+        return await self.runner.ask(Question(images=list(task.images), question=task.question), episode, deadline_s)
 
     def training_rows(self, state: FinishedEpisode) -> list[TrainingRow]:
         """The rows of an episode, checked. Raises RefusedError."""
@@ -154,8 +154,8 @@ def opened(
     held = toolbox(config) if tools is None else tools
     found = open_graph(config.graph, model or chat_model(policy, family, store, limits), held, limits.turns)
     pick = picked(config.rl.trained_calls)
-    asked = Asked(found.graph, found.adapter, store, limits, pick, found.origin.graph)
-    return RunParts(config, family, store, limits, asked, found.origin)
+    runner = EpisodeRunner(found.graph, found.adapter, store, limits, pick, found.origin.graph)
+    return RunParts(config, family, store, limits, runner, found.origin)
 
 
 async def episodes(
@@ -171,6 +171,6 @@ async def episodes(
     async def ask(job: Job) -> Trajectory:
         return await parts.play(job, policy_for(job.task), stage, sampling)
 
-    async for finished in played(map(Job, tasks), ask, concurrency, lost=()):
+    async for finished in run_jobs(map(Job, tasks), ask, concurrency, lost=()):
         if isinstance(finished, Trajectory):
             yield finished

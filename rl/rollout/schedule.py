@@ -42,7 +42,7 @@ Ask = Callable[[Job], Awaitable[Trajectory]]
 Finished = Trajectory | Lost
 
 
-async def played(
+async def run_jobs(
     jobs: Iterable[Job], ask: Ask, concurrency: int, lost: tuple[type[Exception], ...] = (PolicyError,)
 ) -> AsyncGenerator[Finished, None]:
     """Each episode as it ends, `concurrency` at a time; a job is taken from `jobs` only when it can begin.
@@ -110,7 +110,7 @@ async def groups(
     for group in found.values():
         if len(group.trajectories) == samples:
             yield group
-    async with aclosing(played(missing, ask, concurrency)) as endings:
+    async with aclosing(run_jobs(missing, ask, concurrency)) as endings:
         async for ending in endings:
             group = found[_task_of(ending)]
             if isinstance(ending, Lost):

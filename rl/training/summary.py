@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from agent.serving.checkpoint import load
+from agent.serving.checkpoint import load_checkpoint
 from rl.evaluation.metrics import gains, measure
 from rl.evaluation.plots.curves import PER_KIND, Row
 from rl.evaluation.result_files import episodes_of, write_report
@@ -60,7 +60,7 @@ def exactness(run: Path, trained: Sequence[Trajectory], parts: RunParts) -> Exac
     first = [trajectory for trajectory in trained if trajectory.versions == [FIRST_VERSION]][:REPLAYED]
     refused_log = run / "trajectories" / "refused.jsonl"
     refused = len(refused_log.read_text().splitlines()) if refused_log.exists() else 0
-    warm = load(run / "checkpoints" / "warmup").folder
+    warm = load_checkpoint(run / "checkpoints" / "warmup").folder
     found = compare(warm, first, parts, parts.config.rl.temperature)
     return Exactness(
         trajectories=len(trained),

@@ -20,7 +20,7 @@ from PIL import Image
 
 from rl.config import ROOT
 from rl.evaluate import main
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.trajectories.__main__ import main as trajectories
 from rl.trajectories.store import TrajectoryStore
@@ -59,7 +59,7 @@ class Service:
 
 @pytest.fixture
 def service(gallery: tuple[ImageStore, list[Task]]) -> Iterator[tuple[str, Service]]:
-    tasks = list(load("phantoms", gallery[0], "test", COUNT, 0))
+    tasks = list(iterate_tasks("phantoms", gallery[0], "test", COUNT, 0))
     made = Service(gallery[0], tasks)
 
     class Handler(BaseHTTPRequestHandler):
@@ -159,6 +159,6 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(service: tuple[str, Ser
 def test_a_service_that_is_gone_stops_it_and_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.policies.retry.PatientPolicy.__init__.__defaults__", (1, 0.0))
+    monkeypatch.setattr("agent.policies.retry.RetryingPolicy.__init__.__defaults__", (1, 0.0))
     status = main(line("http://127.0.0.1:9/v1", tmp_path, "--policy", "openai:gone"))
     assert status == 1 and re.search(r"run the same command again to go on", capsys.readouterr().err)

@@ -98,7 +98,7 @@ def test_exactness_replays_the_first_step_under_the_warm_up(tmp_path: Path, monk
         return Agreement(len(trajectories), 0.001, 0.004, 0, 0.002, 0.05)
 
     monkeypatch.setattr(summary, "compare", compare)
-    monkeypatch.setattr(summary, "load", lambda folder: type("Sealed", (), {"folder": str(folder)}))
+    monkeypatch.setattr(summary, "load_checkpoint", lambda folder: type("Sealed", (), {"folder": str(folder)}))
     (tmp_path / "trajectories").mkdir()
     (tmp_path / "trajectories" / "refused.jsonl").write_text(json.dumps({"task": "t"}) + "\n" + "{}\n")
     parts: Any = SimpleNamespace(config=load_config(LAPTOP))
@@ -134,7 +134,7 @@ async def test_a_runs_report_is_an_evaluation_of_its_four_conditions(
             store.add(replace(made, step=0))
         store.seal()
     monkeypatch.setattr(summary, "compare", lambda *_: Agreement(0, 0.0, 0.0, 0, 0.0, 0.0))
-    monkeypatch.setattr(summary, "load", lambda folder: SimpleNamespace(folder=folder))
+    monkeypatch.setattr(summary, "load_checkpoint", lambda folder: SimpleNamespace(folder=folder))
     page = write_summary(tmp_path, parts, {"rl": 5.0, "evaluate": 1.0, "evaluate_before": 2.0})
     report = json.loads((tmp_path / "report.json").read_text())
     for name in CONDITIONS:
