@@ -33,7 +33,16 @@ A `Toolbox` holds tools with what goes around their calls, and stands wherever a
 an episode, repeated ones from memory, `read_text` in a process of its own, which may crash:
 
 ```python
+from tools import Toolbox, load_tools
+from tools.run.budget import Budget
+from tools.run.cache import Cache
+from tools.run.process import isolated
+from tools.run.wrapper import only
+
 tools = Toolbox(load_tools(["zoom_in", "read_text"]), wrappers=[Budget(8), Cache(), only("read_text", isolated())])
+```
+
+```python
 graph = reasoning.factory(model, tools)  # and so do the other graphs here
 agent = create_agent(model, for_messages(tools, model.image_store, why_not_shown=model.why_not_shown))
 node = ToolNode(for_messages(tools, model.image_store, why_not_shown=model.why_not_shown))  # a graph of your own
