@@ -25,7 +25,7 @@ class Message(TypedDict):
     images: list[str]
 
 
-class Answered(Question):
+class Answer(Question):
     """What every graph of ours ends with."""
 
     answer: str | None

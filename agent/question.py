@@ -40,7 +40,7 @@ class ContextTooSmall(ValueError):
         )
 
 
-def asked(state: Mapping[str, Any]) -> Question:
+def question_of(state: Mapping[str, Any]) -> Question:
     """The question that a graph's state begins with. Raises QuestionError."""
     for name, expected in EXPECTED.items():
         if name not in state:
@@ -57,7 +57,7 @@ def asked(state: Mapping[str, Any]) -> Question:
     return Question(images=ids, question=question)
 
 
-def sampling_asked(given: object) -> dict[str, Any]:
+def sampling_fields(given: object) -> dict[str, Any]:
     """The fields of Sampling that a mapping changes, those of a Sampling; none where None is given.
 
     Raises QuestionError.

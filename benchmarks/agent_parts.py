@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.serving.server_command import ServerOptions
 from benchmarks import finding
 from rl.config import LAPTOP, Config
-from rl.tasks.phantoms.tasks import load
+from rl.tasks.phantoms.tasks import phantom_tasks
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def draw_tasks(images: Path, count: int) -> list[Task]:
     """Phantom tasks of the validation split, their pictures put into a store in `images`."""
-    return list(load(ImageStore(images), SPLIT, count))
+    return list(phantom_tasks(ImageStore(images), SPLIT, count))
 
 
 def server_options(config: Config, concurrency: int) -> ServerOptions:

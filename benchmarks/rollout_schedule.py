@@ -41,7 +41,7 @@ from rl.config import LAPTOP, load_config
 from rl.evaluation.statistics import bootstrap_mean
 from rl.rewards.compose import score
 from rl.rollout.run_parts import RunParts, opened
-from rl.rollout.schedule import Job, played
+from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
 from rl.trajectories.store import TrajectoryStore
@@ -103,7 +103,7 @@ def script(family: Family, turns: int, slots: int, seconds: float) -> Slots:
 
 async def lockstep(parts: RunParts, policy: Policy, questions: Sequence[Question], wave: int) -> float:
     """Seconds of all episodes, `wave` at a time, every node of a wave waiting for all."""
-    graph = parts.asked.graph
+    graph = parts.runner.graph
 
     def begun(question: Question) -> Any:
         config = {"configurable": {"episode": parts.episode(policy)}}
@@ -129,7 +129,7 @@ async def at_their_own_pace(parts: RunParts, policy: Policy, questions: Sequence
         return await parts.play(job, policy, "benchmark")
 
     started = time.perf_counter()
-    endings = [each async for each in played(jobs, ask, at_once, lost=())]
+    endings = [each async for each in run_jobs(jobs, ask, at_once, lost=())]
     assert len(endings) == len(questions) and all(cast(Trajectory, each).correct for each in endings)
     return time.perf_counter() - started
 
@@ -221,7 +221,7 @@ async def share(family: Family, episodes: int) -> dict[str, float]:
             bare, policy = expert(task, family), expert(task, family)
             question = Question(images=list(task.images), question=task.question)
             began = time.process_time()
-            await without_graph(parts.asked.graph, question, parts.episode(bare))
+            await without_graph(parts.runner.graph, question, parts.episode(bare))
             nodes = time.process_time() - began - bare.seconds
             began = time.process_time()
             state = await parts.ask(task, parts.episode(policy))

@@ -26,7 +26,7 @@ from agent.chat.record.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
 from agent.serving.checkpoint import MANIFEST, Checkpoint, publish
-from agent.serving.checkpoint import load as load_version
+from agent.serving.checkpoint import load_checkpoint as load_version
 from agent.serving.engine_control import PauseMode
 from agent.serving.server import VLLMServer
 from agent.serving.swap import SwapResult, hot_swap

@@ -28,7 +28,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from tqdm import trange
 
-from agent.chat.images import Pictures, image_block
+from agent.chat.images import MessageImages, image_block
 from agent.chat.tools import for_messages, images_shown, run_calls, spent_in, tool_message
 from benchmarks import finding
 from rl.evaluation.statistics import COVERED, Estimate
@@ -113,7 +113,7 @@ def work_of(node: Any, images: Sequence[str], looked_at: Sequence[MedicalImage])
 
 def our_node(box: Toolbox, store: ImageStore) -> Any:
     """What the reasoning graph does between a turn and the next."""
-    pictures = Pictures(store)
+    pictures = MessageImages(store)
 
     async def execute(state: MessagesState) -> dict[str, Any]:
         messages = state["messages"]

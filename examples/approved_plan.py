@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from agent.chat.base import ImageChatModel
-from graphs.parts.state import shown
+from graphs.parts.state import question_message
 
 PLAN = "Plan where to look."
 READ = "You look where you are told, and say what you see there."
@@ -71,7 +71,7 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Any:
 
     async def plan(state: Reading) -> dict[str, Any]:
         wish = "\n".join([*state["remarks"], state["wish"]])
-        planned: Any = await planner.ainvoke([SystemMessage(PLAN), shown(state["scans"], wish)])
+        planned: Any = await planner.ainvoke([SystemMessage(PLAN), question_message(state["scans"], wish)])
         return {"plan": planned.places}
 
     def approve(state: Reading) -> Command[Literal["plan", "look"]]:
@@ -83,14 +83,16 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Any:
     async def look(state: Reading) -> dict[str, Any]:
         notes: list[str] = []
         for place in state["plan"]:
-            asked = shown(state["scans"], f"Look at this place: {place}.\n{state['wish']}")
+            asked = question_message(state["scans"], f"Look at this place: {place}.\n{state['wish']}")
             done = await reader.ainvoke({"messages": [asked]})
             notes.append(f"{place}: {done['messages'][-1].text.strip()}")
         return {"notes": notes}
 
     async def conclude(state: Reading) -> dict[str, Any]:
         notes = "\n".join(state["notes"])
-        said = await model.ainvoke([SystemMessage(CONCLUDE), shown(state["scans"], f"{notes}\n{state['wish']}")])
+        said = await model.ainvoke(
+            [SystemMessage(CONCLUDE), question_message(state["scans"], f"{notes}\n{state['wish']}")]
+        )
         return {"report": said.text.strip()}
 
     graph: Any = StateGraph(Reading, input_schema=Wish)

@@ -14,7 +14,7 @@ from langgraph.graph import END, START, StateGraph
 
 from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.parts.state import Graph, shown
+from graphs.parts.state import Graph, question_message
 
 ROUNDS = 2
 SIDES = {"bold": "You name what you see at once.", "careful": "You doubt what is seen at first."}
@@ -37,7 +37,7 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
     del tools
 
     def begin(state: Debate) -> dict[str, Any]:
-        asked = shown(state["images"], state["question"])
+        asked = question_message(state["images"], state["question"])
         return {side: [SystemMessage(nature), asked] for side, nature in SIDES.items()} | {"rounds": 0}
 
     async def bold(state: Debate) -> dict[str, Any]:
@@ -58,7 +58,9 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
 
     async def judge(state: Debate) -> dict[str, Any]:
         told = f"Bold: {last_words(state['bold'])}\nCareful: {last_words(state['careful'])}"
-        verdict = await model.ainvoke([SystemMessage(JUDGE), shown(state["images"], f"{told}\n{state['question']}")])
+        verdict = await model.ainvoke(
+            [SystemMessage(JUDGE), question_message(state["images"], f"{told}\n{state['question']}")]
+        )
         return {"answer": verdict.text.strip()}
 
     def after(state: Debate) -> list[str]:

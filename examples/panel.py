@@ -18,7 +18,7 @@ from langgraph.types import Command, Send
 
 from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.parts.state import Graph, shown
+from graphs.parts.state import Graph, question_message
 
 ASPECTS = ("Where is what is asked about?", "What does it look like?", "How large is it?")
 READ = "You are one reader of a panel. Keep to your aspect."
@@ -53,19 +53,19 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
         return [Send("read", Aspect(**state, aspect=aspect)) for aspect in ASPECTS]
 
     async def read(state: Aspect) -> dict[str, Any]:
-        asked = shown(state["images"], f"{state['aspect']}\n{state['question']}")
+        asked = question_message(state["images"], f"{state['aspect']}\n{state['question']}")
         done = await reader.ainvoke({"messages": [asked]})
         return {"findings": {state["aspect"]: done["messages"][-1].text.strip()}}
 
     async def write(state: Panel) -> dict[str, Any]:
-        said = await model.ainvoke([SystemMessage(WRITE), shown(state["images"], _told(state))])
+        said = await model.ainvoke([SystemMessage(WRITE), question_message(state["images"], _told(state))])
         return {"answer": said.text.strip()}
 
     async def critic(state: Panel) -> Command[Literal["read", "__end__"]]:
         if "doubt" in state:
             return Command()
         answered = f"{_told(state)}\nThe answer: {state['answer']}"
-        said = await model.ainvoke([SystemMessage(CRITICISE), shown(state["images"], answered)])
+        said = await model.ainvoke([SystemMessage(CRITICISE), question_message(state["images"], answered)])
         doubt = said.text.strip()
         if doubt.lower().startswith("good"):
             return Command()

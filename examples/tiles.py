@@ -14,7 +14,7 @@ from langgraph.types import Send
 
 from agent.chat.base import ImageChatModel
 from agent.question import Question
-from graphs.parts.state import Graph, shown
+from graphs.parts.state import Graph, question_message
 
 QUARTERS = ("upper left", "upper right", "lower left", "lower right")
 REDUCE = "Readers have each seen one quarter of the image. Put their readings together."
@@ -51,14 +51,19 @@ def factory(model: ImageChatModel, tools: Sequence[BaseTool]) -> Graph:
 
     async def read(tile: Tile) -> dict[str, Any]:
         said = await model.ainvoke(
-            [SystemMessage(f"You see the {tile['place']} quarter."), shown([tile["image"]], tile["question"])]
+            [
+                SystemMessage(f"You see the {tile['place']} quarter."),
+                question_message([tile["image"]], tile["question"]),
+            ]
         )
         return {"readings": [(tile["place"], said.text.strip())]}
 
     async def put_together(state: Tiles) -> dict[str, Any]:
         readings = sorted(state["readings"], key=lambda each: QUARTERS.index(each[0]))
         told = "\n".join(f"{place}: {text}" for place, text in readings)
-        said = await model.ainvoke([SystemMessage(REDUCE), shown(state["images"], f"{told}\n{state['question']}")])
+        said = await model.ainvoke(
+            [SystemMessage(REDUCE), question_message(state["images"], f"{told}\n{state['question']}")]
+        )
         return {"answer": said.text.strip()}
 
     graph: Any = StateGraph(Tiles, input_schema=Question)

@@ -14,13 +14,13 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from agent.answer import Answered
-from agent.chat.images import Pictures
+from agent.answer import Answer
+from agent.chat.images import MessageImages
 from agent.chat.provider.model import with_images
 from agent.limits import Limits
-from agent.question import Question, asked
-from graphs.parts.findings import Finding, found, told_of
-from graphs.parts.state import Checkpointer, Graph, Update, ended, shown
+from agent.question import Question, question_of
+from graphs.parts.findings import Finding, finding_of, findings_message
+from graphs.parts.state import Checkpointer, Graph, Update, answer_of, question_message
 from graphs.reasoning import reader
 from tools.errors import ImageError
 from tools.images.store import ImageStore
@@ -32,7 +32,7 @@ COMPARE = (
 )
 
 
-class Compared(Answered):
+class Compared(Answer):
     """The output, and the reading of each study."""
 
     readings: Annotated[list[Finding], add]
@@ -54,12 +54,12 @@ def factory(
 ) -> Graph:
     """The graph on a chat model. Asked with other than two images it raises ImageError."""
     model = with_images(model, store)
-    pictures = Pictures(model.image_store)
+    pictures = MessageImages(model.image_store)
     reading = reader(model, tools, turns)
     deciding = reader(model, (), turns=1)
 
     def each_study(state: Question) -> list[Send]:
-        images, question = asked(state)["images"], asked(state)["question"]
+        images, question = question_of(state)["images"], question_of(state)["question"]
         if len(images) != len(STUDIES):
             raise ImageError(f"Got {len(images)} images, expected two: the current study, then the earlier one.")
         for image in images:
@@ -70,15 +70,15 @@ def factory(
         ]
 
     async def study(state: Study) -> Update:
-        opening = [SystemMessage(STUDIES[state["study"]]), shown(state["images"], state["question"])]
+        opening = [SystemMessage(STUDIES[state["study"]]), question_message(state["images"], state["question"])]
         done = await reading(state, opening)
-        return {"readings": [found(state["study"], done)]}
+        return {"readings": [finding_of(state["study"], done)]}
 
-    async def compare(state: Compared) -> Answered:
+    async def compare(state: Compared) -> Answer:
         readings = sorted(state["readings"], key=lambda each: list(STUDIES).index(each["reader"]))
-        told = told_of(readings, state["images"], state["question"])
-        done = await deciding(asked(state), [SystemMessage(COMPARE), told])
-        return ended(state, done["messages"], pictures, done["outcome"], readings)
+        told = findings_message(readings, state["images"], state["question"])
+        done = await deciding(question_of(state), [SystemMessage(COMPARE), told])
+        return answer_of(state, done["messages"], pictures, done["outcome"], readings)
 
     graph: Any = StateGraph(Compared, input_schema=Question)
     graph.add_node(study)

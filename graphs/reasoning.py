@@ -20,32 +20,41 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.base import ImageChatModel
 from agent.chat.guided_decoding import described
-from agent.chat.images import Pictures
+from agent.chat.images import MessageImages
 from agent.chat.provider.model import with_images
 from agent.chat.reply import FAULT
 from agent.chat.tools import images_shown, run_calls, spent_in, tool_message, toolbox_of
 from agent.limits import Limits
 from agent.policies.served import ContextFull
 from agent.prompt import correction
-from agent.question import ContextTooSmall, Question, asked
+from agent.question import ContextTooSmall, Question, question_of
 from graphs.parts import progress
-from graphs.parts.state import Checkpointer, Graph, Update, ended, is_faulty, note, shown, spoken
+from graphs.parts.state import (
+    Checkpointer,
+    Graph,
+    Update,
+    answer_of,
+    correction_message,
+    is_faulty,
+    question_message,
+    turns_in,
+)
 from tools.calls import ToolCall
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
 
 
-class Begun(Question, total=False):
+class ReadingInput(Question, total=False):
     """What the graph is invoked with by other graphs."""
 
     opening: list[AnyMessage]
     """Messages that the conversation begins with in place of the question's own: other words, or turns before."""
 
 
-class Reasoning(Answered):
+class Reasoning(Answer):
     """What the graph carries, and a LangGraph checkpoint holds."""
 
     opening: list[AnyMessage]
@@ -78,7 +87,7 @@ def factory(
 
 def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int, taken: type[Question]) -> Any:
     """The five nodes and their edges, a StateGraph; `taken` is the schema of the input."""
-    toolbox, pictures = toolbox_of(tools), Pictures(model.image_store)
+    toolbox, pictures = toolbox_of(tools), MessageImages(model.image_store)
     armed: Runnable[LanguageModelInput, AIMessage] = model
     if toolbox.tools:
         armed = model.bind_tools([described(tool) for tool in toolbox.tools])
@@ -93,8 +102,8 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
             if update and not state.get("opening"):  # the question's own beginning, and nothing else
                 raise ContextTooSmall(full) from full
             return {**update, "outcome": "context_full"}
-        progress.spoke(said.response_metadata.get("versions", ()), runtime.stream_writer)
-        return {**update, "messages": [*messages, said], "turns": spoken(messages) + 1}
+        progress.report_turn(said.response_metadata.get("versions", ()), runtime.stream_writer)
+        return {**update, "messages": [*messages, said], "turns": turns_in(messages) + 1}
 
     async def select_tool(state: Reasoning) -> Command[Literal["execute", "integrate", "answer"]]:
         """Reads the turn: calls are run, an answer closes the episode, what could not be read is corrected."""
@@ -112,24 +121,24 @@ def _built(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: in
         images, spent = state["images"], spent_in(messages, toolbox.names)
         ran = await run_calls(toolbox, calls, images, model.image_store, spent, why_not_shown=model.why_not_shown)
         answers = [tool_message(result, str(call["id"])) for result, call in zip(ran, asked_for, strict=True)]
-        progress.looked([answer.artifact for answer in answers], runtime.stream_writer)
+        progress.report_calls([answer.artifact for answer in answers], runtime.stream_writer)
         return {"found": answers}
 
     async def integrate(state: Reasoning) -> Command[Literal["reason", "answer"]]:
         """Adds what was found, or what was wrong, to the conversation; back to the policy, if it may speak again."""
         messages, turn = state["messages"], _last_turn(state)
-        told = [note(correction(turn.response_metadata[FAULT]))] if is_faulty(turn) else state["found"]
+        told = [correction_message(correction(turn.response_metadata[FAULT]))] if is_faulty(turn) else state["found"]
         update: Update = {"messages": [*messages, *told]}
         if new := images_shown(told, pictures):
             images = [*state["images"], *new]
             update |= {"images": images, "begun": {**state["begun"], "images": images}}
-        if spoken(messages) < state["most"]:
+        if turns_in(messages) < state["most"]:
             return Command(goto="reason", update=update)
         return Command(goto="answer", update={**update, "outcome": "too_many_turns"})
 
     async def answer(state: Reasoning) -> Update:
         """Closes the episode: the answer and what it rests on, an abstention, or why there is none."""
-        return {**ended(state["begun"], state["messages"], pictures, state["outcome"])}
+        return {**answer_of(state["begun"], state["messages"], pictures, state["outcome"])}
 
     graph: Any = StateGraph(Reasoning, input_schema=taken)
     for node in (reason, select_tool, execute, integrate, answer):
@@ -151,10 +160,10 @@ class Read(Protocol):
 
 def reader(model: ImageChatModel, tools: Sequence[BaseTool] | Toolbox, turns: int) -> Read:
     """The graph as something that other graphs await in their nodes, where LangGraph runs it as a subgraph."""
-    graph: Any = _built(model, tools, turns, Begun).compile()
+    graph: Any = _built(model, tools, turns, ReadingInput).compile()
 
     async def read(question: Question, opening: Sequence[AnyMessage] = ()) -> Reasoning:
-        return await graph.ainvoke(Begun(**asked(question), opening=list(opening)))
+        return await graph.ainvoke(ReadingInput(**question_of(question), opening=list(opening)))
 
     return read
 
@@ -178,17 +187,17 @@ def _goes_on(state: Reasoning) -> bool:
     return same and not isinstance(state["messages"][-1], AIMessage)
 
 
-def _beginning(state: Reasoning, turns: int, pictures: Pictures) -> Update:
+def _beginning(state: Reasoning, turns: int, pictures: MessageImages) -> Update:
     """The state before the first turn. Raises QuestionError."""
-    question = asked(state)
-    messages = list(state.get("opening") or [shown(question["images"], question["question"])])
+    question = question_of(state)
+    messages = list(state.get("opening") or [question_message(question["images"], question["question"])])
     images = images_shown(messages, pictures)
     return {
         "opening": [],
         "begun": {**question, "images": images},
         "messages": messages,
         "images": images,
-        "most": spoken(messages) + turns,
+        "most": turns_in(messages) + turns,
         "answer": None,
         "evidence": [],
         "outcome": None,

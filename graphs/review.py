@@ -14,11 +14,11 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.provider.model import with_images
 from agent.limits import Limits
-from agent.question import Question, asked
-from graphs.parts.state import Checkpointer, Graph, Update, answered
+from agent.question import Question, question_of
+from graphs.parts.state import Checkpointer, Graph, Update, output_of
 from graphs.reasoning import reader
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
@@ -27,7 +27,7 @@ NOTES = 5
 """Most notes of a person; the answer after the last of them stands unseen."""
 
 
-class Reviewed(Answered):
+class Reviewed(Answer):
     """The output, the conversation, and what the person said of it."""
 
     messages: list[AnyMessage]
@@ -57,12 +57,12 @@ def factory(
     reading = reader(model, tools, turns)
 
     async def answer(state: Reviewed) -> Update:
-        question = asked(state)
+        question = question_of(state)
         note = state.get("note", "")  # without one it is a new question, whatever the thread held before
         opening = [*state["messages"], HumanMessage(note)] if note else []
         done = await reading(question, opening)
         notes = state["notes"] if note else []
-        return {**answered(done), "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
+        return {**output_of(done), "messages": done["messages"], "note": "", "notes": notes, "accepted": False}
 
     async def person(state: Reviewed) -> Update:
         said: object = interrupt({name: state[name] for name in ("answer", "outcome", "evidence")})

@@ -14,13 +14,13 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from agent.answer import Answered
-from agent.chat.images import Pictures
+from agent.answer import Answer
+from agent.chat.images import MessageImages
 from agent.chat.provider.model import with_images
 from agent.limits import Limits
-from agent.question import Question, asked
-from graphs.parts.findings import Finding, found, told_of
-from graphs.parts.state import Checkpointer, Graph, Update, ended, shown
+from agent.question import Question, question_of
+from graphs.parts.findings import Finding, finding_of, findings_message
+from graphs.parts.state import Checkpointer, Graph, Update, answer_of, question_message
 from graphs.reasoning import reader
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
@@ -29,7 +29,7 @@ READERS = {"first": "You are the first reader.", "second": "You are the second r
 ADJUDICATE = "Two readers have looked at these images. Weigh what each of them saw, then answer."
 
 
-class Opinions(Answered):
+class Opinions(Answer):
     """The output, and both readings."""
 
     readings: Annotated[list[Finding], add]
@@ -51,23 +51,23 @@ def factory(
 ) -> Graph:
     """The graph on a chat model."""
     model = with_images(model, store)
-    pictures = Pictures(model.image_store)
+    pictures = MessageImages(model.image_store)
     reading = reader(model, tools, turns)
     deciding = reader(model, (), turns=1)
 
     def both(state: Question) -> list[Send]:
-        return [Send("opinion", Reader(**asked(state), reader=name)) for name in READERS]
+        return [Send("opinion", Reader(**question_of(state), reader=name)) for name in READERS]
 
     async def opinion(state: Reader) -> Update:
-        opening = [SystemMessage(READERS[state["reader"]]), shown(state["images"], state["question"])]
-        done = await reading(asked(state), opening)
-        return {"readings": [found(state["reader"], done)]}
+        opening = [SystemMessage(READERS[state["reader"]]), question_message(state["images"], state["question"])]
+        done = await reading(question_of(state), opening)
+        return {"readings": [finding_of(state["reader"], done)]}
 
-    async def adjudicate(state: Opinions) -> Answered:
+    async def adjudicate(state: Opinions) -> Answer:
         readings = sorted(state["readings"], key=lambda each: list(READERS).index(each["reader"]))
-        told = told_of(readings, state["images"], state["question"])
-        done = await deciding(asked(state), [SystemMessage(ADJUDICATE), told])
-        return ended(state, done["messages"], pictures, done["outcome"], readings)
+        told = findings_message(readings, state["images"], state["question"])
+        done = await deciding(question_of(state), [SystemMessage(ADJUDICATE), told])
+        return answer_of(state, done["messages"], pictures, done["outcome"], readings)
 
     graph: Any = StateGraph(Opinions, input_schema=Question)
     graph.add_node(opinion)

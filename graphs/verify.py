@@ -14,11 +14,11 @@ from langchain_core.messages import AnyMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from agent.answer import Answered, cited
+from agent.answer import Answer, cited
 from agent.chat.provider.model import with_images
 from agent.limits import Limits
-from agent.question import Question, asked
-from graphs.parts.state import Checkpointer, Graph, Update, answered, shown
+from agent.question import Question, question_of
+from graphs.parts.state import Checkpointer, Graph, Update, output_of, question_message
 from graphs.reasoning import reader
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -29,11 +29,11 @@ MARGIN = 0.25
 ASK_AGAIN = "This is the region your answer rests on. You answered {answer!r}. Confirm it, correct it, or abstain.\n"
 
 
-class Verified(Answered):
+class Verified(Answer):
     """The output, the first answer, and what became of it."""
 
     messages: list[AnyMessage]
-    first: Answered
+    first: Answer
     verdict: Literal["confirmed", "revised", "abstained", "unanswered"]
 
 
@@ -50,9 +50,9 @@ def factory(
     reading = reader(model, tools, turns)
 
     async def answer(state: Question) -> Update:
-        question = asked(state)
+        question = question_of(state)
         done = await reading(question)
-        return {"messages": done["messages"], "first": answered(done)}
+        return {"messages": done["messages"], "first": output_of(done)}
 
     async def verify(state: Verified) -> Update:
         first = state["first"]
@@ -60,9 +60,9 @@ def factory(
             return {**first, "verdict": "abstained" if first["outcome"] == "abstained" else "unanswered"}
         store = model.image_store
         again = await asyncio.to_thread(lambda: store.put(region(first, store)))
-        look = shown([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
-        done = await reading(asked(state), [*state["messages"], look])
-        output = answered(done)
+        look = question_message([again], ASK_AGAIN.format(answer=first["answer"]) + state["question"])
+        done = await reading(question_of(state), [*state["messages"], look])
+        output = output_of(done)
         same = output["answer"] is not None and _same(output["answer"], first["answer"])
         verdict = {"answered": "confirmed" if same else "revised", "abstained": "abstained"}
         return {**output, "messages": done["messages"], "verdict": verdict.get(str(output["outcome"]), "unanswered")}
@@ -76,11 +76,11 @@ def factory(
     return graph.compile(checkpointer=checkpointer)
 
 
-def region(answered: Answered, store: ImageStore) -> MedicalImage:
+def region(output_of: Answer, store: ImageStore) -> MedicalImage:
     """The last region that an answer cites, with a margin, cut from its source; else the first image whole."""
-    evidence = cited(answered["images"], answered["calls"], store)
+    evidence = cited(output_of["images"], output_of["calls"], store)
     if not evidence or evidence[-1]["source"] not in store:
-        return store.get(answered["images"][0])
+        return store.get(output_of["images"][0])
     source = store.get(evidence[-1]["source"])
     left, top, right, bottom = evidence[-1]["box"]
     across, down = MARGIN * (right - left), MARGIN * (bottom - top)

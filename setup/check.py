@@ -26,7 +26,7 @@ QUICK_CHECKS = (
 
 PYTEST = ("python", "-m", "pytest")
 
-ALONE = ("tests/rl/", "tests/tools/run/")
+ALONE = ("tests/rl/training/", "tests/rl/rollout/", "tests/rl/trajectories/", "tests/tools/run/")
 """The slow tests here are whole trainings, Ray, and what a clock ends: one at a time, and nothing beside them."""
 
 MOST_PROCESSES = 4

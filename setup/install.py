@@ -67,7 +67,7 @@ def pin(name: str, accelerator: Accelerator) -> str:
     text = "".join((REQUIREMENTS / f"{file}.txt").read_text(encoding="utf-8") for file in ("shared", accelerator))
     found = re.search(rf"^{name}==(\S+)", text, re.MULTILINE)
     if found is None:
-        raise SetupError(f"{REQUIREMENTS}/{accelerator}.txt has no line {name}==VERSION. To mend: git checkout it.")
+        raise SetupError(f"{REQUIREMENTS}/ has no line {name}==VERSION for {accelerator}. To mend: git checkout it.")
     return found[1]
 
 
@@ -155,3 +155,5 @@ if __name__ == "__main__":
         main()
     except SetupError as error:
         sys.exit(f"set-up stopped: {error}")
+    except KeyboardInterrupt:
+        sys.exit("set-up interrupted. The same command starts it over.")

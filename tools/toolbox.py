@@ -21,7 +21,7 @@ from tools.evidence import Region
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.run.deadline import Deadline
-from tools.run.local import run_here
+from tools.run.local import run_local
 from tools.run.validation import arguments_model, find_tool, validated_arguments
 from tools.run.warm_up import WarmUp
 from tools.run.wrapper import Invocation, Rationing, Step, Wrapper, wrapped
@@ -174,7 +174,7 @@ class Toolbox:
                 return result
             tool, arguments = checked
             found = await self._steps[call.name](
-                Invocation(tool, call, arguments, images, store, self.limits, run_here)
+                Invocation(tool, call, arguments, images, store, self.limits, run_local)
             )
             return ToolResult(
                 call=call,

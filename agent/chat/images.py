@@ -29,7 +29,7 @@ def image_block(image: str) -> dict[str, Any]:
     return {"type": "image", "file_id": image}
 
 
-class Pictures:
+class MessageImages:
     """Puts the images of messages into a store. Safe to use from several threads."""
 
     def __init__(self, store: ImageStore) -> None:

@@ -17,10 +17,10 @@ def family_in(folder: Path) -> Family:
 def served_at(url: str, checkpoint: Path | None, model: str) -> Policy:
     """The policy of a vLLM server; its first version is the checkpoint's, or its folder's name, until it is swapped."""
     from agent.policies.served import ServedPolicy
-    from agent.serving.checkpoint import MANIFEST, load
+    from agent.serving.checkpoint import MANIFEST, load_checkpoint
     from agent.serving.versions import AskedVersions
 
     version = model
     if checkpoint is not None:
-        version = load(checkpoint).version if (checkpoint / MANIFEST).exists() else checkpoint.resolve().name
+        version = load_checkpoint(checkpoint).version if (checkpoint / MANIFEST).exists() else checkpoint.resolve().name
     return ServedPolicy(url, AskedVersions(version), model=model)

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat.images import PICTURE_BLOCKS, Pictures
+from agent.chat.images import PICTURE_BLOCKS, MessageImages
 from tools.evidence import Evidence
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -33,7 +33,7 @@ THOUGHT = "reasoning_content"
 """Where `additional_kwargs` carries what the policy thought: LangChain's own place for it."""
 NOTE = "note"
 """Where `additional_kwargs` of a user's message says that it is a note, and asks nothing."""
-ALSO_SAID = ("tool_use", "tool_call", "tool_call_chunk", "function_call", "invalid_tool_call", "input_json_delta")
+REPEATED_BLOCKS = ("tool_use", "tool_call", "tool_call_chunk", "function_call", "invalid_tool_call", "input_json_delta")
 """Blocks that say again what `tool_calls` says."""
 
 
@@ -42,7 +42,7 @@ class MessageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImagePart:
     """An image of the conversation."""
 
     image: str
@@ -50,7 +50,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Call:
+class CallPart:
     """A tool call that an assistant wrote."""
 
     name: str
@@ -59,14 +59,14 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Said:
+class MessageContent:
     """One message."""
 
     role: Role
-    parts: tuple[str | Picture, ...]
+    parts: tuple[str | ImagePart, ...]
     """Texts and images in order; no empty text."""
     thought: str = ""
-    calls: tuple[Call, ...] = ()
+    calls: tuple[CallPart, ...] = ()
     malformed: tuple[str, ...] = ()
     """Calls that could not be read, as they were written."""
     note: bool = False
@@ -81,9 +81,9 @@ class Said:
         return hash((self.role, self.parts, self.thought, self.calls, self.malformed, self.note))
 
     @property
-    def joined(self) -> tuple[str | Picture, ...]:
+    def joined(self) -> tuple[str | ImagePart, ...]:
         """The parts, texts that stand side by side joined: what one ends with and the next begins with is one text."""
-        found: list[str | Picture] = []
+        found: list[str | ImagePart] = []
         for part in self.parts:
             if isinstance(part, str) and found and isinstance(found[-1], str):
                 found[-1] += part
@@ -99,34 +99,34 @@ class Said:
     @property
     def images(self) -> tuple[str, ...]:
         """Ids of the images, in order."""
-        return tuple(part.image for part in self.parts if isinstance(part, Picture))
+        return tuple(part.image for part in self.parts if isinstance(part, ImagePart))
 
 
-def said(message: BaseMessage, pictures: Pictures) -> Said:
+def content_of(message: BaseMessage, pictures: MessageImages) -> MessageContent:
     """What `message` says. Raises MessageError for a block that no policy reads, ImageError for a damaged image."""
     parts = _parts(message, pictures)
     if isinstance(message, AIMessage):
-        return Said("assistant", parts, thought_of(message), _calls(message), _malformed(message))
+        return MessageContent("assistant", parts, thought_of(message), _calls(message), _malformed(message))
     if isinstance(message, ToolMessage):
-        return Said("tool", parts + _shown(message, parts, pictures))
+        return MessageContent("tool", parts + _shown(message, parts, pictures))
     if isinstance(message, SystemMessage):
-        return Said("system", parts)
+        return MessageContent("system", parts)
     if isinstance(message, HumanMessage):
-        return Said("user", parts, note=message.additional_kwargs.get(NOTE) is True)
+        return MessageContent("user", parts, note=message.additional_kwargs.get(NOTE) is True)
     role = ROLES.get(message.role) if isinstance(message, ChatMessage) else None
     if role is None:
         raise MessageError(
             f"Got a {type(message).__name__}, expected a system, human, AI or tool message, or a ChatMessage whose "
             f"role is one of {sorted(ROLES)}."
         )
-    return Said(role, parts)
+    return MessageContent(role, parts)
 
 
-def images_of(message: BaseMessage, pictures: Pictures) -> tuple[str, ...]:
+def images_of(message: BaseMessage, pictures: MessageImages) -> tuple[str, ...]:
     """As `said(message, pictures).images`, for whom only these matter."""
     parts = _parts(message, pictures)
     more = _shown(message, parts, pictures) if isinstance(message, ToolMessage) else ()
-    return tuple(part.image for part in (*parts, *more) if isinstance(part, Picture))
+    return tuple(part.image for part in (*parts, *more) if isinstance(part, ImagePart))
 
 
 def sample_of(message: BaseMessage) -> str | None:
@@ -142,24 +142,24 @@ def arguments_text(arguments: Mapping[str, Any]) -> str:
     return json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _parts(message: BaseMessage, pictures: Pictures) -> tuple[str | Picture, ...]:
+def _parts(message: BaseMessage, pictures: MessageImages) -> tuple[str | ImagePart, ...]:
     content = cast("str | Sequence[str | dict[str, Any]]", message.content)  # pyright: ignore[reportUnknownMemberType]
     if isinstance(content, str):
         return (content,) if content else ()
     return tuple(part for block in content for part in _block(block, pictures))
 
 
-def _block(block: str | dict[str, Any], pictures: Pictures) -> tuple[str | Picture, ...]:
+def _block(block: str | dict[str, Any], pictures: MessageImages) -> tuple[str | ImagePart, ...]:
     if isinstance(block, str):
         return (block,) if block else ()
     kind = block.get("type")
     if kind == "text":
         return (str(block["text"]),) if block.get("text") else ()
     if kind in PICTURE_BLOCKS:
-        return (Picture(pictures.of_block(block)),)
+        return (ImagePart(pictures.of_block(block)),)
     if kind == "tool_result":
         return _nested(block.get("content", ""), pictures)
-    if kind in ("reasoning", "thinking", "redacted_thinking") or kind in ALSO_SAID:
+    if kind in ("reasoning", "thinking", "redacted_thinking") or kind in REPEATED_BLOCKS:
         return ()
     raise MessageError(
         f"Got a content block of type {kind!r}, expected text or an image ({', '.join(PICTURE_BLOCKS)}); leave it "
@@ -167,7 +167,7 @@ def _block(block: str | dict[str, Any], pictures: Pictures) -> tuple[str | Pictu
     )
 
 
-def _nested(content: object, pictures: Pictures) -> tuple[str | Picture, ...]:
+def _nested(content: object, pictures: MessageImages) -> tuple[str | ImagePart, ...]:
     if isinstance(content, list):
         blocks = cast("list[str | dict[str, Any]]", content)
         return tuple(part for block in blocks for part in _block(block, pictures))
@@ -186,37 +186,37 @@ def thought_of(message: AIMessage) -> str:
     return "".join(str(block.get("reasoning", block.get("thinking", ""))) for block in blocks)
 
 
-def _calls(message: AIMessage) -> tuple[Call, ...]:
-    return tuple(Call(call["name"], arguments_text(call["args"])) for call in message.tool_calls)
+def _calls(message: AIMessage) -> tuple[CallPart, ...]:
+    return tuple(CallPart(call["name"], arguments_text(call["args"])) for call in message.tool_calls)
 
 
 def _malformed(message: AIMessage) -> tuple[str, ...]:
     return tuple(call["args"] or "" for call in message.invalid_tool_calls)
 
 
-def _shown(message: ToolMessage, parts: tuple[str | Picture, ...], pictures: Pictures) -> tuple[Picture, ...]:
+def _shown(message: ToolMessage, parts: tuple[str | ImagePart, ...], pictures: MessageImages) -> tuple[ImagePart, ...]:
     """The images of a medical tool's evidence, where the content does not show them already."""
     artifact: object = message.artifact
-    if not isinstance(artifact, Evidence) or any(isinstance(part, Picture) for part in parts):
+    if not isinstance(artifact, Evidence) or any(isinstance(part, ImagePart) for part in parts):
         return ()
-    return tuple(Picture(pictures.keep(image)) for image in artifact.images)
+    return tuple(ImagePart(pictures.keep(image)) for image in artifact.images)
 
 
-class Sayings:
+class ContentCache:
     """What messages say, read once for each message object for as long as it stays as it was.
 
     A conversation comes again whole with every turn. A message that was changed in place is read anew.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[BaseMessage, object, Said]] = {}
+        self._known: dict[int, tuple[BaseMessage, object, MessageContent]] = {}
 
-    def of(self, message: BaseMessage, pictures: Pictures) -> Said:
+    def of(self, message: BaseMessage, pictures: MessageImages) -> MessageContent:
         """As `said`."""
         known = self._known.get(id(message))
         if known is not None and known[0] is message and known[1] == _read_of(message):
             return known[2]
-        says = said(message, pictures)
+        says = content_of(message, pictures)
         self._known[id(message)] = message, _copied(_read_of(message)), says
         return says
 

@@ -31,9 +31,9 @@ from agent.chat import synchronous
 from agent.chat.base import ImageChatModel
 from agent.chat.families.family import Family
 from agent.chat.guided_decoding import described, response_format, structure
-from agent.chat.images import Pictures
+from agent.chat.images import MessageImages
 from agent.chat.loading import family_in, served_at
-from agent.chat.messages import MessageError, said, sample_of
+from agent.chat.messages import MessageError, content_of, sample_of
 from agent.chat.record.episode import Episode, current_episode, new_sample
 from agent.chat.record.policy_calls import PolicyCall
 from agent.chat.record.positions import Position
@@ -109,7 +109,7 @@ class PolicyChatModel(ImageChatModel):
     stop_sequences: list[str] | None = Field(default=None, alias="stop")
 
     _remembered: Episode = PrivateAttr()
-    _pictures: Pictures = PrivateAttr()
+    _pictures: MessageImages = PrivateAttr()
     _temporary: tempfile.TemporaryDirectory[str] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -125,7 +125,7 @@ class PolicyChatModel(ImageChatModel):
             if self.images is None:
                 self._temporary = tempfile.TemporaryDirectory(prefix="medvista-images-")
             self.store = ImageStore(self.images or cast("Any", self._temporary).name)
-        self._pictures = Pictures(self.store)
+        self._pictures = MessageImages(self.store)
         samples = SampleStore(cast(ImageStore, self.store).folder / SAMPLES)
         self._remembered = Episode(keep=REMEMBERED_TURNS, samples=samples)
         return self
@@ -280,7 +280,7 @@ class PolicyChatModel(ImageChatModel):
     ) -> AIMessage:
         """Ends a turn: its message, and its place in the record."""
         message = reply.message(pieces, completion, request.at.length, self.model_name)
-        says = said(message, self._pictures)
+        says = content_of(message, self._pictures)
         malformed = FAULT in message.response_metadata
         request.episode.record(request.at, completion, says, request.call, malformed, request.policy)
         return message

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.policies.policy import Sampling
 from agent.policies.served import ContextFull
-from agent.question import sampling_asked
+from agent.question import sampling_fields
 
 SAMPLING_OPTIONS = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 """What a call may ask for."""
@@ -28,7 +28,7 @@ def sampling_of(
             "summarise or drop messages, or raise `context`."
         )
     call = {name: options[name] for name in SAMPLING_OPTIONS if options.get(name) is not None}
-    sampling = replace(otherwise, **{**sampling_asked(configurable.get(SAMPLING_KEY)), **call})
+    sampling = replace(otherwise, **{**sampling_fields(configurable.get(SAMPLING_KEY)), **call})
     return replace(sampling, max_tokens=min(sampling.max_tokens, context - length))
 
 

@@ -18,7 +18,7 @@ from langgraph.prebuilt import ToolRuntime
 from pydantic import BaseModel
 
 from agent.chat import synchronous
-from agent.chat.images import Pictures, image_block
+from agent.chat.images import MessageImages, image_block
 from agent.chat.messages import images_of
 from agent.chat.record.episode import recording_episode
 from tools.calls import ToolCall, ToolResult
@@ -59,7 +59,7 @@ def for_messages(
         return isinstance(tool, MedicalTool | ConversationTool) or (whole and not _is_part_of_graph(tool))
 
     asked = tools.tools if whole else tools
-    toolbox, pictures = tools if whole else toolbox_of([tool for tool in asked if ours(tool)]), Pictures(store)
+    toolbox, pictures = tools if whole else toolbox_of([tool for tool in asked if ours(tool)]), MessageImages(store)
     return [_wrapped(tool, toolbox, pictures, key, why_not_shown) if ours(tool) else tool for tool in asked]
 
 
@@ -100,7 +100,7 @@ async def run_calls(
     return results
 
 
-def images_shown(messages: Sequence[BaseMessage], pictures: Pictures) -> list[str]:
+def images_shown(messages: Sequence[BaseMessage], pictures: MessageImages) -> list[str]:
     """Ids of a conversation's images; number n is entry n - 1."""
     return [image for message in messages for image in images_of(message, pictures)]
 
@@ -126,7 +126,7 @@ def tool_message(result: ToolResult, call_id: str) -> ToolMessage:
 
 
 def _wrapped(
-    tool: BaseTool, toolbox: Toolbox, pictures: Pictures, key: str, why_not_shown: WhyNotShown | None
+    tool: BaseTool, toolbox: Toolbox, pictures: MessageImages, key: str, why_not_shown: WhyNotShown | None
 ) -> ConversationTool:
     inner = tool.inner if isinstance(tool, ConversationTool) else tool
 

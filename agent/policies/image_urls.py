@@ -22,7 +22,7 @@ LOSSLESS_MODES = ("L", "RGB")
 """8-bit grey and colour: what both the server and the trainer's image processor read as the same pixels."""
 
 
-class PictureURLs:
+class ImageURLs:
     """A least-recently-used store of data URLs, bounded by their total length in characters."""
 
     def __init__(self, format: Format = "PNG", capacity: int = 64 * 1024 * 1024) -> None:

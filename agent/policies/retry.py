@@ -14,7 +14,7 @@ from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.served import ContextFull
 
 
-class PatientPolicy:
+class RetryingPolicy:
     """One policy, behind one or several servers."""
 
     def __init__(self, servers: Sequence[Policy], tries: int = 5, pause_s: float = 1.0) -> None:

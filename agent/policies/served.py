@@ -19,10 +19,10 @@ from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
 from agent.policies.connections import open_client
-from agent.policies.image_urls import PictureURLs
+from agent.policies.image_urls import ImageURLs
 from agent.policies.policy import Completion, PolicyError, Sampling, entropy
 from agent.policies.sampling_params import sampling_params
-from agent.policies.streamed_completion import Gathered
+from agent.policies.streamed_completion import StreamedCompletion
 from agent.serving.key import refused
 
 GENERATE = "/inference/v1/generate"
@@ -75,7 +75,7 @@ class ServedPolicy:
         self.timeout_s = timeout_s
         self.concurrency = concurrency
         self.priority = priority
-        self._urls = PictureURLs("BMP")
+        self._urls = ImageURLs("BMP")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     @property
@@ -99,7 +99,7 @@ class ServedPolicy:
         """As `generate`: sampled ids as the server sends them, and at the end the Completion with all of them."""
         body = self._request(token_ids, images, sampling) | {"stream": True, "stream_options": {"include_usage": True}}
         first_version = await self._first_version()
-        gathered = Gathered()
+        gathered = StreamedCompletion()
         try:
             async with self._client().stream("POST", GENERATE, json=body) as response:
                 if not response.is_success:

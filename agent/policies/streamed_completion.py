@@ -16,7 +16,7 @@ ABORT = "abort"
 (`[DONE]`, no error) but names no reason was aborted."""
 
 
-class Gathered:
+class StreamedCompletion:
     """The events of one stream of `/inference/v1/generate`."""
 
     def __init__(self) -> None:

@@ -71,7 +71,7 @@ def publish(
     chosen = _files_to_publish(source, settings_from or source)
     versions.mkdir(parents=True, exist_ok=True)
     with unfinished(versions, version) as temporary:
-        earlier = [checkpoint.created for checkpoint in published(versions)]
+        earlier = [checkpoint.created for checkpoint in published_checkpoints(versions)]
         hashes = {name: _write(name, path, temporary / name) for name, path in sorted(chosen.items())}
         manifest = Checkpoint(
             version=version,
@@ -89,10 +89,10 @@ def publish(
         if target.exists():
             raise CheckpointError(f"got version {version!r}, which was published meanwhile; choose another")
         temporary.rename(target)
-    return load(target)
+    return load_checkpoint(target)
 
 
-def load(folder: Path) -> Checkpoint:
+def load_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint in `folder`, from its manifest alone. Raises CheckpointError where there is none."""
     if not (folder / MANIFEST).exists():
         raise CheckpointError(f"got no {MANIFEST} in {folder}, expected what publish() makes; publish it first")
@@ -105,7 +105,7 @@ def load(folder: Path) -> Checkpoint:
     return checkpoint
 
 
-def published(versions: Path) -> list[Checkpoint]:
+def published_checkpoints(versions: Path) -> list[Checkpoint]:
     """All checkpoints of a versions folder, the oldest first. Raises CheckpointError for a broken one.
 
     Unfinished ones have hidden names and are not seen; a folder without a manifest was never published, and is skipped.
@@ -115,12 +115,12 @@ def published(versions: Path) -> list[Checkpoint]:
     for folder in seen:
         if not (folder / MANIFEST).exists():
             _log.warning("%s holds no %s: it is no published version, and is passed over", folder, MANIFEST)
-    return sorted(load(folder) for folder in seen if (folder / MANIFEST).exists())
+    return sorted(load_checkpoint(folder) for folder in seen if (folder / MANIFEST).exists())
 
 
-def latest(versions: Path) -> Checkpoint | None:
+def latest_checkpoint(versions: Path) -> Checkpoint | None:
     """The checkpoint that was published last, or None."""
-    return max(published(versions), default=None)
+    return max(published_checkpoints(versions), default=None)
 
 
 def hash_file(path: Path) -> str:

@@ -17,9 +17,9 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage
 
-from agent.question import Question, asked
+from agent.question import Question, question_of
 from graphs.app.source import GraphError
-from graphs.parts.state import is_faulty, shown
+from graphs.parts.state import is_faulty, question_message
 
 TO_INPUT, TO_ANSWER, ANSWER_INTERRUPT = "question_to_input", "output_to_answer", "answer_interrupt"
 MESSAGES = "messages"
@@ -86,8 +86,8 @@ def _own_answer(output: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_message(question: Question) -> dict[str, Any]:
-    checked = asked(question)
-    return {MESSAGES: [shown(checked["images"], checked["question"])]}
+    checked = question_of(question)
+    return {MESSAGES: [question_message(checked["images"], checked["question"])]}
 
 
 def _last_message(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Settings:
         )
 
 
-class WhenAsked:
+class LazyPolicy:
     """The policy of a server that is looked for, or started, when it is first asked; and again when it has ended."""
 
     def __init__(self, settings: Settings) -> None:
@@ -160,4 +160,4 @@ async def open_application(
     """
     settings = settings or Settings.of_environment()
     async with open_threads(settings.threads) as checkpointer:
-        yield Application(settings, policy or WhenAsked(settings), checkpointer, model)
+        yield Application(settings, policy or LazyPolicy(settings), checkpointer, model)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.base import ImageChatModel
 from agent.chat.loading import family_in
 from agent.chat.provider.model import with_images
@@ -24,7 +24,7 @@ from graphs.app import catalogue
 from graphs.app.chat_model import FOR_ANY_MODEL, TAUGHT, chat_model
 from graphs.app.connection import connect, disconnect
 from graphs.app.default_checkpoint import RUNS
-from graphs.app.transcript import NOTICE, as_json, printable, tell, tell_answer
+from graphs.app.transcript import NOTICE, as_json, describe_answer, describe_update, printable
 from tools.errors import ImageError
 from tools.images.load import load_image
 from tools.images.store import ImageStore
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
         refuse(str(error))
         raise
     store = ImageStore(arguments.out)
-    question = Question(images=load(arguments.images, arguments.spacing, store), question=arguments.question)
+    question = Question(images=load_images(arguments.images, arguments.spacing, store), question=arguments.question)
     say = _silent if arguments.json else _print
     say(NOTICE)
     try:
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace, refuse: Callable[[str], Any]) -> int:
     finally:
         if arguments.stop_server:
             disconnect()
-    print(json.dumps(as_json(state, store), indent=2) if arguments.json else f"\n{tell_answer(state, store)}")
+    print(json.dumps(as_json(state, store), indent=2) if arguments.json else f"\n{describe_answer(state, store)}")
     return 0 if state["outcome"] in ("answered", "abstained") else 1
 
 
@@ -110,7 +110,7 @@ def _any_model(name: str, store: ImageStore, say: Callable[[str], None]) -> Imag
     return model
 
 
-def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageStore) -> list[str]:
+def load_images(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageStore) -> list[str]:
     """Puts the images of `paths` into the store and returns their ids. Raises ImageError that names the file."""
     millimetres = (spacing[0], spacing[1]) if spacing else None
     ids: list[str] = []
@@ -122,7 +122,7 @@ def load(paths: Sequence[Path], spacing: Sequence[float] | None, store: ImageSto
     return ids
 
 
-async def follow(graph: Any, question: Question, store: ImageStore, say: Callable[[str], None]) -> Answered:
+async def follow(graph: Any, question: Question, store: ImageStore, say: Callable[[str], None]) -> Answer:
     """Runs an episode and says each turn as it happens; the final state.
 
     Raises PolicyError where the policy is lost.
@@ -134,9 +134,12 @@ async def follow(graph: Any, question: Question, store: ImageStore, say: Callabl
             state |= {} if inside else item
             continue
         for node, change in item.items():
-            if isinstance(change, dict) and (told := tell(node, cast("dict[str, Any]", change), store)) is not None:
+            if (
+                isinstance(change, dict)
+                and (told := describe_update(node, cast("dict[str, Any]", change), store)) is not None
+            ):
                 say(told)
-    return cast(Answered, {**question, **state})
+    return cast(Answer, {**question, **state})
 
 
 def _say_waiting(text: str) -> None:

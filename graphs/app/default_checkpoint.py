@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from agent.serving.checkpoint import Checkpoint, load
+from agent.serving.checkpoint import Checkpoint, load_checkpoint
 from agent.serving.files import MANIFEST, CheckpointError
 from agent.serving.validation import check_contents
 
@@ -68,7 +68,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 
     Raises CheckpointError where the folder holds neither, or is not whole, or holds what could run when it is loaded.
     """
-    checkpoint = load(folder) if (folder / MANIFEST).exists() else _plain(folder)
+    checkpoint = load_checkpoint(folder) if (folder / MANIFEST).exists() else _plain(folder)
     check_contents(checkpoint)
     return checkpoint
 
@@ -93,7 +93,7 @@ def _candidates() -> list[Path]:
 
 def _manifest(folder: Path) -> Checkpoint | None:
     try:
-        return load(folder)
+        return load_checkpoint(folder)
     except CheckpointError as error:
         _log.warning("passed over: %s", error)
         return None

@@ -7,7 +7,7 @@ LIBRARIES = ("site-packages", "dist-packages", "importlib", "<frozen importlib._
 OURS = Path(__file__).parent
 
 
-def told(error: BaseException, own: str | None = None) -> str:
+def summary_of(error: BaseException, own: str | None = None) -> str:
     """`KeyError: 'lesion' (line 12 of my_graph.py, in answer: state["lesion"])`.
 
     The place is the last line that ran in the file `own`, else the last one outside libraries, this folder and the

@@ -52,4 +52,4 @@ def blamed(doing: str, own: str | None, mend: str = "Mend it there.") -> Generat
     except GraphError:
         raise
     except Exception as error:
-        raise GraphError(f"{doing} {error_summary.told(error, own)}. {mend}") from error
+        raise GraphError(f"{doing} {error_summary.summary_of(error, own)}. {mend}") from error

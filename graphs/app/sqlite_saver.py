@@ -12,7 +12,7 @@ from typing import Any
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
-class SteadySaver(AsyncSqliteSaver):
+class UninterruptedSaver(AsyncSqliteSaver):
     """As LangGraph's, but for whom a cancelled write is cancelled: those who wait for it, never the write."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

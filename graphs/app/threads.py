@@ -51,7 +51,7 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
         raise ThreadsError(f"Got threads at {scheme}://..., expected the path of a file or postgresql://...")
     import aiosqlite
 
-    from graphs.app.sqlite_saver import SteadySaver
+    from graphs.app.sqlite_saver import UninterruptedSaver
 
     file = Path(place)
     try:
@@ -62,7 +62,7 @@ async def open_threads(place: str | Path) -> AsyncGenerator[BaseCheckpointSaver[
         raise ThreadsError(str(error)) from error
     with _clear(file):
         async with aiosqlite.connect(file, timeout=WAIT_S) as connection:
-            saver = SteadySaver(connection, serde=Compressing())
+            saver = UninterruptedSaver(connection, serde=CompressingSerializer())
             await saver.setup()
             try:
                 yield saver
@@ -88,12 +88,12 @@ async def _postgres(address: str) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
         saver_class: Any = import_module("langgraph.checkpoint.postgres.aio").AsyncPostgresSaver
     except ImportError as error:
         raise ThreadsError(f"Got {type(error).__name__}: {error}; {EXTRA}.") from error
-    async with saver_class.from_conn_string(address, serde=Compressing()) as saver:
+    async with saver_class.from_conn_string(address, serde=CompressingSerializer()) as saver:
         await saver.setup()
         yield saver
 
 
-class Compressing(JsonPlusSerializer):
+class CompressingSerializer(JsonPlusSerializer):
     """LangGraph's own serialisation, compressed."""
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:

@@ -6,10 +6,10 @@ Everything that a policy or a tool wrote is shown as it is, save characters that
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.reply import FAULT
 from agent.prompt import ABSTAIN
-from graphs.parts.state import calls_in, written
+from graphs.parts.state import calls_in, turn_text
 from tools.images.panel import Section
 from tools.images.store import ImageStore
 
@@ -25,11 +25,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
-def tell(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
+def describe_update(node: str, update: Mapping[str, Any], store: ImageStore) -> str | None:
     """What an update of the reasoning graph's nodes tells a reader; None where it tells nothing new."""
     if node == "reason" and not update.get("outcome"):
         turn = update["messages"][-1]
-        told, fault = printable(f"Turn {update['turns']}: {written(turn)}"), turn.response_metadata.get(FAULT)
+        told, fault = printable(f"Turn {update['turns']}: {turn_text(turn)}"), turn.response_metadata.get(FAULT)
         return f"{told}\n{_indented(fault)}" if fault else told
     if node == "execute":
         calls = calls_in(update["found"])
@@ -45,7 +45,7 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in printable(text).splitlines())
 
 
-def tell_answer(state: Answered, store: ImageStore) -> str:
+def describe_answer(state: Answer, store: ImageStore) -> str:
     """The answer with what it rests on, or why there is none; always with the notice."""
     outcome = state["outcome"]
     if outcome in ("answered", "abstained"):
@@ -61,7 +61,7 @@ def tell_answer(state: Answered, store: ImageStore) -> str:
     return printable("\n".join([*lines, NOTICE]))
 
 
-def as_json(state: Answered, store: ImageStore) -> dict[str, Any]:
+def as_json(state: Answer, store: ImageStore) -> dict[str, Any]:
     """The finished episode for a program: `answer`, `outcome`, `evidence`, `transcript`, `versions`, `notice`."""
     turns = [{**message, "files": _files(message["images"], store)} for message in state["transcript"]]
     return {

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import HumanMessage
 from typing_extensions import TypedDict
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.images import image_block
 from agent.prompt import ABSTAIN
 
@@ -25,7 +25,7 @@ class Finding(TypedDict):
     """The policy's versions that sampled."""
 
 
-def found(reader: str, done: Answered) -> Finding:
+def finding_of(reader: str, done: Answer) -> Finding:
     """The finding of a reading that has ended."""
     return Finding(
         reader=reader,
@@ -38,13 +38,13 @@ def found(reader: str, done: Answered) -> Finding:
     )
 
 
-def told_of(findings: Sequence[Finding], images: Sequence[str], question: str) -> HumanMessage:
+def findings_message(findings: Sequence[Finding], images: Sequence[str], question: str) -> HumanMessage:
     """The images, what each reader found, and the question."""
-    told = [block for each in findings for block in blocks(each)]
+    told = [block for each in findings for block in content_blocks(each)]
     return HumanMessage([*map(image_block, images), *told, _text(question)])
 
 
-def blocks(finding: Finding) -> list[dict[str, Any]]:
+def content_blocks(finding: Finding) -> list[dict[str, Any]]:
     """The finding as content blocks of a message; images in the order of `finding["images"]`."""
     shown: list[dict[str, Any]] = [_text(f"\nThe {finding['reader']} reader looked:\n")]
     for call in finding["calls"]:

@@ -11,12 +11,12 @@ from typing import Any
 Write = Callable[[Any], None]
 
 
-def spoke(versions: Sequence[str], write: Write) -> None:
+def report_turn(versions: Sequence[str], write: Write) -> None:
     """A turn has ended, sampled by these versions. `write` is the run's writer."""
     write({"event": "spoke", "versions": list(versions)})
 
 
-def looked(results: Sequence[dict[str, Any]], write: Write) -> None:
+def report_calls(results: Sequence[dict[str, Any]], write: Write) -> None:
     """Calls have been run; `results` are those of a state."""
     for result in results:
         told = {"tool": result["call"]["name"], "status": result["status"], "text": result["text"]}

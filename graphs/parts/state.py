@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
-from agent.answer import Answered, Message, Outcome, cited
-from agent.chat.images import Pictures, image_block
-from agent.chat.messages import NOTE, arguments_text, said, thought_of
+from agent.answer import Answer, Message, Outcome, cited
+from agent.chat.images import MessageImages, image_block
+from agent.chat.messages import NOTE, arguments_text, content_of, thought_of
 from agent.chat.reply import FAULT
 from agent.chat.tools import images_shown
 from agent.prompt import ABSTAIN
@@ -26,28 +26,28 @@ Checkpointer = BaseCheckpointSaver[Any] | bool | None
 Graph = CompiledStateGraph[Any, None, Any, Any]
 
 
-def shown(images: Sequence[str], text: str) -> HumanMessage:
+def question_message(images: Sequence[str], text: str) -> HumanMessage:
     """A user's message of images and a text."""
     return HumanMessage([*map(image_block, images), {"type": "text", "text": text}])
 
 
-def note(text: str) -> HumanMessage:
+def correction_message(text: str) -> HumanMessage:
     """A user's message that asks nothing: the question stays the one before."""
     return HumanMessage(text, additional_kwargs={NOTE: True})
 
 
-def spoken(messages: Sequence[AnyMessage]) -> int:
+def turns_in(messages: Sequence[AnyMessage]) -> int:
     """How often the policy has spoken."""
     return sum(isinstance(message, AIMessage) for message in messages)
 
 
-def ended(
+def answer_of(
     question: Question,
     messages: Sequence[AnyMessage],
-    pictures: Pictures,
+    pictures: MessageImages,
     outcome: Outcome | None = None,
     readings: Sequence[Finding] = (),
-) -> Answered:
+) -> Answer:
     """The output of a conversation whose last message is the policy's answer, unless `outcome` says why there is none.
 
     `readings` were done before, by others: their turns and calls are counted too.
@@ -61,23 +61,23 @@ def ended(
     images = images_shown(messages, pictures)
     calls = [*(call for each in readings for call in each["calls"]), *calls_in(messages)]
     versions = [*(version for each in readings for version in each["versions"]), *versions_of(messages)]
-    return Answered(
+    return Answer(
         question=question["question"],
         images=images,
         answer=text if outcome == "answered" else None,
         evidence=cited(images, calls, pictures.store) if outcome in ("answered", "abstained") else [],
         outcome=outcome,
-        transcript=[entry(message, pictures) for message in messages],
+        transcript=[transcript_entry(message, pictures) for message in messages],
         calls=calls,
-        turns=spoken(messages) + sum(each["turns"] for each in readings),
+        turns=turns_in(messages) + sum(each["turns"] for each in readings),
         faults=sum(map(is_faulty, messages)) + sum(each["faults"] for each in readings),
         versions=list(dict.fromkeys(versions)),
     )
 
 
-def answered(state: Mapping[str, Any]) -> Answered:
+def output_of(state: Mapping[str, Any]) -> Answer:
     """The output of a graph without what else its state holds."""
-    return cast(Answered, {name: state[name] for name in Answered.__annotations__})
+    return cast(Answer, {name: state[name] for name in Answer.__annotations__})
 
 
 def calls_in(messages: Sequence[AnyMessage]) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def versions_of(messages: Sequence[AnyMessage]) -> list[str]:
     return [each for message in messages for each in message.response_metadata.get("versions", ())]
 
 
-def written(message: AIMessage) -> str:
+def turn_text(message: AIMessage) -> str:
     """A turn of the policy as a transcript shows it: thought and calls between tags, whatever its family writes."""
     calls = "".join(
         f'<tool_call>{{"name": {json.dumps(call["name"])}, "arguments": {arguments_text(call["args"])}}}</tool_call>'
@@ -111,9 +111,9 @@ def written(message: AIMessage) -> str:
     return (f"<think>{thought}</think>" if thought else "") + message.text + calls
 
 
-def entry(message: AnyMessage, pictures: Pictures) -> Message:
+def transcript_entry(message: AnyMessage, pictures: MessageImages) -> Message:
     """A message as an entry of a transcript."""
     if isinstance(message, AIMessage):
-        return Message(role="policy", text=written(message), images=[])
-    content = said(message, pictures)
+        return Message(role="policy", text=turn_text(message), images=[])
+    content = content_of(message, pictures)
     return Message(role="tools" if content.role == "tool" else "user", text=content.text, images=list(content.images))

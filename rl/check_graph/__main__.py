@@ -57,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from agent.policies.policy import PolicyError
     from agent.serving.checkpoint import CheckpointError
     from agent.serving.server_command import ServerError
-    from rl.check_graph.episodes import check
+    from rl.check_graph.episodes import check_episodes
     from rl.check_graph.table import as_json, table, verdict
     from tools.errors import ImageError
 
     try:
         with tempfile.TemporaryDirectory(prefix="medvista-check-") as folder:
             options = (asked.episodes, asked.images, asked.checkpoint, asked.server, Path(folder))
-            reports = asyncio.run(check(config, *options))
+            reports = asyncio.run(check_episodes(config, *options))
     except (CheckpointError, ServerError, PolicyError, ImageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -18,7 +18,7 @@ from graphs.app.default_checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
 from rl.rollout.run_parts import opened, sampling_of
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.training.exactness import Replay
 from tools.images.store import ImageStore
@@ -40,7 +40,7 @@ class Watched:
         return completion
 
 
-async def check(
+async def check_episodes(
     config: Config, episodes: int, images: int, checkpoint: Path, server: str | None, folder: Path
 ) -> list[EpisodeReport]:
     """The reports of `episodes` episodes of the configuration's graph, sampled as in reinforcement learning.
@@ -67,7 +67,7 @@ async def check(
 
 def questions(store: ImageStore, count: int, images: int, seed: int) -> list[Task]:
     """Phantom tasks; with several `images`, each shows those of as many tasks, its own first."""
-    drawn = list(load("phantoms", store, SPLIT, count * images, seed))
+    drawn = list(iterate_tasks("phantoms", store, SPLIT, count * images, seed))
     groups = [drawn[at : at + images] for at in range(0, len(drawn), images)]
     return [replace(group[0], images=tuple(image for each in group for image in each.images)) for group in groups]
 

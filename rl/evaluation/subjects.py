@@ -13,7 +13,7 @@ from agent.chat.base import ImageChatModel
 from agent.chat.provider.model import with_images
 from agent.chat.provider.names import chat_model_named
 from agent.policies.policy import Policy
-from agent.policies.retry import PatientPolicy
+from agent.policies.retry import RetryingPolicy
 from agent.policies.served import ServedPolicy
 from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
@@ -72,10 +72,10 @@ async def opened(subject: Subject, concurrency: int, log: Path, context: int) ->
             VLLMServer(checkpoint, options, log=log) as server,
             ServedPolicy(server.base_url, server.versions, concurrency=concurrency) as policy,
         ):
-            yield PatientPolicy([policy])
+            yield RetryingPolicy([policy])
     elif _is_address(subject.spec):
         async with ServedPolicy(subject.spec, LiveVersions(subject.name), concurrency=concurrency) as policy:
-            yield PatientPolicy([policy])
+            yield RetryingPolicy([policy])
     else:
         yield None
 

@@ -20,7 +20,7 @@ from agent.policies.policy import Policy, Sampling
 from agent.question import Question
 from rl.check_graph.episodes import questions
 from rl.config import Config
-from rl.features.reading_policy import Willing
+from rl.features.reading_policy import ReadingPolicy
 from rl.features.server import CHECKPOINT, CONTEXT, Server
 from rl.features.threads import ended, run
 from rl.rollout.graph import OpenGraph, open_graph
@@ -91,10 +91,10 @@ class Case:
         """What is asked."""
         return self.shared.task
 
-    def willing(self, **how: Any) -> Willing:
+    def reading_policy(self, **how: Any) -> ReadingPolicy:
         """A policy that answers rightly."""
         options: dict[str, Any] = {"answer": self.task.answer, **how}
-        return Willing(self.shared.family, **options)
+        return ReadingPolicy(self.shared.family, **options)
 
     def parts(self, tools: Toolbox | None = None, **rl: Any) -> RunParts:
         """A run of the graph; `rl` is of its config."""
@@ -133,7 +133,7 @@ class Case:
                 pass
         await self.answered(found, thread)
 
-    def without_tools(self, policy: Willing, what: str = "") -> str:
+    def without_tools(self, policy: ReadingPolicy, what: str = "") -> str:
         """Why what rests on calls is impossible. Raises FeatureError where the policy did call."""
         expect(not policy.called, f"Got {policy.called} calls written and none recorded.")
         return NO_TOOLS + what

@@ -30,7 +30,7 @@ SURE = -0.25
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpokenTurn:
     """One call of the policy."""
 
     prompt: tuple[int, ...]
@@ -47,7 +47,7 @@ class Spoken:
 
 
 @dataclass
-class Willing:
+class ReadingPolicy:
     """The policy of one episode or of several; `spoken` are its calls, in the order in which they ended."""
 
     family: Family
@@ -58,7 +58,7 @@ class Willing:
     """How often it looks in each conversation that lets it."""
     gone: int | None = None
     """After how many calls it is gone; None never."""
-    spoken: list[Spoken] = field(default_factory=list[Spoken])
+    spoken: list[SpokenTurn] = field(default_factory=list[SpokenTurn])
 
     called: int = 0
     """How often it looked."""
@@ -77,7 +77,7 @@ class Willing:
         finish = "stop" if len(kept) == len(ids) else "length"
         completion = Completion(kept, (SURE,) * len(kept), finish, ("scripted",), None, entropies)
         pictures = tuple(crc32(image.tobytes()) for image in images)
-        self.spoken.append(Spoken(tuple(token_ids), pictures, turn, completion))
+        self.spoken.append(SpokenTurn(tuple(token_ids), pictures, turn, completion))
         return completion
 
     async def stream(

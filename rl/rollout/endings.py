@@ -60,4 +60,4 @@ async def ending(deadline_s: float | None, graph: str) -> AsyncGenerator[Ending,
             end.outcome = OUT_OF_TIME
             return
         _log.exception("the graph %s has a bug", graph)
-        end.outcome, end.bug = BUG, error_summary.told(error)
+        end.outcome, end.bug = BUG, error_summary.summary_of(error)

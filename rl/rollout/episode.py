@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from agent.answer import Message, Outcome, cited
-from agent.chat.images import Pictures
+from agent.chat.images import MessageImages
 from agent.chat.record.episode import Episode
 from agent.chat.record.ledger import Ledger
 from agent.chat.record.policy_calls import Pick
@@ -23,7 +23,7 @@ from agent.prompt import ABSTAIN
 from agent.question import Question
 from graphs.app.adapters import MESSAGES, Adapter, agree
 from graphs.app.loading import GraphError
-from graphs.parts.state import entry, is_result
+from graphs.parts.state import is_result, transcript_entry
 from rl.rollout.endings import Ending, ending
 from rl.trajectories.finished_episode import UNREADABLE, FinishedEpisode
 from tools.images.store import ImageStore
@@ -35,7 +35,7 @@ MOST_PAUSES = 16
 
 
 @dataclass
-class Asked:
+class EpisodeRunner:
     """A graph that is asked one question after the other, each in a thread of its own where it needs threads."""
 
     graph: Any
@@ -64,9 +64,9 @@ class Asked:
             async with ending(deadline_s, self.name) as end:
                 foreseen = await self._run(question, output, end)
                 if foreseen and end.outcome is None:
-                    told = self._told(output)
+                    told = self._answer(output)
         if foreseen:
-            return self._played(question, output, told, end, episode)
+            return self._finished(question, output, told, end, episode)
         self.with_threads()  # the first pause of a graph that nobody knew to pause
         episode.begin_anew()
         return await self.ask(question, episode, deadline_s)
@@ -98,14 +98,14 @@ class Asked:
             if threads is not None:
                 threads.delete_thread(thread)
 
-    def _told(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _answer(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a finished graph answers. Raises GraphError where its adapter says no `answer`."""
         told = self.adapter.to_answer(output)
         if "answer" not in told:
             raise GraphError(f"Got {sorted(told)} of a finished graph, expected an `answer` among it.")
         return told
 
-    def _played(
+    def _finished(
         self, question: Question, output: Mapping[str, Any], told: Mapping[str, Any], end: Ending, episode: Episode
     ) -> FinishedEpisode:
         calls = [call for call in told.get("calls") or () if is_result(call)] or episode.results
@@ -134,13 +134,13 @@ class Asked:
             versions=list(dict.fromkeys(each for turn in episode.turns for each in turn.completion.versions)),
             rows=[each.to_plain() for each in rows],
             untrained=[row.ledger.to_plain() for row in episode.rows(lambda call: not self.pick(call))],
-            made=made_in(episode, self.pick),
+            made=calls_made(episode, self.pick),
         )
 
     def _transcript(self, question: Question, output: Mapping[str, Any], answer: str | None) -> list[Message]:
         """The graph's messages where it has some, else the question and the answer."""
         if output.get(MESSAGES):
-            return [entry(message, Pictures(self.store)) for message in output[MESSAGES]]
+            return [transcript_entry(message, MessageImages(self.store)) for message in output[MESSAGES]]
         asked = Message(role="user", text=question["question"], images=list(question["images"]))
         return [asked, Message(role="policy", text=answer or "", images=[])]
 
@@ -151,7 +151,7 @@ def rows_of(episode: Episode, pick: Pick) -> list[Ledger]:
     return rows or [replace(row.ledger, sampled=()) for row in episode.rows(lambda _: True)[:1]] or [Ledger()]
 
 
-def made_in(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
+def calls_made(episode: Episode, pick: Pick) -> list[dict[str, Any]]:
     """What the policy was asked for in an episode, which of it is to be trained, and the ids that were sampled."""
     return [
         {

@@ -32,8 +32,8 @@ from rl.config import REASONING, Config, Episode, Rl
 from rl.rewards.compose import score
 from rl.rollout.gym_spaces import AnyText, Picture, Pictures
 from rl.rollout.run_parts import RunParts, opened
-from rl.rollout.stepping import Dialogue, Wanted
-from rl.tasks.sets import load
+from rl.rollout.stepping import AwaitedTurn, SteppedEpisode
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import OUT_OF_TIME, FinishedEpisode
 from rl.trajectories.record import Trajectory, record
@@ -62,7 +62,7 @@ class _Episode:
 
     task: Task
     started: float
-    wanted: Wanted | None = None
+    wanted: AwaitedTurn | None = None
     """What was observed last."""
     read: set[int] = field(default_factory=set[int])
     """Positions that were observed."""
@@ -111,7 +111,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         self.store = ImageStore(Path(images) if images else Path(cast(Any, self._temporary).name))
         self.tasks = tuple(_tasks(tasks, self.store, split, count, seed))
         self._checkpoint = Path(checkpoint or embedded())
-        self._dialogue: Dialogue | None = None
+        self._dialogue: SteppedEpisode | None = None
         self._episode: _Episode | None = None
         self.action_space = AnyText(LONGEST)
         self.observation_space = cast(
@@ -139,7 +139,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         place = int(self.np_random.integers(len(self.tasks)))
         task = self._named(options["task"]) if options and "task" in options else self.tasks[place]
         if self._dialogue is None:
-            self._dialogue = Dialogue(self.parts)
+            self._dialogue = SteppedEpisode(self.parts)
         self._episode = None
         wanted = self._dialogue.begin(task)
         self._episode = _Episode(task, time.perf_counter())
@@ -156,7 +156,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
         if self._dialogue is None or episode is None:
             raise RuntimeError("Got a step before the first reset; call reset first.")
         news = self._dialogue.say(action)
-        if isinstance(news, Wanted):
+        if isinstance(news, AwaitedTurn):
             seen, told = self._observed(episode, news)
             return seen, 0.0, False, False, told
         episode.wanted, episode.state = None, news
@@ -199,7 +199,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
             raise KeyError(f"Got the task {wanted!r}, expected the id of one of the {len(self.tasks)} tasks.")
         return found
 
-    def _observed(self, episode: _Episode, wanted: Wanted) -> tuple[Observation, dict[str, Any]]:
+    def _observed(self, episode: _Episode, wanted: AwaitedTurn) -> tuple[Observation, dict[str, Any]]:
         """What the policy has not read yet, and in any case what stands right before its turn; who speaks."""
         path = wanted.at.path()
         new = [at for at in path if at is path[-1] or not (at.sampled or at.number in episode.read)]
@@ -238,7 +238,7 @@ def _tasks(
     names: Sequence[Any] = wanted.split(",") if isinstance(wanted, str) else wanted
     found: list[Task] = []
     for each in names:
-        found += [each] if isinstance(each, Task) else load(str(each), store, split, count, seed)
+        found += [each] if isinstance(each, Task) else iterate_tasks(str(each), store, split, count, seed)
     if not found:
         raise ValueError(f"Got no tasks in {wanted!r}, expected at least one.")
     return found

@@ -24,16 +24,19 @@ from graphs.app.chat_model import chat_model
 from rl import config as configuration
 from rl.config import Config, load_config
 from rl.rewards.compose import score
-from rl.rollout.episode import Asked
+from rl.rollout.episode import EpisodeRunner
 from rl.rollout.graph import open_graph, picked
-from rl.rollout.schedule import Job, played
+from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
 from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.origin import Origin
 from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
-from tools.registry import load_tools
+from tools.registry import family_of, load_tools
+from tools.run.process import isolated
+from tools.run.ray import on_ray
+from tools.run.wrapper import only
 from tools.toolbox import Toolbox
 
 CONFIG = "config.yaml"
@@ -48,8 +51,8 @@ class RunParts:
     family: Family
     store: ImageStore
     limits: Limits
-    asked: Asked
-    """The graph, as it is asked."""
+    runner: EpisodeRunner
+    """Asks the graph."""
     origin: Origin = UNKNOWN
 
     def episode(self, policy: Policy | None, sampling: Sampling | None = None) -> Episode:
@@ -62,7 +65,7 @@ class RunParts:
 
         Raises PolicyError where the policy is lost.
         """
-        return await self.asked.ask(Question(images=list(task.images), question=task.question), episode, deadline_s)
+        return await self.runner.ask(Question(images=list(task.images), question=task.question), episode, deadline_s)
 
     def training_rows(self, state: FinishedEpisode) -> list[TrainingRow]:
         """The rows of an episode, checked. Raises RefusedError."""
@@ -104,8 +107,19 @@ def sampling_of(config: Config) -> Sampling:
 
 
 def toolbox(config: Config) -> Toolbox:
-    """The run's tools."""
-    return Toolbox(load_tools(list(config.episode.tools)), deadline_s=config.episode.deadline_s)
+    """The run's tools, each where the configuration has it run."""
+    episode = config.episode
+    tools = load_tools(list(episode.tools))
+
+    def of(named: str) -> list[str]:
+        return [tool.name for tool in tools if named in (tool.name, family_of(tool))]
+
+    apart = [
+        only(of(named), isolated(each.processes, each.memory_gb and each.memory_gb * 2**30))
+        for named, each in episode.isolated.items()
+    ]
+    far = [only(of(named), on_ray(each.actors, **each.options)) for named, each in episode.on_ray.items()]
+    return Toolbox(tools, deadline_s=episode.deadline_s, wrappers=[*apart, *far])
 
 
 def laptop_tools() -> Toolbox:
@@ -140,8 +154,8 @@ def opened(
     held = toolbox(config) if tools is None else tools
     found = open_graph(config.graph, model or chat_model(policy, family, store, limits), held, limits.turns)
     pick = picked(config.rl.trained_calls)
-    asked = Asked(found.graph, found.adapter, store, limits, pick, found.origin.graph)
-    return RunParts(config, family, store, limits, asked, found.origin)
+    runner = EpisodeRunner(found.graph, found.adapter, store, limits, pick, found.origin.graph)
+    return RunParts(config, family, store, limits, runner, found.origin)
 
 
 async def episodes(
@@ -157,6 +171,6 @@ async def episodes(
     async def ask(job: Job) -> Trajectory:
         return await parts.play(job, policy_for(job.task), stage, sampling)
 
-    async for finished in played(map(Job, tasks), ask, concurrency, lost=()):
+    async for finished in run_jobs(map(Job, tasks), ask, concurrency, lost=()):
         if isinstance(finished, Trajectory):
             yield finished

@@ -2,8 +2,7 @@
 
 Nobody waits for the slowest: the next episode begins as soon as one ends, so a slow tool delays its own episode alone
 (`benchmarks/rollout_schedule.py` measures by how much lockstep rollouts are slower). An episode whose policy stays lost
-is given back as `Lost`, so that a group of samples keeps its other members. How one episode is asked (in this process,
-by a Ray actor) is the caller's.
+is given back as `Lost`, so that a group of samples keeps its other members. How one episode is asked is the caller's.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ Ask = Callable[[Job], Awaitable[Trajectory]]
 Finished = Trajectory | Lost
 
 
-async def played(
+async def run_jobs(
     jobs: Iterable[Job], ask: Ask, concurrency: int, lost: tuple[type[Exception], ...] = (PolicyError,)
 ) -> AsyncGenerator[Finished, None]:
     """Each episode as it ends, `concurrency` at a time; a job is taken from `jobs` only when it can begin.
@@ -111,7 +110,7 @@ async def groups(
     for group in found.values():
         if len(group.trajectories) == samples:
             yield group
-    async with aclosing(played(missing, ask, concurrency)) as endings:
+    async with aclosing(run_jobs(missing, ask, concurrency)) as endings:
         async for ending in endings:
             group = found[_task_of(ending)]
             if isinstance(ending, Lost):

@@ -27,12 +27,12 @@ from rl.rollout.run_parts import RunParts, sampling_of
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
 
-Said = str | Completion
+GivenTurn = str | Completion
 """A turn: its text, or exactly what a policy sampled."""
 
 
 @dataclass(eq=False)
-class Wanted:
+class AwaitedTurn:
     """A call of the policy that waits for its turn, and the policy that writes what is said."""
 
     call: PolicyCall
@@ -43,12 +43,12 @@ class Wanted:
     """The prompt, with one placeholder for each image."""
     images: Sequence[str]
     """Ids of the prompt's images, in order."""
-    queue: "SimpleQueue[Wanted | None]"
+    queue: "SimpleQueue[AwaitedTurn | None]"
     """Where it waits to be handed out."""
     family: Family
     structure: str | None = None
     """The grammar that holds the turn (a structural tag, as JSON), if any."""
-    said: "Future[Said]" = field(default_factory=Future[Said])
+    said: "Future[GivenTurn]" = field(default_factory=Future[GivenTurn])
 
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """The turn that is said; text is encoded as a script's is."""
@@ -67,34 +67,34 @@ class _Spoken(Episode):
     def __init__(self, family: Family, sampling: Sampling) -> None:
         super().__init__(ScriptedPolicy([], family), sampling)  # is never asked: each call has a policy of its own
         self.family = family
-        self.queue: SimpleQueue[Wanted | None] = SimpleQueue()
+        self.queue: SimpleQueue[AwaitedTurn | None] = SimpleQueue()
         """None: it has ended."""
-        self.wanted: list[Wanted] = []
+        self.wanted: list[AwaitedTurn] = []
         self.over = False
 
     def begin(self, at: Position, call: PolicyCall, policy: Policy) -> tuple[PolicyCall, Policy]:
         """The call, and a policy that waits. Raises PolicyError where the episode was ended from outside."""
         call, _ = super().begin(at, call, policy)
-        self.wanted.append(wanted := Wanted(call, at, *self.prompt(at), self.queue, self.family))
+        self.wanted.append(wanted := AwaitedTurn(call, at, *self.prompt(at), self.queue, self.family))
         if self.over:  # looked at last: another thread may end it at any time
             raise PolicyError("The episode was ended while its graph went on; begin another one.")
         return call, wanted
 
 
-class Dialogue:
+class SteppedEpisode:
     """Episodes, one after the other. Close it, or its thread stays."""
 
     def __init__(self, parts: RunParts) -> None:
         self._parts = parts
-        parts.asked.with_threads()  # an episode that began anew at a pause would ask again what was answered
+        parts.runner.with_threads()  # an episode that began anew at a pause would ask again what was answered
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="medvista-dialogue", daemon=True)
         self._thread.start()
         self._episode = self._new()
         self._run: asyncio.Task[FinishedEpisode] | None = None
-        self._wanted: Wanted | None = None
+        self._wanted: AwaitedTurn | None = None
 
-    def begin(self, task: Task) -> Wanted:
+    def begin(self, task: Task) -> AwaitedTurn:
         """Starts an episode (ending one that goes on); the first call of its policy.
 
         Raises what the episode raises, GraphError where it ends without one.
@@ -103,7 +103,7 @@ class Dialogue:
         self._episode = self._new()
         self._run = self._in_loop(self._begin(task))
         first = self._next()
-        if isinstance(first, Wanted):
+        if isinstance(first, AwaitedTurn):
             return first
         why = "without asking its policy, expected one turn at least: does it use the model that it is given?"
         if first["bug"]:
@@ -112,7 +112,7 @@ class Dialogue:
             why = "before its policy was asked: the first prompt does not fit, raise `context`."
         raise GraphError(f"Got an episode of {task.id} whose graph ended {why}")
 
-    def say(self, turn: Said) -> Wanted | FinishedEpisode:
+    def say(self, turn: GivenTurn) -> AwaitedTurn | FinishedEpisode:
         """Answers the call that was handed out last; the next one, or how the episode ended.
 
         Raises what the episode raises, RuntimeError where none goes on.
@@ -145,7 +145,7 @@ class Dialogue:
         run.add_done_callback(lambda _: episode.queue.put(None))
         return run
 
-    def _next(self) -> Wanted | FinishedEpisode:
+    def _next(self) -> AwaitedTurn | FinishedEpisode:
         assert self._run is not None
         while (wanted := self._episode.queue.get()) is not None and wanted.said.cancelled():
             pass  # its node was stopped: another one beside it has failed

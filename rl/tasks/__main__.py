@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from rl.tasks.errors import NoSuchSplit, TaskFileError
-from rl.tasks.loading import DRAWN, iterate
+from rl.tasks.loading import DRAWN, iterate_request
 from rl.tasks.proof import faults_of_splits, summary
-from rl.tasks.registry import SPLITS, Wanted, task_sets
+from rl.tasks.registry import SPLITS, TaskRequest, task_sets
 from rl.tasks.task import Task
 from tools.discovery import EntryPointError
 from tools.images.store import ImageStore
@@ -71,9 +71,9 @@ def splits_of(asked: argparse.Namespace, store: ImageStore) -> dict[str, list[Ta
     options = options_of(asked)
     found: dict[str, list[Task]] = {}
     for split in known.splits if known else SPLITS:
-        wanted = Wanted(split, store, asked.root, asked.count, asked.seed)
+        wanted = TaskRequest(split, store, asked.root, asked.count, asked.seed)
         try:
-            found[split] = list(iterate(asked.name, wanted, **options))
+            found[split] = list(iterate_request(asked.name, wanted, **options))
         except NoSuchSplit as error:
             print(error, file=sys.stderr)
     return found
@@ -83,8 +83,8 @@ def show(asked: argparse.Namespace, store: ImageStore) -> Path:
     """Draws the first tasks of a split; the picture's path. Raises TaskFileError."""
     from rl.tasks.sheet import contact_sheet
 
-    wanted = Wanted(asked.split, store, asked.root, None if asked.name not in task_sets() else DRAWN, asked.seed)
-    tasks = spread(list(iterate(asked.name, wanted, **options_of(asked))), asked.count or 12)
+    wanted = TaskRequest(asked.split, store, asked.root, None if asked.name not in task_sets() else DRAWN, asked.seed)
+    tasks = spread(list(iterate_request(asked.name, wanted, **options_of(asked))), asked.count or 12)
     if not tasks:
         raise TaskFileError(f"Got no task in the split {asked.split!r} of {asked.name}; choose another --split.")
     out = asked.out or Path(f"{Path(asked.name).name}.png")

@@ -26,7 +26,7 @@ from tools.images.load import load_image
 from tools.images.store import ImageStore
 from tools.spelling import did_you_mean
 
-__all__ = ["TaskFileError", "load"]
+__all__ = ["TaskFileError", "load_folder"]
 SPLITS = ("train", "validation", "test")
 
 
@@ -46,7 +46,7 @@ class Row(BaseModel):
     regions: tuple[PixelBox, ...] = ()
 
 
-def load(folder: Path, store: ImageStore, split: str, count: int) -> Iterator[Task]:
+def load_folder(folder: Path, store: ImageStore, split: str, count: int) -> Iterator[Task]:
     """The first `count` tasks of a split. Raises TaskFileError."""
     for task in checked(folder, store, split, count):
         if isinstance(task, TaskFileError):

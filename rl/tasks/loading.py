@@ -8,7 +8,7 @@ from typing import Any
 
 from rl.tasks import folder
 from rl.tasks.errors import TaskFileError
-from rl.tasks.registry import Wanted, find, task_sets
+from rl.tasks.registry import TaskRequest, find, task_sets
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
 
@@ -27,11 +27,11 @@ def is_folder(name: str) -> bool:
     return name not in task_sets() and (Path(name).is_dir() or os.sep in name)
 
 
-def iterate(name: str, wanted: Wanted, **options: Any) -> Iterator[Task]:
+def iterate_request(name: str, wanted: TaskRequest, **options: Any) -> Iterator[Task]:
     """The tasks that are wanted, one by one. Raises TaskFileError (MissingData where files are not there)."""
     if is_folder(name):
         count = wanted.count if wanted.count is not None else 2**62
-        yield from folder.load(Path(name), wanted.store, wanted.split, count)
+        yield from folder.load_folder(Path(name), wanted.store, wanted.split, count)
         return
     chosen = find(name)
     if wanted.split not in chosen.splits:
@@ -39,11 +39,11 @@ def iterate(name: str, wanted: Wanted, **options: Any) -> Iterator[Task]:
     if unknown := sorted(set(options) - set(chosen.options)):
         raise TaskFileError(f"Got the options {unknown} for {name}, expected some of {sorted(chosen.options)}.")
     count = DRAWN if chosen.drawn and wanted.count is None else wanted.count
-    limited = Wanted(wanted.split, wanted.store, wanted.root, count, wanted.seed)
+    limited = TaskRequest(wanted.split, wanted.store, wanted.root, count, wanted.seed)
     yield from itertools.islice(chosen.make(limited, **options), count)
 
 
-def load(
+def load_tasks(
     name: str,
     split: str,
     root: str | os.PathLike[str] | None = None,
@@ -58,5 +58,5 @@ def load(
     `root` is the folder with the set's files; images go into `store` (default_store without one); `options` are the
     set's own. Raises TaskFileError, MissingData where files are not there.
     """
-    wanted = Wanted(split, store or default_store(), Path(root) if root is not None else None, count, seed)
-    return list(iterate(name, wanted, **options))
+    wanted = TaskRequest(split, store or default_store(), Path(root) if root is not None else None, count, seed)
+    return list(iterate_request(name, wanted, **options))

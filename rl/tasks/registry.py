@@ -25,7 +25,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TaskRequest:
     """What of a set is asked for."""
 
     split: str

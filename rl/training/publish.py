@@ -16,7 +16,14 @@ from typing import Any
 from agent.chat.record.ledger import LedgerError
 from agent.policies.policy import PolicyError
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import Checkpoint, CheckpointError, latest, load, publish, published
+from agent.serving.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    latest_checkpoint,
+    load_checkpoint,
+    publish,
+    published_checkpoints,
+)
 from agent.serving.server import VLLMServer
 from agent.serving.swap import hot_swap
 from rl.config import Config
@@ -65,7 +72,7 @@ class Publisher:
 
     def saved(self) -> list[tuple[int, Path]]:
         """(step, folder) of whole checkpoints that the trainer saved and nobody has published, in order."""
-        known = {checkpoint.version for checkpoint in published(self.versions)}
+        known = {checkpoint.version for checkpoint in published_checkpoints(self.versions)}
         saved = sorted(self.trainer.saved(self.run).items())
         return [(step, path) for step, path in saved if version_of(step) not in known and whole_checkpoint(path)]
 
@@ -85,7 +92,7 @@ class Publisher:
             raise CheckpointError(
                 f"got half a checkpoint in {folder}, expected what the trainer saves; go on with --resume"
             )
-        parent = latest(self.versions)
+        parent = latest_checkpoint(self.versions)
         base = self.versions / "base"
         mended = self.run / "rl" / "published"
         try:
@@ -141,12 +148,12 @@ def version_of(step: int) -> str:
 def trained(versions: Path, config: Config) -> Checkpoint:
     """The version of a run's last step. Raises CheckpointError where it was never published."""
     version = version_of(config.rl.steps)
-    if version not in {checkpoint.version for checkpoint in published(versions)}:
+    if version not in {checkpoint.version for checkpoint in published_checkpoints(versions)}:
         raise CheckpointError(
             f"Got no {version} in {versions}, expected the weights at the end of training. Go on with --resume; where "
             "the run's stages.json tells that `rl` is done, take it out there first: they are published then."
         )
-    return load(versions / version)
+    return load_checkpoint(versions / version)
 
 
 def swaps(run: Path) -> list[dict[str, Any]]:

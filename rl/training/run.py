@@ -18,14 +18,15 @@ from typing import IO
 from tqdm import tqdm
 
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import CheckpointError, latest, load, publish, published
+from agent.serving.checkpoint import CheckpointError, latest_checkpoint, load_checkpoint, publish, published_checkpoints
 from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
 from agent.serving.staging import sweep
 from agent.serving.swap import hot_swap
 from rl.config import REASONING, Config, dump
-from rl.evaluation.held_out import evaluate
+from rl.evaluation.ask import ask_all
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
+from rl.rollout.schedule import Job
 from rl.tasks.task import Task
 from rl.training import base, run_tasks, sft, sft_gpu
 from rl.training.publish import Publisher, trained, version_of
@@ -121,14 +122,17 @@ class Stages:
         """The tasks of a split; drawn on first use, then read."""
         kept = run_tasks.read(self.run, split)
         if kept is None:
-            drawn, count = run_tasks.drawn(self.config, self.parts().store, split), run_tasks.wanted(self.config, split)
+            drawn, count = (
+                run_tasks.draw(self.config, self.parts().store, split),
+                run_tasks.task_count(self.config, split),
+            )
             kept = list(tqdm(drawn, desc=f"{split} tasks", total=count, unit="task"))
-            run_tasks.keep(self.run, split, kept)
+            run_tasks.write(self.run, split, kept)
         return kept
 
     async def base(self) -> None:
         """The policy to begin with, as a published version."""
-        if "base" not in {checkpoint.version for checkpoint in published(self.versions)}:
+        if "base" not in {checkpoint.version for checkpoint in published_checkpoints(self.versions)}:
             folder = base.prepare(self.config, self.run / "base")
             publish(folder, self.versions, "base", None, {})
 
@@ -138,7 +142,7 @@ class Stages:
         The demonstrator speaks in the reasoning graph, whichever is trained: it teaches how to write turns and calls,
         which every graph's calls of the policy share.
         """
-        if latest(self.versions) != load(self.versions / "base"):
+        if latest_checkpoint(self.versions) != load_checkpoint(self.versions / "base"):
             return
         out, work = sft.folders(self.run)
         if self.config.warmup.enabled:
@@ -157,11 +161,11 @@ class Stages:
     @asynccontextmanager
     async def served(self) -> AsyncGenerator[VLLMServer, None]:
         """A server with the version that the run had live last."""
-        live = load(self.versions / "base")
+        live = load_checkpoint(self.versions / "base")
         if "rl" in self.seconds():
             live = trained(self.versions, self.config)
         elif "evaluate_before" in self.seconds():
-            live = latest(self.versions) or live
+            live = latest_checkpoint(self.versions) or live
         options = ServerOptions(
             max_model_len=self.config.episode.context,
             max_num_seqs=self.config.serving.max_num_seqs,
@@ -174,7 +178,7 @@ class Stages:
         """The base without tools, the base with them, and the warm-up."""
         await self.evaluate(server, "no_tools")
         await self.evaluate(server, "tools_untrained")
-        await hot_swap(server, load(self.versions / "warmup"))
+        await hot_swap(server, load_checkpoint(self.versions / "warmup"))
         await self.evaluate(server, "warmup")
 
     async def evaluate(self, server: VLLMServer, condition: str) -> None:
@@ -188,7 +192,7 @@ class Stages:
         policy = ServedPolicy(server.base_url, server.versions)
         kept = TrajectoryStore(self.run / "trajectories" / condition)
         parts = self.parts(tools=condition != "no_tools")
-        answers = await evaluate(parts, policy, self.tasks("test"), condition, kept)
+        answers = await ask_all(parts, policy, [Job(task) for task in self.tasks("test")], condition, kept)
         if others := {each for answer in answers for each in answer.versions} - {version}:
             raise OtherVersion(
                 f"Got answers of {', '.join(sorted(others))} in {kept.folder}, expected only some of {version}. Move "
@@ -219,7 +223,7 @@ class Stages:
     async def _last(self, publisher: Publisher) -> None:
         """The weights at the end of training go live, unless a checkpoint that was saved meanwhile is them."""
         steps = self.config.rl.steps
-        if version_of(steps) not in {checkpoint.version for checkpoint in published(self.versions)}:
+        if version_of(steps) not in {checkpoint.version for checkpoint in published_checkpoints(self.versions)}:
             await publisher.go_live(publisher.seal(steps, find_trainer(self.config.rl.trainer).final(self.run)))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rl.config import Config
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from tools.images.store import ImageStore
 from tools.private_files import write_whole
@@ -17,7 +17,7 @@ HELD_OUT_SEED = 0
 """Validation and test tasks are the same for every run; a run's seed varies what it learns from."""
 
 
-def wanted(config: Config, split: str) -> int:
+def task_count(config: Config, split: str) -> int:
     """How many tasks of a split a run asks; of train no more than its steps take."""
     count = int(config.tasks.model_dump()[split])
     return min(count, config.rl.steps * config.rl.prompts_per_step) if split == "train" else count
@@ -28,10 +28,10 @@ def seed_of(config: Config, split: str) -> int:
     return config.seed if split == "train" else HELD_OUT_SEED
 
 
-def drawn(config: Config, store: ImageStore, split: str) -> Iterator[Task]:
+def draw(config: Config, store: ImageStore, split: str) -> Iterator[Task]:
     """The tasks of a split, their images put into `store`. Raises TaskFileError."""
-    return load(
-        config.tasks.set, store, split, wanted(config, split), seed_of(config, split), **dict(config.tasks.options)
+    return iterate_tasks(
+        config.tasks.set, store, split, task_count(config, split), seed_of(config, split), **dict(config.tasks.options)
     )
 
 
@@ -40,7 +40,7 @@ def path_of(run: Path, split: str) -> Path:
     return run / "tasks" / f"{split}.jsonl"
 
 
-def keep(run: Path, split: str, tasks: Sequence[Task]) -> None:
+def write(run: Path, split: str, tasks: Sequence[Task]) -> None:
     """Writes the tasks of a split, whole or not at all."""
     write_whole(path_of(run, split), "\n".join(json.dumps(task.to_plain()) for task in tasks).encode())
 

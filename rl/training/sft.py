@@ -25,7 +25,7 @@ from rl.rollout.run_parts import RunParts
 from rl.tasks import demonstrator
 from rl.tasks.errors import TaskFileError
 from rl.tasks.registry import Demonstrator, find
-from rl.tasks.sets import load as load_set
+from rl.tasks.sets import iterate_tasks as load_set
 from rl.tasks.task import Task
 from rl.training.base import curriculum
 from rl.training.whole_files import whole_folder

@@ -92,7 +92,7 @@ def audit(store: TrajectoryStore, images: ImageStore, encoder: Encoder) -> Itera
         found.episodes += 1
         found.by_kind[str(trajectory.task["kind"])] += 1
         try:
-            found.imitation_only += not check(trajectory, seen, encoder)
+            found.imitation_only += not check_trajectory(trajectory, seen, encoder)
         except (RefusedError, ImageError) as error:
             found.refused += 1
             found.note(f"{trajectory.id}: {error}")
@@ -109,7 +109,7 @@ def _readable(store: TrajectoryStore, found: Audit) -> Iterator[Trajectory]:
             found.note(str(error))
 
 
-def check(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
+def check_trajectory(trajectory: Trajectory, images: SeenImages, encoder: Encoder) -> bool:
     """Whether it may be weighted by importance too (it has log-probabilities). Raises RefusedError, ImageError.
 
     Each row by itself, and what was sampled in one row only.

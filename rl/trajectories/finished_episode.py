@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from agent.answer import Answered
+from agent.answer import Answer
 
 OUT_OF_TIME: Literal["out_of_time"] = "out_of_time"
 """The outcome of an episode that its deadline cut."""
@@ -12,7 +12,7 @@ BUG: Literal["bug"] = "bug"
 """Of one that a bug in its graph ended."""
 
 
-class FinishedEpisode(Answered):
+class FinishedEpisode(Answer):
     """A finished episode, as rewards and records read it."""
 
     rows: list[dict[str, Any]]

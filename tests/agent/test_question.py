@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from agent.policies.policy import Sampling
-from agent.question import QuestionError, asked, sampling_asked
+from agent.question import QuestionError, question_of, sampling_fields
 
 RIGHT = {"images": ["a", "b"], "question": "What is it?"}
 
 
 def test_a_question_is_taken_out_of_a_state() -> None:
-    assert asked({**RIGHT, "images": ("a", "b"), "turns": 0}) == RIGHT
+    assert question_of({**RIGHT, "images": ("a", "b"), "turns": 0}) == RIGHT
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ def test_a_question_is_taken_out_of_a_state() -> None:
 )
 def test_a_question_that_is_none(wrong: dict[str, Any], got: str) -> None:
     with pytest.raises(QuestionError, match=got):
-        asked(wrong)
+        question_of(wrong)
 
 
 def test_sampling_may_come_as_json() -> None:
-    assert sampling_asked({"temperature": 0.5, "seed": 3}) == {"temperature": 0.5, "seed": 3}
-    assert sampling_asked(Sampling(top_p=0.9))["top_p"] == 0.9
-    assert sampling_asked(None) == {}
+    assert sampling_fields({"temperature": 0.5, "seed": 3}) == {"temperature": 0.5, "seed": 3}
+    assert sampling_fields(Sampling(top_p=0.9))["top_p"] == 0.9
+    assert sampling_fields(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_sampling_may_come_as_json() -> None:
 )
 def test_a_sampling_that_is_none(wrong: Any, got: str) -> None:
     with pytest.raises(QuestionError, match=got):
-        sampling_asked(wrong)
+        sampling_fields(wrong)

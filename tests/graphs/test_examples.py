@@ -13,7 +13,7 @@ from agent.encoder import Encoder
 from agent.limits import Limits
 from graphs.app.chat_model import chat_model
 from graphs.app.loading import find_graph
-from graphs.parts.state import shown
+from graphs.parts.state import question_message
 from tests.answering import LOOK, Answers, answer, spoken
 from tests.ledgers import turns_in
 from tools.images.image import MedicalImage
@@ -53,7 +53,7 @@ async def test_a_supervisor_hands_over_and_answers_by_the_report(
 
     graph, policy = made("supervisor", answering, encoder, store)
     with Episode().recording() as episode:
-        state = await graph.ainvoke({"messages": [shown([store.put(scan)], "What is it?")]})
+        state = await graph.ainvoke({"messages": [question_message([store.put(scan)], "What is it?")]})
     assert state["messages"][-1].text == "solid"
     looker, measurer = (
         [chat for chat in policy.chats if role in chat] for role in ("You look closer", "You measure and say")

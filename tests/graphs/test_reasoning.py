@@ -24,7 +24,7 @@ from agent.policies.policy import Completion, Policy, PolicyError, Sampling
 from agent.policies.scripted import ScriptedPolicy
 from agent.protocol import Turn, render_turn
 from graphs.app.chat_model import chat_model
-from graphs.parts.state import Graph, answered
+from graphs.parts.state import Graph, output_of
 from graphs.reasoning import factory
 from tests.ledgers import prompt_of
 from tools.images.image import MedicalImage
@@ -288,7 +288,7 @@ SCRIPT = [zoom([0, 0, 99, 99], [99, 99, 500, 500]), "no tags", zoom([5, 5, 300, 
 def comparable(state: dict[str, Any]) -> dict[str, Any]:
     """The output without the seconds that tools took."""
     calls = [{**call, "seconds": 0} for call in state["calls"]]
-    return {**answered(state), "calls": calls}
+    return {**output_of(state), "calls": calls}
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
@@ -405,7 +405,7 @@ async def test_checkpoints_hold_ids_of_images_never_images(
         state = await graph.ainvoke({"images": originals, "question": QUESTION}, thread)
     assert len(set(state["images"])) == 8
     picture_bytes = sum(store.path(image).stat().st_size for image in state["images"])
-    assert len(json.dumps(answered(state))) < 0.02 * picture_bytes
+    assert len(json.dumps(output_of(state))) < 0.02 * picture_bytes
     assert database.stat().st_size < picture_bytes
 
 

@@ -26,7 +26,7 @@ from agent.limits import Limits
 from agent.policies.scripted import ScriptedPolicy
 from graphs import reasoning
 from graphs.app.chat_model import chat_model
-from graphs.parts.state import calls_in, shown
+from graphs.parts.state import calls_in, question_message
 from tools.calls import ToolCall, ToolResult
 from tools.evidence import Evidence
 from tools.images.image import MedicalImage
@@ -80,7 +80,7 @@ class Agent:
         return create_agent(model, tools, checkpointer=saver)
 
     def question(self, image: str) -> dict[str, Any]:
-        return {"messages": [shown([image], QUESTION)]}
+        return {"messages": [question_message([image], QUESTION)]}
 
 
 class ByHand(Agent):

@@ -1,5 +1,6 @@
 """The check command stops at the first failure, and says where."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,14 +75,23 @@ def test_a_process_takes_a_core_and_eight_gib_and_no_part_of_a_gpu(
     assert check.side_by_side() == processes
 
 
-def test_every_test_is_in_one_of_the_two_runs() -> None:
-    def collected(*arguments: str) -> set[str]:
-        command = (sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/tools/run", "tests/setup", *arguments)
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return {line for line in done.stdout.splitlines() if "::" in line}
+def test_every_test_is_in_one_of_the_two_runs(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    for folder in ("tests/rl/training", "tests/graphs"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "test_a.py").write_text(
+            "import pytest\ndef test_fast(): pass\n@pytest.mark.slow\ndef test_slow(): pass\n"
+        )
+    ran: list[set[str]] = []
+    for _, command in check.runs_of_pytest([], 2):
+        command = (sys.executable, *command[1:], "--import-mode=importlib", "-v")
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        ran.append({word for word in done.stdout.split() if "::" in word})
+    training, graphs = "tests/rl/training/test_a.py::test_", "tests/graphs/test_a.py::test_"
+    assert ran == [{f"{training}fast", f"{graphs}fast", f"{graphs}slow"}, {f"{training}slow"}]
 
-    runs = check.runs_of_pytest([], 2)
-    side, alone = (collected(*command[len(check.PYTEST) :]) for _, command in runs)
-    assert side.isdisjoint(alone)
-    assert side | alone == collected()
-    assert alone == collected("-m", "slow")
+
+def test_the_folders_of_those_that_run_alone_have_slow_tests() -> None:
+    for folder in check.ALONE:
+        assert any("pytest.mark.slow" in test.read_text() for test in Path(folder).rglob("test_*.py")), folder

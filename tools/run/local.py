@@ -8,7 +8,7 @@ from tools.run.threads import in_loop, in_thread
 from tools.run.wrapper import Invocation
 
 
-async def run_here(call: Invocation) -> Evidence:
+async def run_local(call: Invocation) -> Evidence:
     """The evidence of `call`, checked and kept. Raises what the tool raises."""
     tool, arguments = call.tool, call.arguments
     if not is_asynchronous(tool):

@@ -18,7 +18,7 @@ from tools.run.threads import in_thread
 from tools.run.wrapper import Invocation, Step
 
 
-class Place(Protocol):
+class Worker(Protocol):
     """Somewhere to run calls, one after the other."""
 
     @property
@@ -44,7 +44,7 @@ class Place(Protocol):
         ...
 
 
-P = TypeVar("P", bound=Place)
+P = TypeVar("P", bound=Worker)
 
 
 class _Loan(Generic[P]):
@@ -54,7 +54,7 @@ class _Loan(Generic[P]):
     over = False
 
 
-class Elsewhere(Generic[P]):
+class WorkerPool(Generic[P]):
     """A wrapper that runs each call in one of at most `most` places that `start` makes."""
 
     def __init__(self, start: Callable[[], P], most: int) -> None:

@@ -31,7 +31,7 @@ from tools.evidence import Evidence, Measurement, Region
 from tools.images.limits import Limits
 from tools.images.store import ImageStore
 from tools.run.channel import channel, new_token
-from tools.run.pool import Elsewhere
+from tools.run.pool import WorkerPool
 from tools.run.remote_call import Outcome, Reference, refer
 from tools.run.threads import in_thread
 from tools.run.wrapper import Invocation
@@ -71,13 +71,13 @@ OUTCOME = TypeAdapter(Outcome[Answer | None])
 
 def isolated(
     processes: int = 2, memory_bytes: int | None = 8 * 2**30, ready_s: float = READY_S
-) -> Elsewhere["Process"]:
+) -> WorkerPool["Process"]:
     """A wrapper that runs tools in at most `processes` processes of at most `memory_bytes` address space each.
 
     None is no limit: a tool that uses a GPU reserves far more addresses than it needs memory.
     The tool must be importable there: defined at the top of a module that is not the script itself.
     """
-    return Elsewhere(partial(Process, memory_bytes, ready_s), processes)
+    return WorkerPool(partial(Process, memory_bytes, ready_s), processes)
 
 
 class Process:

@@ -22,7 +22,7 @@ from tools.evidence import Evidence
 from tools.images.image import MedicalImage
 from tools.images.limits import Limits
 from tools.run.execution import checked, keep
-from tools.run.pool import Elsewhere
+from tools.run.pool import WorkerPool
 from tools.run.remote_call import Outcome, Reference, attempt, found_by, loaded, refer
 from tools.run.threads import in_thread
 from tools.run.wrapper import Invocation
@@ -46,16 +46,16 @@ class Request:
     limits: Limits
 
 
-def on_ray(actors: int = 1, ready_s: float = READY_S, **options: Any) -> Elsewhere["Actor"]:
+def on_ray(actors: int = 1, ready_s: float = READY_S, **options: Any) -> WorkerPool["Actor"]:
     """A wrapper that runs tools in at most `actors` Ray actors, each with Ray's own `options` for an actor.
 
     `on_ray(num_gpus=1)`, `on_ray(actors=4, num_cpus=2, resources={"big_memory": 1})`. A tool must be importable on the
     actor's machine. A call fails (ToolFailed) where no Ray engine runs or it has no room within `ready_s` seconds.
     """
-    return Elsewhere(partial(Actor, options, ready_s), actors)
+    return WorkerPool(partial(Actor, options, ready_s), actors)
 
 
-class FarTools:
+class RemoteTools:
     """What lives in the actor."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Actor:
 
     def __init__(self, options: Mapping[str, Any], ready_s: float) -> None:
         self._ray = _joined()
-        self._actor = self._ray.remote(FarTools).options(**options).remote()
+        self._actor = self._ray.remote(RemoteTools).options(**options).remote()
         self._ready_s = ready_s
         self.loaded: set[Reference] = set()
         self._ended = False

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tools.errors import ToolFailed
 from tools.evidence import Evidence
-from tools.run.local import run_here
+from tools.run.local import run_local
 from tools.run.threads import in_thread
 from tools.run.wrapper import Invocation, Step
 
@@ -28,7 +28,7 @@ class WarmUp:
         self._ready = False
 
     async def __call__(self, call: Invocation, proceed: Step) -> Evidence:
-        if call.run is run_here and not self._ready:
+        if call.run is run_local and not self._ready:
             clock = asyncio.timeout(self._longest_s)
             try:
                 async with clock:

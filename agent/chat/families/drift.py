@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from agent.chat.families.family import NOTHING, TURN, Family, after
 from agent.chat.families.template import Tool
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 
 
 def drift(family: Family) -> str | None:
@@ -42,7 +42,7 @@ def drift(family: Family) -> str | None:
 
 def _dropped(family: Family, tool: Tool) -> str | None:
     """What of a conversation's beginning the template does not show; None where it shows all."""
-    text = family.opening([Said("system", ("Be brief.",)), Said("user", ("What is it?",))], [tool])
+    text = family.opening([MessageContent("system", ("Be brief.",)), MessageContent("user", ("What is it?",))], [tool])
     shown = {"the system message": "Be brief.", "the question": "What is it?", "the tools": "look"}
     return next((what for what, words in shown.items() if words not in text), None)
 
@@ -50,13 +50,16 @@ def _dropped(family: Family, tool: Tool) -> str | None:
 _LOOK = {"type": "object", "properties": {"image": {"type": "integer"}}, "required": ["image"]}
 
 
-def _probes(tool: Tool) -> list[tuple[list[Tool], list[list[Said]]]]:
-    system, first = Said("system", ("Be brief.",)), Said("user", ("What is it?", Picture("1")))
-    seen, later = Said("tool", ("A view.", Picture("2"))), Said("user", ("And there?",))
-    failed, note = Said("tool", ("No such image.",)), Said("user", ("Your turn could not be read.",), note=True)
+def _probes(tool: Tool) -> list[tuple[list[Tool], list[list[MessageContent]]]]:
+    system, first = MessageContent("system", ("Be brief.",)), MessageContent("user", ("What is it?", ImagePart("1")))
+    seen, later = MessageContent("tool", ("A view.", ImagePart("2"))), MessageContent("user", ("And there?",))
+    failed, note = (
+        MessageContent("tool", ("No such image.",)),
+        MessageContent("user", ("Your turn could not be read.",), note=True),
+    )
     return [
         ([], [[first], [later], [later]]),
-        ([], [[system, first], [later], [replace(later, parts=("Where?", Picture("3")))]]),
+        ([], [[system, first], [later], [replace(later, parts=("Where?", ImagePart("3")))]]),
         ([tool], [[system, first], [seen], [failed, seen], [later], [failed]]),
         ([tool], [[first], [seen, failed], [later]]),
         ([tool], [[first], [note], [failed, note], [seen]]),

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, cast
 
 from agent.chat.families import chatml
 from agent.chat.families.template import A_TOOL, PROBE, Tool, render, template_of
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 from agent.chat.turn_reader import THINK, Reader
 from agent.encoder import Encoder, Sized, Span
 from agent.protocol import Turn
@@ -74,11 +74,11 @@ class Family(Encoder):
 
     # what is rendered
 
-    def opening(self, group: Sequence[Said], tools: Sequence[Tool] = ()) -> str:
+    def opening(self, group: Sequence[MessageContent], tools: Sequence[Tool] = ()) -> str:
         """The text from the conversation's beginning up to the policy's turn."""
         return self.rendered(self.messages(group, NOTHING, tools, opens=True), tools)
 
-    def continuation(self, group: Sequence[Said], before: Before) -> str:
+    def continuation(self, group: Sequence[MessageContent], before: Before) -> str:
         """The text from the end of a policy's turn (the token that ends it first) up to its next turn."""
         stand_in = [{"role": "user", "content": "."}, {"role": "assistant", "content": TURN}]
         text = self.rendered([*stand_in, *self.messages(group, before)])
@@ -86,12 +86,12 @@ class Family(Encoder):
 
     @abstractmethod
     def messages(
-        self, group: Sequence[Said], before: Before, tools: Sequence[Tool] = (), opens: bool = False
+        self, group: Sequence[MessageContent], before: Before, tools: Sequence[Tool] = (), opens: bool = False
     ) -> list[dict[str, Any]]:
         """The group as the template takes it; `opens` where the conversation begins with it."""
 
     @abstractmethod
-    def turn_text(self, said: Said) -> str:
+    def turn_text(self, said: MessageContent) -> str:
         """A turn that no policy of ours sampled, as this family would write it."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ class Family(Encoder):
     @cached_property
     def opens_thought(self) -> bool:
         """Whether the template itself begins the policy's thought."""
-        return self.opening([Said("user", (".",))]).endswith(THOUGHT_OPENER)
+        return self.opening([MessageContent("user", (".",))]).endswith(THOUGHT_OPENER)
 
     # what is read in a prompt
 
@@ -196,14 +196,14 @@ class Family(Encoder):
             return [self.plain_values(each) for each in cast("Sequence[object]", value)]
         return value
 
-    def content(self, said: Said, before: Before) -> str | list[dict[str, str]]:
+    def content(self, said: MessageContent, before: Before) -> str | list[dict[str, str]]:
         """A message's texts and images in order, each image announced by its number in the conversation."""
         if not said.images:
             return self.plain(said.text)
         number = before.images
         shown: list[dict[str, str]] = []
         for part in said.joined:
-            if isinstance(part, Picture):
+            if isinstance(part, ImagePart):
                 number += 1
                 shown += [{"type": "text", "text": f"Image {number}: "}, {"type": "image"}]
             else:
@@ -221,7 +221,7 @@ def _apart(marks: re.Pattern[str], text: str) -> str:
     return marks.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
 
 
-def after(before: Before, said: Said) -> Before:
+def after(before: Before, said: MessageContent) -> Before:
     """What the conversation holds once `said` was said."""
     asks = said.role == "user" and said.text and not said.note
     question = said.text if asks else before.question

@@ -15,7 +15,7 @@ from typing import Any
 from agent.chat.families.family import Before, Family, after
 from agent.chat.families.structure import call_tag, json_format, parameters, sequence
 from agent.chat.families.template import Tool, template_of
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 from agent.prompt import how_to_read
 from agent.protocol import Turn
 
@@ -32,11 +32,11 @@ class Hermes(Family):
     """A ChatML template and Hermes-style calls."""
 
     def messages(
-        self, group: Sequence[Said], before: Before, tools: Sequence[Tool] = (), opens: bool = False
+        self, group: Sequence[MessageContent], before: Before, tools: Sequence[Tool] = (), opens: bool = False
     ) -> list[dict[str, Any]]:
         """The group as the template takes it."""
         shown: list[dict[str, Any]] = []
-        answers: list[Said] = []
+        answers: list[MessageContent] = []
         if opens:
             system = [said for said in group[:1] if said.role == "system"]
             shown, group = [{"role": "system", "content": self._system(system, tools)}], group[len(system) :]
@@ -53,7 +53,7 @@ class Hermes(Family):
                 before = after(before, said)
         return shown
 
-    def _system(self, own: Sequence[Said], tools: Sequence[Tool]) -> str:
+    def _system(self, own: Sequence[MessageContent], tools: Sequence[Tool]) -> str:
         """What every agent is told, what this one is told, and the tools where the template does not tell of them."""
         described: list[str] = []
         if tools and not self.shows_tools:
@@ -61,10 +61,10 @@ class Hermes(Family):
             described = [HOW_TO_CALL.format(tools=lines)]
         return "\n\n".join([how_to_read(bool(tools)), *(self.plain(said.text) for said in own), *described])
 
-    def _content(self, said: Said, before: Before) -> str | list[dict[str, str]]:
+    def _content(self, said: MessageContent, before: Before) -> str | list[dict[str, str]]:
         return self.plain_turn(self.turn_text(said)) if said.role == "assistant" else self.content(said, before)
 
-    def turn_text(self, said: Said) -> str:
+    def turn_text(self, said: MessageContent) -> str:
         """A turn that no policy of ours sampled, as this family would write it."""
         calls = [f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}' for call in said.calls]
         thought = f"<think>\n{said.thought}\n</think>\n\n" if said.thought and self.thinks else ""
@@ -82,14 +82,14 @@ class Hermes(Family):
         """Whether the template knows thoughts."""
         return "<think>" in template_of(self.processor)
 
-    def _answered(self, answers: Sequence[Said], before: Before) -> list[dict[str, Any]]:
+    def _answered(self, answers: Sequence[MessageContent], before: Before) -> list[dict[str, Any]]:
         """What tools returned: a turn of their texts, then a user turn of their images."""
         if not answers:
             return []
         texts = [self.plain(answer.text) for answer in answers]
-        images = tuple(Picture(image) for answer in answers for image in answer.images)
-        parts: list[str | Picture] = [part for image in images for part in (image, "\n")]
-        seen = Said("user", (SHOWN, *parts[:-1]))
+        images = tuple(ImagePart(image) for answer in answers for image in answer.images)
+        parts: list[str | ImagePart] = [part for image in images for part in (image, "\n")]
+        seen = MessageContent("user", (SHOWN, *parts[:-1]))
         shown = [{"role": "user", "content": self.content(seen, before)}] if images else []
         if self.shows_tools:
             return [*({"role": "tool", "content": text} for text in texts), *shown]

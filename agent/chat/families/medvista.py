@@ -12,7 +12,7 @@ from agent.chat.families.family import Before, Family, after
 from agent.chat.families.qwen_images import QwenImages
 from agent.chat.families.structure import call_tag, json_format, parameters, sequence
 from agent.chat.families.template import A_TOOL, Tool, render
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 from agent.chat.turn_reader import Reader, protocol_reader
 from agent.prompt import END_OF_TURN, IMAGE, plain, system_prompt
 from agent.protocol import Turn, render_turn
@@ -48,7 +48,7 @@ class MedVista(QwenImages, Family):
         return plain(text)
 
     def messages(
-        self, group: Sequence[Said], before: Before, tools: Sequence[Tool] = (), opens: bool = False
+        self, group: Sequence[MessageContent], before: Before, tools: Sequence[Tool] = (), opens: bool = False
     ) -> list[dict[str, Any]]:
         """System prompt, question and observations in the words of agent/prompt.py."""
         shown: list[dict[str, Any]] = []
@@ -70,20 +70,20 @@ class MedVista(QwenImages, Family):
                 lines = []
         return shown
 
-    def _said(self, said: Said, before: Before) -> str:
+    def _said(self, said: MessageContent, before: Before) -> str:
         if said.role == "assistant":
             return plain(self.turn_text(said))
         number = before.images
         text = ""
         for part in said.joined:
-            if isinstance(part, Picture):
+            if isinstance(part, ImagePart):
                 number += 1
                 text += f"Image {number}: {IMAGE}\n"
             else:
                 text += plain(part)
         return text
 
-    def turn_text(self, said: Said) -> str:
+    def turn_text(self, said: MessageContent) -> str:
         """A turn that no policy of ours sampled, as this family would write it."""
         calls = [f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}' for call in said.calls]
         act = "".join(f"<tool_call>{call}</tool_call>" for call in (*calls, *said.malformed))
@@ -140,12 +140,12 @@ def tool_line(tool: Tool) -> str:
     return plain(signature_line(function["name"], function.get("description", ""), parameters(tool)))
 
 
-def _told(said: Said) -> bool:
+def _told(said: MessageContent) -> bool:
     """Whether a message tells the policy of what it did: a tool's answer, or a note; the question is said again."""
     return said.role == "tool" or said.note
 
 
-def _observed(said: Said, before: Before) -> str:
+def _observed(said: MessageContent, before: Before) -> str:
     """The images of a call or note, numbered on, and its text."""
     shown = "".join(f"Image {before.images + place}: {IMAGE} " for place in range(1, len(said.images) + 1))
     return shown + plain(said.text)

@@ -25,17 +25,17 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from agent.chat.base import ImageChatModel
 from agent.chat.guided_decoding import described
-from agent.chat.images import Pictures
+from agent.chat.images import MessageImages
 from agent.chat.provider.errors import as_policy_errors
-from agent.chat.provider.prompt import outgoing
-from agent.chat.provider.reply import Incoming, chunks_of, no_message, whole
+from agent.chat.provider.prompt import provider_messages
+from agent.chat.provider.reply import ReplyReader, chunks_of, merged, no_message
 from agent.chat.record.episode import Episode, current_episode
 from agent.chat.sampling import SAMPLING_KEY
 from agent.chat.structured_output import answer_parser, call_parser, parsed
-from agent.policies.image_urls import PictureURLs
+from agent.policies.image_urls import ImageURLs
 from agent.policies.policy import PolicyError
 from agent.prompt import how_to_read
-from agent.question import sampling_asked
+from agent.question import sampling_fields
 from tools.images.store import ImageStore
 
 INSTRUCTIONS = how_to_read(tools=True)
@@ -71,7 +71,7 @@ class Request:
 
     messages: list[BaseMessage]
     options: dict[str, Any]
-    incoming: Incoming
+    incoming: ReplyReader
 
 
 class ProviderChatModel(ImageChatModel):
@@ -91,8 +91,8 @@ class ProviderChatModel(ImageChatModel):
     """What else, of a client that we do not know, becomes a PolicyError."""
 
     _unrecorded: Episode = PrivateAttr(default_factory=Episode)
-    _pictures: Pictures = PrivateAttr()
-    _urls: PictureURLs = PrivateAttr(default_factory=PictureURLs)
+    _pictures: MessageImages = PrivateAttr()
+    _urls: ImageURLs = PrivateAttr(default_factory=ImageURLs)
     _temporary: tempfile.TemporaryDirectory[str] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -107,7 +107,7 @@ class ProviderChatModel(ImageChatModel):
         if self.store is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="medvista-images-")
             self.store = ImageStore(self._temporary.name)
-        self._pictures = Pictures(self.store)
+        self._pictures = MessageImages(self.store)
         return self
 
     @property
@@ -182,7 +182,7 @@ class ProviderChatModel(ImageChatModel):
                 f"got {type(self).__name__} ({self.version}) in an episode that records a policy's tokens, expected "
                 "PolicyChatModel: only our policies have exact tokens. Give the graph the model that it is made with."
             )
-        sampling = {**sampling_asked(episode.sampling), **sampling_asked(configurable.get(SAMPLING_KEY))}
+        sampling = {**sampling_fields(episode.sampling), **sampling_fields(configurable.get(SAMPLING_KEY))}
         asked = self._settings(sampling) | dict(options)
         if asked.get("tool_choice") == "none":
             asked = {name: value for name, value in asked.items() if name not in ABOUT_TOOLS}
@@ -191,9 +191,11 @@ class ProviderChatModel(ImageChatModel):
             asked |= self._bound(about.pop("tools"), about.pop("tool_choice", None), about)
         asked = {name: value for name, value in {**asked, **self.options}.items() if value is not None}
         return Request(
-            outgoing(messages, self.instructions, self._pictures, self._png, own=self.version, calls=bool(tools)),
+            provider_messages(
+                messages, self.instructions, self._pictures, self._png, own=self.version, calls=bool(tools)
+            ),
             asked,
-            Incoming(self.version, tags="response_format" not in asked),
+            ReplyReader(self.version, tags="response_format" not in asked),
         )
 
     def _settings(self, sampling: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,7 +235,7 @@ class ProviderChatModel(ImageChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return whole(self._at_once(self._request(messages, kwargs), stop, run_manager))
+        return merged(self._at_once(self._request(messages, kwargs), stop, run_manager))
 
     async def _agenerate(
         self,
@@ -243,7 +245,7 @@ class ProviderChatModel(ImageChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = await asyncio.to_thread(self._request, messages, kwargs)  # images are read and encoded
-        return whole(await self._at_once_async(request, stop, run_manager))
+        return merged(await self._at_once_async(request, stop, run_manager))
 
     def _stream(
         self,

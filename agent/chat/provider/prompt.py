@@ -12,8 +12,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat.images import Pictures
-from agent.chat.messages import Said, said
+from agent.chat.images import MessageImages
+from agent.chat.messages import MessageContent, content_of
 from agent.chat.reply import FAULT
 from agent.prompt import plain
 
@@ -21,10 +21,10 @@ NOT_RUN = "This call was not run."
 Block = dict[str, Any]
 
 
-def outgoing(
+def provider_messages(
     messages: Sequence[BaseMessage],
     instructions: str,
-    pictures: Pictures,
+    pictures: MessageImages,
     png: Callable[[str], str],
     *,
     own: str,
@@ -33,11 +33,11 @@ def outgoing(
     """The messages to send. `png` gives an image of the store as base64, `own` is the version that the model's own
     turns bear, `calls` says whether tools are offered. Raises MessageError and ImageError as `said` does."""
     chat = _Chat(png, own, calls)
-    told = [(message, said(message, pictures)) for message in messages]
+    told = [(message, content_of(message, pictures)) for message in messages]
     leading = next((place for place, (_, says) in enumerate(told) if says.role != "system"), len(told))
     chat.system([instructions, *(says.text for _, says in told[:leading])])
     for _, says in told[:leading]:
-        chat.user(Said("user", tuple(part for part in says.parts if not isinstance(part, str))))
+        chat.user(MessageContent("user", tuple(part for part in says.parts if not isinstance(part, str))))
     for message, says in told[leading:]:
         if isinstance(message, ToolMessage):
             chat.tool(message, says)
@@ -66,11 +66,11 @@ class _Chat:
         if text := "\n\n".join(plain(text) for text in texts if text):
             self._sent.append(SystemMessage(text))
 
-    def user(self, says: Said) -> None:
+    def user(self, says: MessageContent) -> None:
         self._answer_all()
         self._blocks += self._shown(says)
 
-    def tool(self, message: ToolMessage, says: Said) -> None:
+    def tool(self, message: ToolMessage, says: MessageContent) -> None:
         name = self._open.pop(message.tool_call_id, None)
         if name is None:
             self._blocks.append(_text(f"{message.name or 'A tool'} answered: {plain(says.text)}"))
@@ -82,7 +82,7 @@ class _Chat:
         text = "\n".join(filter(None, [plain(says.text), *made]))
         self._sent.append(ToolMessage(text, tool_call_id=message.tool_call_id, name=name, status=message.status))
 
-    def assistant(self, message: BaseMessage, says: Said) -> None:
+    def assistant(self, message: BaseMessage, says: MessageContent) -> None:
         self._turn_ends()
         made = message if isinstance(message, AIMessage) else AIMessage(says.text)
         readable = FAULT not in made.response_metadata
@@ -90,8 +90,8 @@ class _Chat:
         if made.response_metadata.get("versions") == [self._own] and readable and len(calls) == len(made.tool_calls):
             sent = made
         else:
-            told = [] if calls else [written(call.name, call.arguments) for call in says.calls]
-            told += [written("", call) for call in says.malformed]
+            told = [] if calls else [call_in_words(call.name, call.arguments) for call in says.calls]
+            told += [call_in_words("", call) for call in says.malformed]
             sent = AIMessage(plain("\n".join(filter(None, [says.text, *told]))), tool_calls=calls)
         if sent.text or sent.tool_calls:
             self._sent.append(sent)
@@ -112,13 +112,13 @@ class _Chat:
             self._sent.append(HumanMessage("\n".join(texts) if len(texts) == len(self._blocks) else [*self._blocks]))
         self._blocks = []
 
-    def _shown(self, says: Said) -> list[Block]:
+    def _shown(self, says: MessageContent) -> list[Block]:
         blocks: list[Block] = []
         for part in says.parts:
             blocks += _words(part) if isinstance(part, str) else self._one(part.image)
         return blocks
 
-    def _pictures(self, says: Said) -> list[Block]:
+    def _pictures(self, says: MessageContent) -> list[Block]:
         return [block for image in says.images for block in self._one(image)]
 
     def _one(self, image: str) -> list[Block]:
@@ -127,7 +127,7 @@ class _Chat:
         return [_text(f"Image {self._images}:"), picture]
 
 
-def written(name: str, arguments: str) -> str:
+def call_in_words(name: str, arguments: str) -> str:
     """A call in words."""
     return f"[called {name or 'a tool'} with {arguments or 'nothing'}]"
 

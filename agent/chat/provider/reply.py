@@ -16,8 +16,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from pydantic import ValidationError
 
-from agent.chat.messages import ALSO_SAID, THOUGHT
-from agent.chat.provider.prompt import written
+from agent.chat.messages import REPEATED_BLOCKS, THOUGHT
+from agent.chat.provider.prompt import call_in_words
 from agent.chat.reply import FAULT
 from agent.chat.turn_reader import Piece, Reader
 from agent.protocol import MalformedTurn, read_call
@@ -34,7 +34,7 @@ EXPECTED = "Expected an answer in plain words, or one or several tool calls."
 Block = dict[str, Any]
 
 
-class Incoming:
+class ReplyReader:
     """One turn as it comes. `version` is what it is said to be sampled by; without `tags` text is left as it is."""
 
     def __init__(self, version: str, tags: bool = True) -> None:
@@ -58,7 +58,7 @@ class Incoming:
         else:
             blocks = [_block(block) for block in content]
             passed = [block for block in blocks if block["type"] in SPOKEN]
-            kept = [block for block in blocks if block["type"] in ALSO_SAID]
+            kept = [block for block in blocks if block["type"] in REPEATED_BLOCKS]
             said = "".join(str(block.get("text", "")) for block in passed if isinstance(block, dict))
         self._speaks = self._speaks or bool(said.strip())
         also = {name: value for name, value in message.additional_kwargs.items() if name != THOUGHT}
@@ -68,9 +68,9 @@ class Incoming:
 
     def close(self, said_of_all: Mapping[str, Any] | None = None) -> Iterator[ChatGenerationChunk]:
         """The rest, and last of all what is known about the whole turn; `said_of_all` is metadata beside it."""
-        whole = merge_chat_generation_chunks(self._kept)
-        message = cast(AIMessageChunk, whole.message) if whole is not None else AIMessageChunk(content="")
-        info = (whole.generation_info if whole is not None else None) or {}
+        merged = merge_chat_generation_chunks(self._kept)
+        message = cast(AIMessageChunk, merged.message) if merged is not None else AIMessageChunk(content="")
+        info = (merged.generation_info if merged is not None else None) or {}
         metadata = {**(said_of_all or {}), **info, **message.response_metadata}
         text, thought = self._rest()
         refusal = message.additional_kwargs.get("refusal")
@@ -84,8 +84,8 @@ class Incoming:
         content: Any = message.content  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         if fault:
             metadata[FAULT] = fault
-            told = [written(call.name, json.dumps(call.arguments, ensure_ascii=False)) for call in self._calls]
-            told += [written(call["name"] or "", call["args"] or "") for call in message.tool_call_chunks]
+            told = [call_in_words(call.name, json.dumps(call.arguments, ensure_ascii=False)) for call in self._calls]
+            told += [call_in_words(call["name"] or "", call["args"] or "") for call in message.tool_call_chunks]
             content = "".join(f"\n{call}" for call in told) if self._speaks else "\n".join(told)
         last = AIMessageChunk(
             content=content,
@@ -139,7 +139,7 @@ class Incoming:
         return [_chunk_of(call, name, place) for place, (call, name) in enumerate(calls)], ""
 
 
-def chunks_of(result: ChatResult, incoming: Incoming) -> list[ChatGenerationChunk]:
+def chunks_of(result: ChatResult, incoming: ReplyReader) -> list[ChatGenerationChunk]:
     """A turn that came whole, as `incoming` reads it."""
     first = result.generations[0]
     message = cast(AIMessage, first.message)
@@ -170,7 +170,7 @@ def no_message(error: ValidationError) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=AIMessage("", invalid_tool_calls=[unread]))])
 
 
-def whole(chunks: Sequence[ChatGenerationChunk]) -> ChatResult:
+def merged(chunks: Sequence[ChatGenerationChunk]) -> ChatResult:
     """The turn that chunks make together."""
     merged = merge_chat_generation_chunks(list(chunks))
     assert merged is not None

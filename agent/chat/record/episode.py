@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from agent.chat.families.family import Family
 from agent.chat.families.template import Tool
-from agent.chat.messages import SAMPLE_PREFIX, Said, Sayings, arguments_text
+from agent.chat.messages import SAMPLE_PREFIX, ContentCache, MessageContent, arguments_text
 from agent.chat.record.forking import Continued, Replayed
 from agent.chat.record.ledger import agrees
 from agent.chat.record.policy_calls import Pick, PolicyCall, unguided
@@ -58,7 +58,7 @@ class Episode:
         self.keep = keep
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop that the episode runs in, for policies that belong to one."""
-        self.sayings = Sayings()
+        self.sayings = ContentCache()
         """What the messages of this episode say."""
         self.results: list[dict[str, Any]] = []
         """What the medical tools gave that ran in it (agent/chat/tools.py), as JSON."""
@@ -126,7 +126,7 @@ class Episode:
 
     def locate(
         self,
-        history: Sequence[tuple[Said, str | None]],
+        history: Sequence[tuple[MessageContent, str | None]],
         family: Family,
         tools: Sequence[Tool],
         image: Callable[[str], Sized],
@@ -152,7 +152,7 @@ class Episode:
         self,
         at: Position,
         completion: Completion,
-        said: Said,
+        said: MessageContent,
         call: PolicyCall,
         malformed: bool = False,
         policy: Policy | None = None,

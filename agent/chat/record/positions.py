@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent.chat.families.family import Before, Tokens
-from agent.chat.messages import Said
+from agent.chat.messages import MessageContent
 from agent.chat.record.policy_calls import PolicyCall
 from agent.policies.policy import Completion
 
@@ -13,7 +13,7 @@ class Turn:
     """What the policy sampled in one call."""
 
     call: PolicyCall
-    said: Said
+    said: MessageContent
     completion: Completion
     context: "Position"
     """What it was sampled behind."""

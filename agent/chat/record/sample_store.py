@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.chat.families.family import Before, Tokens
-from agent.chat.messages import SAMPLE_PREFIX, Call, Picture, Said
+from agent.chat.messages import SAMPLE_PREFIX, CallPart, ImagePart, MessageContent
 from agent.chat.record.policy_calls import PolicyCall
 from agent.chat.record.positions import Position, Turn
 from agent.encoder import Span
@@ -49,7 +49,7 @@ class Sample:
     """What a sample's file holds."""
 
     call: PolicyCall
-    said: Said
+    said: MessageContent
     completion: Completion
     malformed: bool
     kept: int
@@ -98,7 +98,7 @@ class SampleStore:
         return self.folder / sample[-2:] / f"{sample}.zlib"
 
 
-def digest(group: Sequence[Said], tools: str) -> str:
+def digest(group: Sequence[MessageContent], tools: str) -> str:
     """Names messages by what they say, in any process; `tools` are those described with them."""
     text = json.dumps([[_plain_said(said) for said in group], tools])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -162,8 +162,8 @@ def _expanded(prompt: Sequence[int], spans: Sequence[Span]) -> tuple[int, ...]:
     return (*ids, *prompt[taken:])
 
 
-def _plain_said(said: Said) -> list[Any]:
-    parts = [{"image": part.image} if isinstance(part, Picture) else part for part in said.parts]
+def _plain_said(said: MessageContent) -> list[Any]:
+    parts = [{"image": part.image} if isinstance(part, ImagePart) else part for part in said.parts]
     return [said.role, parts, said.thought, [[call.name, call.arguments] for call in said.calls], said.malformed]
 
 
@@ -188,6 +188,8 @@ def _piece(plain: dict[str, Any]) -> Piece:
     return Piece(plain["key"], Tokens(ids, prompt, spans), tuple(plain["images"]), Before(*plain["before"]))
 
 
-def _said(role: Any, parts: Any, thought: str, calls: Any, malformed: Any) -> Said:
-    shown = tuple(part if isinstance(part, str) else Picture(part["image"]) for part in parts)
-    return Said(role, shown, thought, tuple(Call(name, arguments) for name, arguments in calls), tuple(malformed))
+def _said(role: Any, parts: Any, thought: str, calls: Any, malformed: Any) -> MessageContent:
+    shown = tuple(part if isinstance(part, str) else ImagePart(part["image"]) for part in parts)
+    return MessageContent(
+        role, shown, thought, tuple(CallPart(name, arguments) for name, arguments in calls), tuple(malformed)
+    )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from agent.chat.families.family import NOTHING, Before, Family, Tokens, after
 from agent.chat.families.template import Tool
-from agent.chat.messages import Said
+from agent.chat.messages import MessageContent
 from agent.chat.record.positions import Position, Turn
 from agent.chat.record.sample_store import Sample, SampleStore, digest
 from agent.encoder import Sized
@@ -33,9 +33,9 @@ class Tree:
         self._root = Position(self._count, None, Tokens((), ()), (), NOTHING)
         self._positions: dict[object, Position] = {}
         self._turns: dict[str, Turn] = {}
-        self._alike: dict[tuple[int, Said], list[Turn]] = {}
+        self._alike: dict[tuple[int, MessageContent], list[Turn]] = {}
         self._lost: set[str] = set()
-        self._ends: dict[int, tuple[str, Sequence[tuple[Said, str | None]]]] = {}
+        self._ends: dict[int, tuple[str, Sequence[tuple[MessageContent, str | None]]]] = {}
         """By the number of a position that a conversation was last found at: its tools and its history up to there."""
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Tree:
 
     def locate(
         self,
-        history: Sequence[tuple[Said, str | None]],
+        history: Sequence[tuple[MessageContent, str | None]],
         family: Family,
         tools: Sequence[Tool],
         image: Callable[[str], Sized],
@@ -61,7 +61,7 @@ class Tree:
         `image` gives an image by its id. Raises EncodingError for an image that cannot be shown, TemplateError for
         messages that the family's template refuses.
         """
-        described, waiting = repr(tools), list[Said]()
+        described, waiting = repr(tools), list[MessageContent]()
         at, passed = self._last_end(history, described)
         rest = history[passed:]
         by_id = [self._by_id(said, sample) for said, sample in rest]
@@ -90,7 +90,7 @@ class Tree:
         self._ends[end.number] = described, history
         return end
 
-    def _last_end(self, history: Sequence[tuple[Said, str | None]], tools: str) -> tuple[Position, int]:
+    def _last_end(self, history: Sequence[tuple[MessageContent, str | None]], tools: str) -> tuple[Position, int]:
         """Where a history goes on that was found before up to its last turn, and how many messages lie behind that;
         the root for any other. A conversation comes again whole with every turn: most of it need not be walked."""
         last = next((place for place in range(len(history) - 1, -1, -1) if history[place][0].role == "assistant"), 0)
@@ -119,14 +119,14 @@ class Tree:
             found = self._add(key, at, Tokens(ids, ids), (), after(at.before, turn.said), turn)
         return found
 
-    def _by_id(self, said: Said, sample: str | None) -> Turn | None:
+    def _by_id(self, said: MessageContent, sample: str | None) -> Turn | None:
         """The turn that a message says it is, if it says what was said then."""
         if sample is None or said.role != "assistant":
             return None
         turn = self._turns.get(sample) or self._stored(sample)
         return turn if turn is not None and turn.said == said else None
 
-    def _alone(self, said: Said, at: Position, waiting: Sequence[Said], tools: str) -> Turn | None:
+    def _alone(self, said: MessageContent, at: Position, waiting: Sequence[MessageContent], tools: str) -> Turn | None:
         """The turn that a message without an id must be: the only one that says so there."""
         found = self._positions.get((at.number, tuple(waiting), tools if at.parent is None else ""))
         alike = self._alike.get((found.number, said), []) if found is not None else []
@@ -136,7 +136,7 @@ class Tree:
         self,
         key: object,
         at: Position,
-        group: Sequence[Said],
+        group: Sequence[MessageContent],
         told: str,
         family: Family,
         tools: Sequence[Tool],
@@ -212,7 +212,7 @@ def _rendered_before(turn: Turn) -> dict[int, Position]:
     return {at.parent.number: at for at in turn.context.path() if at.turn is None and at.parent is not None}
 
 
-def _is(position: Position | None, at: Position, group: Sequence[Said], tools: str) -> bool:
+def _is(position: Position | None, at: Position, group: Sequence[MessageContent], tools: str) -> bool:
     """Whether a position is that of these very messages behind `at`, however they were rendered."""
     return (
         position is not None and position.parent is at and bool(position.key) and position.key == digest(group, tools)

@@ -16,7 +16,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graphs.app import catalogue
-from graphs.app.application import Application, Settings, WhenAsked
+from graphs.app.application import Application, LazyPolicy, Settings
 from graphs.app.threads import open_threads
 
 SERVED = "LANGSERVE_GRAPHS"
@@ -27,7 +27,7 @@ SERVED = "LANGSERVE_GRAPHS"
 def application() -> Application:
     """The parts that all graphs share, as the environment names them."""
     settings = Settings.of_environment()
-    return Application(settings, WhenAsked(settings))
+    return Application(settings, LazyPolicy(settings))
 
 
 @cache

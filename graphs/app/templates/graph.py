@@ -7,11 +7,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.chat.provider.model import with_images
 from agent.limits import Limits
-from agent.question import Question, asked
-from graphs.parts.state import Checkpointer, Graph, Update, answered, note
+from agent.question import Question, question_of
+from graphs.parts.state import Checkpointer, Graph, Update, correction_message, output_of
 from graphs.reasoning import reader
 from tools.images.store import ImageStore
 from tools.toolbox import Toolbox
@@ -31,11 +31,11 @@ def factory(
     read = reader(with_images(model, store), tools, turns)
 
     async def answer(state: Question) -> Update:
-        question = asked(state)
+        question = question_of(state)
         first = await read(question)
-        return {**answered(await read(question, [*first["messages"], note(DOUBT)]))}
+        return {**output_of(await read(question, [*first["messages"], correction_message(DOUBT)]))}
 
-    graph: Any = StateGraph(Answered, input_schema=Question)
+    graph: Any = StateGraph(Answer, input_schema=Question)
     graph.add_node(answer)
     graph.add_edge(START, "answer")
     graph.add_edge("answer", END)

@@ -23,7 +23,7 @@ async def prove(case: Case) -> str | None:
         expect(statuses == {"ok"}, f"Got calls that ended {statuses}, expected 'ok'.")
         expect(max(other.shown) >= 3, f"Got pictures shown {other.shown}, expected views of calls among them.")
     try:
-        await case.through(case.opened(model), Episode(case.willing(), WARM))
+        await case.through(case.opened(model), Episode(case.reading_policy(), WARM))
     except PolicyError:
         return None
     expect(False, "Got an exact episode of another chat model, expected to be told that there is none.")

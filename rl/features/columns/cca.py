@@ -9,7 +9,7 @@ HERE, ELSEWHERE = (100, 100, 400, 400), (600, 600, 900, 900)
 
 async def prove(case: Case) -> str | None:
     """Scores the group as training does."""
-    policies = [case.willing(box=box) for box in (HERE, HERE, ELSEWHERE)]
+    policies = [case.reading_policy(box=box) for box in (HERE, HERE, ELSEWHERE)]
     states = [await case.play(policy) for policy in policies]
     scored = score_group(case.task, states, {"answer": 1.0, "cca": 1.0})
     credits = [components["cca"] for _, components in scored]

@@ -11,7 +11,7 @@ LOOK = "zoom_in"
 
 async def prove(case: Case) -> str | None:
     """One episode, and a fork of it."""
-    first, second = case.willing(), case.willing(box=(600, 600, 900, 900))
+    first, second = case.reading_policy(), case.reading_policy(box=(600, 600, 900, 900))
     parent = Episode(first, WARM)
     await case.through(case.opened(case.model(first)), parent)
     look = next((turn for turn in parent.turns if any(call.name == LOOK for call in turn.said.calls)), None)

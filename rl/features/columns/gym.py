@@ -32,7 +32,7 @@ def _twice(case: Case) -> None:
     }
     gym: Any = gymnasium.make(environment.ID, **how, context=CONTEXT, turn_tokens=TURN_TOKENS)
     try:
-        policy = case.willing()
+        policy = case.reading_policy()
 
         def says(told: dict[str, Any]) -> Completion:
             pictures = [case.shared.store.get(image).display() for image in told["images"]]

@@ -23,12 +23,12 @@ async def prove(case: Case) -> str | None:
     """Runs to the end, runs and is broken off, goes on elsewhere."""
     asked = Question(images=list(case.task.images), question=case.task.question)
     async with open_threads(case.folder / "threads.sqlite") as threads:
-        whole = case.willing()
+        whole = case.reading_policy()
         async for _ in run(case.opened(case.model(whole), threads), "whole", asked):
             pass
         turns = [each.turn for each in whole.spoken]
         gone = next((number for number, turn in enumerate(turns) if turn), len(turns) - 1)
-        first = case.willing(gone=gone)
+        first = case.reading_policy(gone=gone)
         with suppress(PolicyError):
             async for _ in run(case.opened(case.model(first), threads), "broken", asked):
                 pass
@@ -46,7 +46,7 @@ def go_on(graph: str, folder: Path, images: Path, task: Task) -> set[Prompt]:
 
     async def rest() -> set[Prompt]:
         case = Case(graph, Shared(family_in(CHECKPOINT), ImageStore(images), task, folder), folder)
-        policy = case.willing()
+        policy = case.reading_policy()
         async with open_threads(folder / "threads.sqlite") as threads:
             found = case.opened(case.model(policy), threads)
             async for _ in run(found, "broken"):

@@ -15,7 +15,7 @@ TITLE = "streaming"
 
 async def prove(case: Case) -> str | None:
     """One episode, from which messages are streamed."""
-    found = case.opened(case.model(case.willing()))
+    found = case.opened(case.model(case.reading_policy()))
     asked = Question(images=list(case.task.images), question=case.task.question)
     pieces: dict[str, list[AIMessageChunk]] = defaultdict(list)
     with Episode().recording() as episode:

@@ -36,7 +36,7 @@ class Swapping:
 
 async def prove(case: Case) -> str | None:
     """Episodes until one speaks again behind the swap."""
-    alone = case.willing()
+    alone = case.reading_policy()
     await case.play(alone)
     if len(alone.spoken) == 1:
         return "it calls its policy once, so there is no middle"

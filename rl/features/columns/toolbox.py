@@ -11,7 +11,7 @@ TITLE = "Toolbox"
 async def prove(case: Case) -> str | None:
     """One episode with each."""
     tools = load_tools(list(TOOLS))
-    listed, boxed = case.willing(), case.willing()
+    listed, boxed = case.reading_policy(), case.reading_policy()
     one, other = Episode(), Episode()
     await case.through(case.opened(case.model(listed), tools=tools), one)
     await case.through(case.opened(case.model(boxed), tools=Toolbox(tools)), other)

@@ -14,7 +14,7 @@ from agent.policies.policy import Sampling
 from rl.config import LAPTOP, dump, load_config
 from rl.features.case import CHECKPOINT, CONTEXT, TURN_TOKENS, Case, expect
 from rl.features.other_process import another_process
-from rl.features.reading_policy import SURE, Willing
+from rl.features.reading_policy import SURE, ReadingPolicy
 
 TITLE = "training"
 SAMPLES = 2
@@ -24,7 +24,7 @@ SAMPLES = 2
 class Engine:
     """A policy behind the interface of the engine that OpenRLHF hands to an executor."""
 
-    policy: Willing
+    policy: ReadingPolicy
     free: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
     """What was sampled without a grammar."""
 
@@ -49,7 +49,7 @@ class Engine:
 
 async def prove(case: Case) -> str | None:
     """One group, from the label that OpenRLHF passes to the experience that it trains on."""
-    engine = Engine(case.willing())
+    engine = Engine(case.reading_policy())
     gathered = await _sampled(case, engine)
     expect(len(gathered) == SAMPLES, f"Got {len(gathered)} samples, expected {SAMPLES}.")
     rewards = [each["scores"] for each in gathered]

@@ -23,7 +23,7 @@ async def prove(case: Case) -> str | None:
 
     tools = Toolbox(load_tools(list(TOOLS)), wrappers=[Budget(1), noted])
     for episode in (1, 2):
-        policy = case.willing(looks=2)
+        policy = case.reading_policy(looks=2)
         state = await case.play(policy, tools)
         if not state["calls"]:
             return case.without_tools(policy)

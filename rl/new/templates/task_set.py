@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rl.tasks.registry import SPLITS, Wanted, task_set
+from rl.tasks.registry import SPLITS, TaskRequest, task_set
 from rl.tasks.task import Task
 from tools.images.image import MedicalImage
 
@@ -12,7 +12,7 @@ SIDE = 128
 
 
 @task_set(drawn=True)
-def new_task_set(wanted: Wanted) -> Iterator[Task]:
+def new_task_set(wanted: TaskRequest) -> Iterator[Task]:
     """Which of two spots is brighter: one look."""
     for index in range(wanted.count or 0):
         rng = np.random.default_rng([wanted.seed, SPLITS.index(wanted.split), index])  # no two splits share a picture

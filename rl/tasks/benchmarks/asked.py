@@ -19,7 +19,7 @@ from rl.graders.closed import YES_NO, asks_normal
 from rl.tasks.benchmarks.item import Item, Picture
 from rl.tasks.errors import NoSuchSplit, TaskFileError
 from rl.tasks.files import content_of, read_image
-from rl.tasks.registry import Wanted
+from rl.tasks.registry import TaskRequest
 from rl.tasks.splits import split_of
 from rl.tasks.task import Task
 
@@ -27,7 +27,9 @@ Splits = Literal["by_image", "official"]
 _log = logging.getLogger(__name__)
 
 
-def tasks_of(name: str, items: Iterable[Item], wanted: Wanted, splits: Splits, credit: str = "exact") -> Iterator[Task]:
+def tasks_of(
+    name: str, items: Iterable[Item], wanted: TaskRequest, splits: Splits, credit: str = "exact"
+) -> Iterator[Task]:
     """The tasks of the wanted split, in the items' order. Raises TaskFileError."""
     chosen = _in_split(name, list(items), wanted.split, splits)
     usable = [(item, grading) for item in chosen if (grading := graded(item, credit)) is not None]

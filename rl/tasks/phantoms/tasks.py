@@ -72,7 +72,7 @@ def make(store: ImageStore, split: str, index: int, seed: int = 0) -> Task:
     )
 
 
-def load(store: ImageStore, split: str, count: int, seed: int = 0) -> Iterator[Task]:
+def phantom_tasks(store: ImageStore, split: str, count: int, seed: int = 0) -> Iterator[Task]:
     """The first `count` tasks of a split."""
     return (make(store, split, index, seed) for index in range(count))
 

@@ -18,7 +18,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from rl.tasks.files import content_of, data_folder, read_image, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.sets._cells_at import cells_at
 from rl.tasks.sets._identity import numbered, stream_of
 from rl.tasks.sets._stain import bears_out
@@ -41,7 +41,7 @@ PLATELETS = "How many platelets does the image show?"
 
 
 @task_set()
-def blood_cells(wanted: Wanted) -> Iterable[Task]:
+def blood_cells(wanted: TaskRequest) -> Iterable[Task]:
     """Real blood smears (BCCD): white cells present, counted, located; platelets counted; cells at a point named."""
     folder = data_folder(wanted.root, "bccd", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):

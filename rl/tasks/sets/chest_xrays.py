@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rl.tasks.files import content_of, data_folder, read_image, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.splits import share_of, split_of
 from rl.tasks.task import Task
 from tools.geometry import PixelBox, box_from_pixels, intersection_over_union
@@ -25,7 +25,7 @@ VIEW = "Was this chest x-ray taken PA (standing, from behind) or AP (lying)?"
 
 
 @task_set()
-def chest_xrays(wanted: Wanted) -> Iterable[Task]:
+def chest_xrays(wanted: TaskRequest) -> Iterable[Task]:
     """Real chest x-rays: a lung's box, the patient's side, the view."""
     folder = data_folder(wanted.root, "cxr_lungs", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):

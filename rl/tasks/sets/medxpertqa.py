@@ -15,7 +15,7 @@ from rl.tasks.benchmarks.asked import Splits, tasks_of
 from rl.tasks.benchmarks.item import Item
 from rl.tasks.errors import TaskFileError
 from rl.tasks.files import data_folder
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://huggingface.co/datasets/TsinghuaC3I/MedXpertQA (MIT)"
@@ -23,7 +23,7 @@ FILES = {"dev.jsonl": "validation", "test.jsonl": "test"}
 
 
 @task_set()
-def medxpertqa(wanted: Wanted, *, splits: Splits = "by_image") -> Iterable[Task]:
+def medxpertqa(wanted: TaskRequest, *, splits: Splits = "by_image") -> Iterable[Task]:
     """MedXpertQA MM: expert cases with images, multiple choice."""
     folder = data_folder(wanted.root, "medxpertqa", ["MM", *FILES], PUBLISHED)
     return tasks_of("medxpertqa", _items(folder), wanted, splits)

@@ -6,7 +6,7 @@ Each image stays in the split that its own set gives it. Root is the folder that
 from collections.abc import Iterable
 from itertools import chain
 
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.sets.blood_cells import blood_cells
 from rl.tasks.sets.nuclei import nuclei
 from rl.tasks.splits import share_of
@@ -14,6 +14,6 @@ from rl.tasks.task import Task
 
 
 @task_set()
-def microscopy(wanted: Wanted) -> Iterable[Task]:
+def microscopy(wanted: TaskRequest) -> Iterable[Task]:
     """Real microscopy: `blood_cells` and `nuclei` together, mixed."""
     return sorted(chain(blood_cells(wanted), nuclei(wanted)), key=lambda task: share_of(task.id, "microscopy"))

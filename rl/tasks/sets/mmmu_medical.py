@@ -16,7 +16,7 @@ from rl.tasks.benchmarks.item import Item
 from rl.tasks.benchmarks.parquet import Row, hub_rows, image_of, parquet_files, rows, split_in_name
 from rl.tasks.errors import TaskFileError
 from rl.tasks.files import data_folder
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://huggingface.co/datasets/MMMU/MMMU (Apache-2.0)"
@@ -35,7 +35,7 @@ WITHHELD = "?"
 
 @task_set()
 def mmmu_medical(
-    wanted: Wanted, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False
+    wanted: TaskRequest, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False
 ) -> Iterable[Task]:
     """MMMU Health & Medicine: exam questions with images, multiple choice and open."""
     return tasks_of("mmmu_medical", _items(wanted.root, hub), wanted, splits, credit)

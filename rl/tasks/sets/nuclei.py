@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl.tasks.files import content_of, data_folder, read_image, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.sets._identity import numbered, stream_of
 from rl.tasks.sets._nuclei_at import nuclei_at
 from rl.tasks.splits import split_of
@@ -102,7 +102,7 @@ def _crowded(labels: NDArray[Any]) -> set[int]:
 
 
 @task_set()
-def nuclei(wanted: Wanted) -> Iterable[Task]:
+def nuclei(wanted: TaskRequest) -> Iterable[Task]:
     """Real nuclei microscopy (DSB 2018): counts, boxes, halves, quadrants, covered area, what lies at a place."""
     folder = data_folder(wanted.root, "dsb2018", ["annotations.json"], PUBLISHED)
     for number, record in enumerate(read_json(folder / "annotations.json")):

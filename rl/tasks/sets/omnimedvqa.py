@@ -11,7 +11,7 @@ from pathlib import Path
 from rl.tasks.benchmarks.asked import Splits, tasks_of
 from rl.tasks.benchmarks.item import Item
 from rl.tasks.files import data_folder, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://huggingface.co/datasets/foreverbeliever/OmniMedVQA (the parts' own licences)"
@@ -20,7 +20,7 @@ OPTIONS = ("option_A", "option_B", "option_C", "option_D")
 
 @task_set()
 def omnimedvqa(
-    wanted: Wanted, *, splits: Splits = "by_image", restricted: bool = False, modality: str | None = None
+    wanted: TaskRequest, *, splits: Splits = "by_image", restricted: bool = False, modality: str | None = None
 ) -> Iterable[Task]:
     """OmniMedVQA: many modalities, multiple choice; the open-access part unless told otherwise."""
     folder = data_folder(wanted.root, "omnimedvqa", ["QA_information"], PUBLISHED)

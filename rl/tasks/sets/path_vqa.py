@@ -14,7 +14,7 @@ from rl.tasks.benchmarks.item import OFFICIAL, Item
 from rl.tasks.benchmarks.parquet import hub_rows, local_rows, parquet_files, simple_items
 from rl.tasks.errors import TaskFileError
 from rl.tasks.files import data_folder
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://github.com/UCSD-AI4H/PathVQA (MIT)"
@@ -24,7 +24,7 @@ SPLITS = ("train", "val", "test")
 
 @task_set()
 def path_vqa(
-    wanted: Wanted, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False
+    wanted: TaskRequest, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False
 ) -> Iterable[Task]:
     """PathVQA: pathology questions, closed and open."""
     return tasks_of("path_vqa", _items(wanted.root, hub), wanted, splits, credit)

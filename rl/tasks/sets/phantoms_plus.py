@@ -23,7 +23,7 @@ from rl.tasks.phantoms_plus.microscopy import MICROSCOPY
 from rl.tasks.phantoms_plus.scene import TYPES, Lesion, Modality, place, with_lesions
 from rl.tasks.phantoms_plus.ultrasound import ULTRASOUND
 from rl.tasks.phantoms_plus.xray import XRAY
-from rl.tasks.registry import SPLITS, Wanted, task_set
+from rl.tasks.registry import SPLITS, TaskRequest, task_set
 from rl.tasks.task import Task
 from tools.calls import ToolCall
 from tools.images.image import MedicalImage
@@ -44,7 +44,7 @@ Asked = dict[str, Any]
 
 @task_set(splits=(*SPLITS, "warmup"), drawn=True)
 def phantoms_plus(
-    wanted: Wanted,
+    wanted: TaskRequest,
     *,
     size: int = 512,
     difficulty: float = 0.5,
@@ -70,7 +70,7 @@ def _fits(kind: str, modality: str) -> bool:
     return kind in EVERYWHERE and not (kind == "measure" and modality == MICROSCOPY.name)  # no field of view in mm
 
 
-def _draw(wanted: Wanted, turns: Sequence[tuple[Kind, Modality]], size: int, difficulty: float) -> Iterator[Task]:
+def _draw(wanted: TaskRequest, turns: Sequence[tuple[Kind, Modality]], size: int, difficulty: float) -> Iterator[Task]:
     for index in range(wanted.count or 0):
         kind, modality = turns[index % len(turns)]
         rng = np.random.default_rng([wanted.seed, 11, STREAMS[wanted.split], index])

@@ -15,7 +15,7 @@ from rl.tasks.benchmarks.asked import Splits, tasks_of
 from rl.tasks.benchmarks.item import Item
 from rl.tasks.errors import TaskFileError
 from rl.tasks.files import data_folder
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://huggingface.co/datasets/RadGenome/PMC-VQA (CC BY-SA)"
@@ -29,7 +29,7 @@ _PREFIX = re.compile(r"^\s*[A-D]\s*[:.]\s*")
 
 
 @task_set()
-def pmc_vqa(wanted: Wanted, *, splits: Splits = "by_image", version: Literal["1", "2"] = "1") -> Iterable[Task]:
+def pmc_vqa(wanted: TaskRequest, *, splits: Splits = "by_image", version: Literal["1", "2"] = "1") -> Iterable[Task]:
     """PMC-VQA: figures of medical papers, multiple choice."""
     if str(version) not in FILES:
         raise TaskFileError(f"Got version {version!r} of pmc_vqa, expected 1 or 2.")

@@ -13,7 +13,7 @@ from typing import Any
 from rl.tasks.benchmarks.asked import Splits, tasks_of
 from rl.tasks.benchmarks.item import OFFICIAL, Item
 from rl.tasks.files import data_folder, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 from tools.geometry import PixelBox
 
@@ -23,7 +23,7 @@ FILES = ("train.json", "validate.json", "test.json")
 
 @task_set()
 def slake(
-    wanted: Wanted, *, splits: Splits = "by_image", credit: str = "exact", language: str = "en"
+    wanted: TaskRequest, *, splits: Splits = "by_image", credit: str = "exact", language: str = "en"
 ) -> Iterable[Task]:
     """SLAKE: radiology questions, closed and open, with boxed organs and lesions."""
     folder = data_folder(wanted.root, "slake", FILES, PUBLISHED)

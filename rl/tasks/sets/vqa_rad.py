@@ -11,7 +11,7 @@ from rl.tasks.benchmarks.asked import Splits, tasks_of
 from rl.tasks.benchmarks.item import Item
 from rl.tasks.benchmarks.parquet import hub_rows, local_rows, parquet_files, simple_items
 from rl.tasks.files import data_folder, read_json
-from rl.tasks.registry import Wanted, task_set
+from rl.tasks.registry import TaskRequest, task_set
 from rl.tasks.task import Task
 
 PUBLISHED = "https://osf.io/89kps (CC0)"
@@ -21,7 +21,9 @@ FILES = {"VQA_RAD Dataset Public.json": "VQA_RAD Image Folder", "VQA_RAD.json": 
 
 
 @task_set()
-def vqa_rad(wanted: Wanted, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False) -> Iterable[Task]:
+def vqa_rad(
+    wanted: TaskRequest, *, splits: Splits = "by_image", credit: str = "exact", hub: bool = False
+) -> Iterable[Task]:
     """VQA-RAD: radiology questions, closed and open."""
     return tasks_of("vqa_rad", _items(wanted.root, hub), wanted, splits, credit)
 

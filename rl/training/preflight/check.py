@@ -11,7 +11,7 @@ from rl.training.preflight.family import family_of
 from rl.training.preflight.finding import Finding, stop
 from rl.training.preflight.folder import folder
 from rl.training.preflight.graph import graph
-from rl.training.preflight.images import LookingStore
+from rl.training.preflight.images import InspectingStore
 from rl.training.preflight.leaks import leaks
 from rl.training.preflight.names import names
 from rl.training.preflight.room import room
@@ -19,7 +19,7 @@ from rl.training.preflight.tasks import Splits, is_drawn, tasks
 from rl.training.preflight.tokens import calls, context
 
 
-def check(config: Config, run: Path, keep: bool) -> list[Finding]:
+def check_run(config: Config, run: Path, keep: bool) -> list[Finding]:
     """Everything that is wrong with a run.
 
     `keep`: it is to start now. The tasks that were looked at are then kept in its folder, with their images, so that
@@ -28,7 +28,7 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     found = [*folder(run), *names(config)]
     unknown = {each.setting for each in found}
     splits: Splits = {}
-    store = LookingStore(run / IMAGES if keep else None)
+    store = InspectingStore(run / IMAGES if keep else None)
     if not unknown & {"tasks.set", "tasks.options", "tasks.options.root"}:
         splits, wrong = tasks(config, run, store)
         found += wrong
@@ -46,10 +46,10 @@ def check(config: Config, run: Path, keep: bool) -> list[Finding]:
     found += room(config, run, keep)
     if keep and not stop(found) and not is_drawn(config):
         for split, looked_at in splits.items():
-            run_tasks.keep(run, split, looked_at[: run_tasks.wanted(config, split)])
+            run_tasks.write(run, split, looked_at[: run_tasks.task_count(config, split)])
     return list(dict.fromkeys(found))
 
 
-def told(found: Sequence[Finding]) -> str:
+def describe(found: Sequence[Finding]) -> str:
     """The findings for people, a line each, what stops the run first."""
     return "\n".join(map(str, sorted(found, key=lambda each: not each.stops)))

@@ -16,7 +16,7 @@ FIRST = 8
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageFacts:
     """What is known of an image that was looked at."""
 
     width: int
@@ -25,13 +25,13 @@ class Seen:
     """Sha-256, in hex, of its pixels (of a volume: all), their shape and type."""
 
 
-class LookingStore(ImageStore):
+class InspectingStore(ImageStore):
     """Keeps images in `folder`, or with None keeps nothing; `seen` says what they were, by id."""
 
     def __init__(self, folder: Path | None) -> None:
         super().__init__(folder or Path())
         self.keeps = folder is not None
-        self.seen: dict[str, Seen] = {}
+        self.seen: dict[str, ImageFacts] = {}
         self.first: dict[str, MedicalImage] = {}
         """The first few images themselves, for a rehearsal."""
 
@@ -41,7 +41,7 @@ class LookingStore(ImageStore):
             measured = image.measured
             digest = hashlib.sha256(f"{measured.dtype.name} {measured.shape}".encode())
             digest.update(measured.data)
-            self.seen[image.id] = Seen(image.width, image.height, digest.hexdigest())
+            self.seen[image.id] = ImageFacts(image.width, image.height, digest.hexdigest())
             if len(self.first) < FIRST:
                 self.first[image.id] = image
             if self.keeps:

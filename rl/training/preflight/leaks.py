@@ -11,10 +11,10 @@ from rl.config import Config
 from rl.tasks.loading import is_folder
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
-from rl.training.preflight.images import Seen
+from rl.training.preflight.images import ImageFacts
 
 
-def leaks(config: Config, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, Seen]) -> Iterator[Finding]:
+def leaks(config: Config, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, ImageFacts]) -> Iterator[Finding]:
     """What each two splits share."""
     own = is_folder(config.tasks.set)
     for first, second in combinations(splits, 2):

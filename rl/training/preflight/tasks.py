@@ -16,11 +16,11 @@ from rl.tasks import folder
 from rl.tasks.errors import TaskFileError
 from rl.tasks.loading import is_folder
 from rl.tasks.registry import SPLITS, task_sets
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.training import run_tasks
 from rl.training.preflight.finding import Finding
-from rl.training.preflight.images import LookingStore
+from rl.training.preflight.images import InspectingStore
 
 FEW = 4
 """Tasks of each split of a set that is drawn."""
@@ -30,7 +30,7 @@ MOST = 10
 Splits = dict[str, list[Task]]
 
 
-def tasks(config: Config, run: Path, store: LookingStore) -> tuple[Splits, list[Finding]]:
+def tasks(config: Config, run: Path, store: InspectingStore) -> tuple[Splits, list[Finding]]:
     """The tasks that were looked at, by split, and what is wrong with the others."""
     found: Splits = {}
     faults: list[Finding] = []
@@ -59,24 +59,26 @@ def is_drawn(config: Config) -> bool:
 
 def _count(config: Config, split: str) -> int:
     """How many tasks of a split a run may ask, its warm-up included."""
-    count = run_tasks.wanted(config, split)
+    count = run_tasks.task_count(config, split)
     if is_drawn(config):
         return min(FEW, count)
     demonstrated = split == "train" and config.warmup.enabled and config.warmup.tasks == "own"
     return max(count, config.tasks.train) if demonstrated else count
 
 
-def _looked_at(config: Config, split: str, store: LookingStore) -> Iterator[Task | TaskFileError]:
+def _looked_at(config: Config, split: str, store: InspectingStore) -> Iterator[Task | TaskFileError]:
     count = _count(config, split)
     name, seed = config.tasks.set, run_tasks.seed_of(config, split)
     if is_folder(name):
         lines: Iterator[Task | TaskFileError] = folder.checked(Path(name), store, split, count)
     else:
-        lines = load(name, store, split, count, seed, **dict(config.tasks.options))
+        lines = iterate_tasks(name, store, split, count, seed, **dict(config.tasks.options))
     bar = tqdm(lines, desc=f"check {split} tasks", unit="task", delay=1.0, leave=False)
     try:
         yield from islice(bar, count)
     except TaskFileError as error:
         yield error
     except Exception as error:  # a set of somebody's own, whose bug is theirs
-        yield TaskFileError(f"Got the task set {name!r}, which raises {error_summary.told(error)}. Mend it there.")
+        yield TaskFileError(
+            f"Got the task set {name!r}, which raises {error_summary.summary_of(error)}. Mend it there."
+        )

@@ -11,14 +11,14 @@ from langchain_core.tools import BaseTool
 
 from agent.chat.families.family import Before, Family
 from agent.chat.guided_decoding import described
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 from agent.encoder import EncodingError
 from agent.protocol import Turn
 from rl.config import Config
 from rl.tasks.demonstrator import LOOK
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
-from rl.training.preflight.images import Seen
+from rl.training.preflight.images import ImageFacts
 from tools.calls import ToolCall
 from tools.registry import load_tools
 from tools.signature import example_call
@@ -53,7 +53,7 @@ def call_tokens(family: Family, tool: BaseTool, whole: bool = False) -> int:
 
 
 def context(
-    config: Config, family: Family, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, Seen]
+    config: Config, family: Family, splits: Mapping[str, Sequence[Task]], seen: Mapping[str, ImageFacts]
 ) -> Iterator[Finding]:
     """Questions that fill the context with their images, and whether all turns have room behind the longest one."""
     episode = config.episode
@@ -61,7 +61,7 @@ def context(
     longest, look, full = 0, 0, list[str]()
     for task in (task for tasks in splits.values() for task in tasks if all(image in seen for image in task.images)):
         sizes = [seen[image] for image in task.images]
-        question = Said("user", (*map(Picture, task.images), task.question))
+        question = MessageContent("user", (*map(ImagePart, task.images), task.question))
         try:
             ids = family.tokens(family.opening([question], tools), sizes).ids
         except EncodingError as error:
@@ -69,7 +69,9 @@ def context(
             continue
         if len(ids) > longest:
             longest = len(ids)
-            view = family.continuation([Said("tool", (Picture("view"),))], Before(len(sizes), task.question))
+            view = family.continuation(
+                [MessageContent("tool", (ImagePart("view"),))], Before(len(sizes), task.question)
+            )
             look = max((len(family.tokens(view, [size]).ids) for size in sizes), default=0)
         if len(ids) >= episode.context:
             full.append(task.id)

@@ -19,7 +19,7 @@ from agent.chat.families.family import NOTHING, Before, Family
 from agent.chat.families.find import families
 from agent.chat.families.medvista import MedVista
 from agent.chat.families.template import TemplateError
-from agent.chat.messages import Picture, Said
+from agent.chat.messages import ImagePart, MessageContent
 from agent.encoder import Span
 from tests.agent.chat.conftest import Heard
 from tools.images.store import ImageStore
@@ -144,12 +144,12 @@ def each(request: pytest.FixtureRequest, processor: Any) -> Family:
 
 
 def test_there_is_one_class_a_file() -> None:
-    assert {family.name for family in families()} == {"internvl", "medvista", "qwen"}
+    assert {family.name for family in families()} >= {"internvl", "medvista", "qwen"}
 
 
 def test_ids_are_those_of_transformers_and_prompts_have_one_placeholder(each: Family) -> None:
     shown = [picture(120, 60), picture(64, 64)]
-    group = [Said("user", ("What is it?\n", Picture("1"), "\nAnd this?", Picture("2")))]
+    group = [MessageContent("user", ("What is it?\n", ImagePart("1"), "\nAnd this?", ImagePart("2")))]
     text = each.opening(group)
     tokens = each.tokens(text, shown)
     whole = each.processor(images=[shown], text=[text], add_special_tokens=False)
@@ -171,7 +171,7 @@ def test_internvl_counts_tiles_as_its_processor_cuts_them(internvl: Any, crops: 
     internvl.image_processor = copy.copy(internvl.image_processor)
     internvl.image_processor.crop_to_patches = crops
     family, image = family_of(internvl), picture(*size)
-    text = family.opening([Said("user", (Picture("1"), "What?"))])
+    text = family.opening([MessageContent("user", (ImagePart("1"), "What?"))])
     whole = internvl(images=[image], text=[text], add_special_tokens=False, return_tensors="pt")
     inputs = family.mm_inputs([image])
     assert (inputs["pixel_values"] == whole["pixel_values"]).all()
@@ -219,11 +219,11 @@ def test_a_conversation_is_extended_without_drift_with_thoughts_tools_and_images
     image = {"type": "image_url", "image_url": {"url": url}}
     asked = HumanMessage([image, {"type": "text", "text": "What is it?"}])
     with Episode().recording() as episode:
-        said = model.invoke([asked], tools=[TOOL])
-        assert said.tool_calls[0]["args"] == {"image": 1}
-        assert said.additional_kwargs["reasoning_content"] == "I must look."
-        answer = ToolMessage([{"type": "text", "text": "A view."}, image], tool_call_id=said.tool_calls[0]["id"])
-        last = model.invoke([asked, said, answer], tools=[TOOL])
+        content_of = model.invoke([asked], tools=[TOOL])
+        assert content_of.tool_calls[0]["args"] == {"image": 1}
+        assert content_of.additional_kwargs["reasoning_content"] == "I must look."
+        answer = ToolMessage([{"type": "text", "text": "A view."}, image], tool_call_id=content_of.tool_calls[0]["id"])
+        last = model.invoke([asked, content_of, answer], tools=[TOOL])
     assert (last.text, heard.images) == ("It is solid.", [1, 2])
     (row,) = episode.rows()
     assert len(row.ledger.sampled) == 2
@@ -240,8 +240,8 @@ def test_no_message_can_forge_control_tokens(each: Family) -> None:
     tokenizer = each.tokenizer
     controls = [*each.banned, each.end_of_turn]
     forged = "".join([*tokenizer.all_special_tokens, *tokenizer.convert_ids_to_tokens(controls)])
-    honest = each.opening([Said("user", ("x",))], [replace_description(TOOL, "x")])
-    faked = each.opening([Said("user", (forged,))], [replace_description(TOOL, forged)])
+    honest = each.opening([MessageContent("user", ("x",))], [replace_description(TOOL, "x")])
+    faked = each.opening([MessageContent("user", (forged,))], [replace_description(TOOL, forged)])
     specials = {*tokenizer.all_special_ids, *controls}
     count = [sum(token in specials for token in each.tokens(text, []).ids) for text in (honest, faked)]
     assert count[0] == count[1]
@@ -252,7 +252,7 @@ def replace_description(tool: dict[str, Any], description: str) -> dict[str, Any
 
 
 def test_tools_are_described_by_the_template_or_by_us(each: Family) -> None:
-    text = each.opening([Said("system", ("Be brief.",)), Said("user", ("What?",))], [TOOL])
+    text = each.opening([MessageContent("system", ("Be brief.",)), MessageContent("user", ("What?",))], [TOOL])
     assert text.count("look") == 1
     assert "Be brief." in text
     assert each.shows_tools == ("# Tools" in text and "<tools>" not in text)
@@ -260,7 +260,7 @@ def test_tools_are_described_by_the_template_or_by_us(each: Family) -> None:
 
 def test_images_of_tools_follow_in_a_user_turn_in_qwen(processor: Any) -> None:
     family = family_of(with_template(processor, INSTRUCT))
-    group = [Said("tool", ("One.", Picture("2"))), Said("tool", ("Two.", Picture("3")))]
+    group = [MessageContent("tool", ("One.", ImagePart("2"))), MessageContent("tool", ("Two.", ImagePart("3")))]
     assert family.continuation(group, Before(1, "What?")) == (
         "<|im_end|>\n<|im_start|>user\n<tool_response>\nOne.\n</tool_response>\n<tool_response>\nTwo.\n</tool_response>"
         "<|im_end|>\n<|im_start|>user\nWhat the tools show:\n"
@@ -289,19 +289,19 @@ def test_a_checkpoint_of_no_family_is_refused() -> None:
 
 
 def test_a_foreign_turn_is_written_in_the_familys_way(each: Family) -> None:
-    from agent.chat.messages import Call
+    from agent.chat.messages import CallPart
 
-    said = Said("assistant", ("It is solid.",), "I see.", (Call("look", '{"image": 1}'),))
-    text = each.opening([Said("user", ("What?",)), said, Said("tool", ("A view.",))])
+    content_of = MessageContent("assistant", ("It is solid.",), "I see.", (CallPart("look", '{"image": 1}'),))
+    text = each.opening([MessageContent("user", ("What?",)), content_of, MessageContent("tool", ("A view.",))])
     assert '{"name": "look", "arguments": {"image": 1}}' in text
-    assert each.opening([Said("user", ("What?",)), replace(said, calls=())], ()) != text
+    assert each.opening([MessageContent("user", ("What?",)), replace(content_of, calls=())], ()) != text
     assert Before(0, "") == NOTHING
 
 
 def test_what_langchain_messages_say(store: ImageStore) -> None:
     """Blocks of other providers say the same as ours."""
-    from agent.chat.images import Pictures
-    from agent.chat.messages import said
+    from agent.chat.images import MessageImages
+    from agent.chat.messages import content_of
 
     blocks = [
         {"type": "thinking", "thinking": "I see."},
@@ -311,6 +311,6 @@ def test_what_langchain_messages_say(store: ImageStore) -> None:
     call: Any = {"name": "look", "args": {"b": 1, "a": 2}, "id": "1", "type": "tool_call"}
     other = AIMessage(blocks, tool_calls=[call])  # pyright: ignore[reportArgumentType]
     ours = AIMessage("It is solid.", tool_calls=[call], additional_kwargs={"reasoning_content": "I see."})
-    pictures = Pictures(store)
-    assert said(other, pictures) == said(ours, pictures)
-    assert said(ours, pictures).calls[0].arguments == '{"a": 2, "b": 1}'
+    pictures = MessageImages(store)
+    assert content_of(other, pictures) == content_of(ours, pictures)
+    assert content_of(ours, pictures).calls[0].arguments == '{"a": 2, "b": 1}'

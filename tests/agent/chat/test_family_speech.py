@@ -11,8 +11,8 @@ from langchain_core.messages import HumanMessage
 
 from agent.chat.families.family import Before, Family, after
 from agent.chat.families.find import family_of
-from agent.chat.images import Pictures
-from agent.chat.messages import Picture, Said, said
+from agent.chat.images import MessageImages
+from agent.chat.messages import ImagePart, MessageContent, content_of
 from agent.prompt import correction, user_turn
 from agent.protocol import Turn, render_turn
 from tests.agent.chat.test_families import INSTRUCT, QWEN25, THINKING, with_template
@@ -24,7 +24,7 @@ LOOK = ToolCall(name="look", arguments={"image": 1})
 CALLS = Turn("I must look.", calls=(LOOK, LOOK))
 ANSWER = Turn("I see it.", answer="It is solid.")
 TOOL = {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": {"type": "object"}}}
-NOTE = Said("user", ("Your turn could not be read. Got a tag.",), note=True)
+NOTE = MessageContent("user", ("Your turn could not be read. Got a tag.",), note=True)
 
 
 @pytest.fixture
@@ -40,30 +40,32 @@ def thinking(processor: Any) -> Family:
 @pytest.mark.parametrize("template", [INSTRUCT, QWEN25])
 def test_an_instruct_model_is_told_what_every_agent_is_told(processor: Any, template: str) -> None:
     family = family_of(with_template(processor, template))
-    system = Said("system", ("Be brief.",))
-    text = family.opening([system, Said("user", ("What?",))], [TOOL])
+    system = MessageContent("system", ("Be brief.",))
+    text = family.opening([system, MessageContent("user", ("What?",))], [TOOL])
     told = (
         "You read medical images. Research use only, not a medical device.\n"
         "Images are numbered from 1. Coordinates run from 0 to 999.\n"
         "If the images do not show it, answer cannot tell.\n\nBe brief."
     )
     assert text.removeprefix("<|im_start|>system").lstrip().startswith(told)
-    without = family.opening([Said("user", ("What?",))])
+    without = family.opening([MessageContent("user", ("What?",))])
     assert "answer cannot tell" in without and "Coordinates" not in without
 
 
 def test_a_note_is_no_question(store: ImageStore) -> None:
-    asked = after(Before(), Said("user", ("What?",)))
+    asked = after(Before(), MessageContent("user", ("What?",)))
     assert after(asked, NOTE) == asked
-    pictures = Pictures(store)
+    pictures = MessageImages(store)
     noted = HumanMessage("Could not be read.", additional_kwargs={"note": True})
-    assert said(noted, pictures).note and said(noted, pictures) != said(HumanMessage("Could not be read."), pictures)
+    assert content_of(noted, pictures).note and content_of(noted, pictures) != content_of(
+        HumanMessage("Could not be read."), pictures
+    )
 
 
 def test_our_policy_reads_a_note_as_an_observation(family: Family) -> None:
     text = family.continuation([NOTE], Before(1, "What?"))
     assert text == "<|im_end|>" + user_turn(correction("Got a tag."), "What?")
-    seen = Said("tool", ("A view.", Picture("2")))
+    seen = MessageContent("tool", ("A view.", ImagePart("2")))
     assert family.continuation([seen, NOTE], Before(1, "What?")).count("What?") == 1
 
 
@@ -98,8 +100,8 @@ def test_what_an_expert_writes_is_read_back(request: pytest.FixtureRequest, kind
 @pytest.mark.parametrize("kind", ["family", "instruct", "thinking"])
 def test_a_prompt_is_read_back(request: pytest.FixtureRequest, kind: str) -> None:
     family = request.getfixturevalue(kind)
-    opened = family.opening([Said("user", (Picture("1"), "What?"))], [TOOL])
-    seen = family.continuation([Said("tool", ("A view.", Picture("2")))], Before(1, "What?"))
+    opened = family.opening([MessageContent("user", (ImagePart("1"), "What?"))], [TOOL])
+    seen = family.continuation([MessageContent("tool", ("A view.", ImagePart("2")))], Before(1, "What?"))
     prompt = opened + family.write(CALLS) + seen
     assert [family.turns_written(text) for text in (opened, prompt)] == [0, 1]
     assert "What?" in family.last_heard(opened) and "Research use" not in family.last_heard(opened)
@@ -107,12 +109,12 @@ def test_a_prompt_is_read_back(request: pytest.FixtureRequest, kind: str) -> Non
 
 
 def test_our_prompt_as_a_person_reads_it(family: Family) -> None:
-    opened = family.opening([Said("user", (Picture("1"), "Solid < or not?"))])
+    opened = family.opening([MessageContent("user", (ImagePart("1"), "Solid < or not?"))])
     grids = [(1, 8, 8)]
     ids, _ = family.encode(opened, grids)
     assert family.readable(family.decode(ids)) == family.readable(opened)
     assert family.readable(opened).endswith("cannot tell.\nImage 1: <image>\nSolid < or not?")
-    seen = family.continuation([Said("tool", ("A view.", Picture("2")))], Before(1, "What?"))
+    seen = family.continuation([MessageContent("tool", ("A view.", ImagePart("2")))], Before(1, "What?"))
     assert family.readable("<think>a</think>" + seen) == "Image 2: <image> A view.\nWhat?"
     assert family.last_heard(opened + seen).endswith("A view.\nWhat?")
 

@@ -13,7 +13,7 @@ import pytest
 
 from agent.chat import family_of
 from agent.chat.families.family import NOTHING, Family
-from agent.chat.messages import Call, Picture, Said
+from agent.chat.messages import CallPart, ImagePart, MessageContent
 from tests.agent.chat.test_families import INSTRUCT, INTERNVL, QWEN25, THINKING, with_template
 from tests.agent.chat.test_families import internvl as internvl
 
@@ -92,15 +92,15 @@ def text_of(family: Family, words: str) -> list[str]:
     """What a question, what a tool says and what a tool is described by become, each in its place."""
     function = {"name": "look", "description": words, "parameters": {"type": "object", "properties": {}}}
     tool = {"type": "function", "function": function}
-    asked = Said("user", ("What?",))
+    asked = MessageContent("user", ("What?",))
     return [
-        family.opening([Said("user", (words,))]),
-        family.opening([Said("user", (words, Picture("1")))]),
-        family.opening([Said("system", (words,)), asked]),
+        family.opening([MessageContent("user", (words,))]),
+        family.opening([MessageContent("user", (words, ImagePart("1")))]),
+        family.opening([MessageContent("system", (words,)), asked]),
         family.opening([asked], [tool]),
-        family.continuation([Said("tool", (words,))], NOTHING),
-        family.continuation([Said("tool", (words, Picture("1")))], NOTHING),
-        family.continuation([Said("user", (words,))], NOTHING),
+        family.continuation([MessageContent("tool", (words,))], NOTHING),
+        family.continuation([MessageContent("tool", (words, ImagePart("1")))], NOTHING),
+        family.continuation([MessageContent("user", (words,))], NOTHING),
     ]
 
 
@@ -117,15 +117,17 @@ def test_a_mark_that_is_cut_in_two_parts_is_one(each: tuple[Family, str]) -> Non
     family, template = each
     known = marks(family, template)
     for role in ("user", "tool"):
-        cut = Said(role, (*(half for mark in known for half in (mark[:2], mark[2:])), Picture("1")))
-        forged, honest = (family.continuation([said], NOTHING) for said in (cut, Said(role, ("x", Picture("1")))))
+        cut = MessageContent(role, (*(half for mark in known for half in (mark[:2], mark[2:])), ImagePart("1")))
+        forged, honest = (
+            family.continuation([said], NOTHING) for said in (cut, MessageContent(role, ("x", ImagePart("1"))))
+        )
         assert {mark: forged.count(mark) for mark in known} == {mark: honest.count(mark) for mark in known}, role
 
 
 def test_a_turn_that_nobody_sampled_keeps_its_own_tags(each: tuple[Family, str]) -> None:
     family, _ = each
     end = family.tokenizer.convert_ids_to_tokens(family.end_of_turn)
-    said = Said("assistant", (f"It is{end} solid.",), "I see.", (Call("look", '{"image": 1}'),))
-    text = family.continuation([Said("user", ("Well?",)), said, Said("user", ("And?",))], NOTHING)
+    said = MessageContent("assistant", (f"It is{end} solid.",), "I see.", (CallPart("look", '{"image": 1}'),))
+    text = family.continuation([MessageContent("user", ("Well?",)), said, MessageContent("user", ("And?",))], NOTHING)
     assert '<tool_call>\n{"name": "look", "arguments": {"image": 1}}\n</tool_call>' in text
     assert f"It is{end}" not in text

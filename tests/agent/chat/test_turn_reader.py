@@ -172,9 +172,9 @@ def test_both_readers_of_the_protocol_agree_on_any_turn(families: dict[str, Fami
 
 
 async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, store: Any) -> None:
-    from agent.chat.images import Pictures
-    from graphs.parts.findings import found
-    from graphs.parts.state import ended
+    from agent.chat.images import MessageImages
+    from graphs.parts.findings import finding_of
+    from graphs.parts.state import answer_of
     from graphs.reasoning import reader
 
     model, heard = speaking(["<think>a</think>nonelobulated</answer>", "<think>a</think><answer>solid</answer>"])
@@ -182,9 +182,9 @@ async def test_a_stray_tag_is_no_answer_and_is_told_and_counted(speaking: Any, s
         done = await reader(model, [], turns=2)({"images": [], "question": "What type?"})
     assert (done["answer"], done["turns"], done["faults"], episode.faults) == ("solid", 2, 1, 1)
     assert "Your turn could not be read. Got 'nonelobulated</answer>'." in heard.texts[1]
-    cut = ended({"images": [], "question": "What type?"}, done["messages"][:2], Pictures(store))
+    cut = answer_of({"images": [], "question": "What type?"}, done["messages"][:2], MessageImages(store))
     assert (cut["answer"], cut["outcome"]) == (None, "too_many_turns")
-    assert [found("first", each)["answer"] for each in (cut, done)] == ["", "solid"]
+    assert [finding_of("first", each)["answer"] for each in (cut, done)] == ["", "solid"]
 
 
 def test_a_turn_is_what_it_was() -> None:

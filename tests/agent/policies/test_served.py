@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from agent.policies.image_urls import PictureURLs
+from agent.policies.image_urls import ImageURLs
 from agent.policies.policy import Completion, PolicyError, Sampling
 from agent.policies.served import ContextFull, ServedPolicy
 from agent.serving.versions import AskedVersions
@@ -231,7 +231,7 @@ async def test_connections_are_kept(canned: Canned) -> None:
 
 
 def test_a_picture_is_encoded_once_and_again_when_its_pixels_change() -> None:
-    urls, picture = PictureURLs(), Image.new("RGB", (4, 4), (1, 2, 3))
+    urls, picture = ImageURLs(), Image.new("RGB", (4, 4), (1, 2, 3))
     first = urls.of(picture)
     assert urls.of(picture.copy()) is first
     picture.putpixel((0, 0), (9, 9, 9))
@@ -240,8 +240,8 @@ def test_a_picture_is_encoded_once_and_again_when_its_pixels_change() -> None:
 
 def test_the_store_of_urls_is_bounded() -> None:
     pictures = [Image.new("L", (8, 8), shade) for shade in (10, 20, 30)]
-    length = len(PictureURLs().of(pictures[0]))
-    urls = PictureURLs(capacity=2 * length)
+    length = len(ImageURLs().of(pictures[0]))
+    urls = ImageURLs(capacity=2 * length)
     first = urls.of(pictures[0])
     urls.of(pictures[1])
     urls.of(pictures[0])  # used again, so the second is the oldest
@@ -252,7 +252,7 @@ def test_the_store_of_urls_is_bounded() -> None:
 @pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "F"])
 def test_a_picture_whose_pixels_would_change_is_refused(mode: str) -> None:
     with pytest.raises(PolicyError, match=f"got an image of mode '{mode}'"):
-        PictureURLs().of(Image.new(mode, (4, 4)))
+        ImageURLs().of(Image.new(mode, (4, 4)))
 
 
 async def test_a_server_that_others_swap_is_asked_for_its_version(canned: Canned) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.serving.checkpoint import MANIFEST, CheckpointError, hash_file, latest, load, publish, published
+from agent.serving.checkpoint import (
+    MANIFEST,
+    CheckpointError,
+    hash_file,
+    latest_checkpoint,
+    load_checkpoint,
+    publish,
+    published_checkpoints,
+)
 from agent.serving.staging import LOCK
 
 Folder = Callable[..., Path]
@@ -20,7 +28,7 @@ def test_manifest_names_parent_metrics_and_the_hash_of_each_file(tmp_path: Path,
     assert (checkpoint.version, checkpoint.parent, checkpoint.metrics) == ("step-10", "base", {"accuracy": 0.5})
     assert set(checkpoint.files) == {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json"}
     assert checkpoint.files["model.safetensors"] == hash_file(source / "model.safetensors")
-    assert load(tmp_path / "versions" / "step-10") == checkpoint
+    assert load_checkpoint(tmp_path / "versions" / "step-10") == checkpoint
 
 
 def test_files_are_read_only_copies(tmp_path: Path, plain_folder: Folder) -> None:
@@ -38,7 +46,7 @@ def test_a_version_is_never_used_again(tmp_path: Path, plain_folder: Folder) -> 
     first = publish(source, tmp_path / "versions", "v1", None, {})
     with pytest.raises(CheckpointError, match="never used again"):
         publish(source, tmp_path / "versions", "v1", None, {"accuracy": 1.0})
-    assert load(first.folder) == first
+    assert load_checkpoint(first.folder) == first
 
 
 @pytest.mark.parametrize("name", ["", "../v1", ".hidden", "a/b", "a b", "x" * 101])
@@ -55,7 +63,7 @@ def test_all_but_the_weights_comes_from_the_base(tmp_path: Path, plain_folder: F
     (base / "model.safetensors").rename(base / "model-00001-of-00001.safetensors")
     with pytest.raises(CheckpointError, match=r"got no processor_config\.json or preprocessor_config\.json"):
         publish(trained, tmp_path / "versions", "v1", None, {})
-    assert published(tmp_path / "versions") == []
+    assert published_checkpoints(tmp_path / "versions") == []
     checkpoint = publish(trained, tmp_path / "versions", "v1", None, {}, settings_from=base)
     assert set(checkpoint.files) == {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json"}
     assert checkpoint.files["tokenizer.json"] == hash_file(base / "tokenizer.json")
@@ -72,12 +80,12 @@ def test_text_architectures_are_set_where_missing(tmp_path: Path, plain_folder: 
 
 def test_order_is_that_of_publishing(tmp_path: Path, plain_folder: Folder) -> None:
     source, versions = plain_folder(tmp_path / "source"), tmp_path / "versions"
-    assert latest(versions) is None
+    assert latest_checkpoint(versions) is None
     for name in ("z", "a", "step-10", "step-9"):
         publish(source, versions, name, None, {})
     (versions / ".step-11.unfinished").mkdir()
-    assert [checkpoint.version for checkpoint in published(versions)] == ["z", "a", "step-10", "step-9"]
-    newest = latest(versions)
+    assert [checkpoint.version for checkpoint in published_checkpoints(versions)] == ["z", "a", "step-10", "step-9"]
+    newest = latest_checkpoint(versions)
     assert newest is not None
     assert newest.version == "step-9"
 
@@ -97,7 +105,7 @@ def test_a_failed_publication_leaves_nothing(
 def test_a_folder_without_or_with_a_broken_manifest_is_refused(tmp_path: Path, plain_folder: Folder) -> None:
     source = plain_folder(tmp_path / "source")
     with pytest.raises(CheckpointError, match="publish it first"):
-        load(source)
+        load_checkpoint(source)
     (source / MANIFEST).write_text("[1, 2")
     with pytest.raises(CheckpointError, match="broken"):
-        load(source)
+        load_checkpoint(source)

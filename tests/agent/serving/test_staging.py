@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.serving.checkpoint import publish, published
+from agent.serving.checkpoint import publish, published_checkpoints
 from agent.serving.staging import sweep
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ def test_the_next_publishing_sweeps_what_was_left_half_made(tmp_path: Path, plai
     other.mkdir()
     publish(plain_folder(tmp_path / "source"), versions, "v1", None, {})
     assert not half.exists() and other.exists()
-    assert [each.version for each in published(versions)] == ["v1"]
+    assert [each.version for each in published_checkpoints(versions)] == ["v1"]
 
 
 def test_what_a_living_process_makes_is_left_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.serving.checkpoint import Checkpoint, hash_file, load, publish
+from agent.serving.checkpoint import Checkpoint, hash_file, load_checkpoint, publish
 from agent.serving.files import MANIFEST, CheckpointError
 from agent.serving.validation import check_contents, image_prompt, validate
 from agent.serving.weights import read_headers
@@ -188,7 +188,7 @@ def _sealed(checkpoint: Checkpoint) -> Checkpoint:
     forged = checkpoint.model_copy(update={"files": hashes})
     (checkpoint.folder / MANIFEST).chmod(0o644)
     (checkpoint.folder / MANIFEST).write_text(forged.model_dump_json(exclude={"folder"}))
-    return load(checkpoint.folder)
+    return load_checkpoint(checkpoint.folder)
 
 
 @pytest.mark.parametrize("name", ["modeling.py", "pytorch_model.bin", "training_args.bin", "a.pkl", "notes.txt"])

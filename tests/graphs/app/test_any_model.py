@@ -25,7 +25,7 @@ from graphs.__main__ import main
 from graphs.app import catalogue
 from graphs.app.application import Settings, open_application
 from graphs.app.default_checkpoint import embedded, open_checkpoint
-from graphs.parts.state import note
+from graphs.parts.state import correction_message
 from tests.agent.chat.openai_server import KEY, OpenAIServer, Refused, says, serving
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -152,7 +152,7 @@ async def test_our_own_vllm_as_any_server(store: ImageStore, scan: MedicalImage,
             assert done["outcome"] in ("answered", "abstained", "too_many_turns", "context_full")
         looked: Any = AIMessage("", tool_calls=[{"name": "zoom_in", "args": {"image": 1}, "id": "call-1"}])
         shown: Any = [image_block(question["images"][0])]
-        told = [HumanMessage("Look."), looked, ToolMessage(shown, tool_call_id="call-1"), note("Go on.")]
+        told = [HumanMessage("Look."), looked, ToolMessage(shown, tool_call_id="call-1"), correction_message("Go on.")]
         tools = [described(tool) for tool in load_tools(["zoom_in"])]
         once, twice = [await model.ainvoke(shows, tools=tools) for shows in (told, [*told[:3], *told[1:]])]
         assert once.usage_metadata and twice.usage_metadata

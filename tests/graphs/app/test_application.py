@@ -9,7 +9,7 @@ import pytest
 
 from agent.policies.policy import Completion, Sampling
 from graphs.app import application
-from graphs.app.application import Settings, WhenAsked
+from graphs.app.application import LazyPolicy, Settings
 
 
 def test_the_environment_names_the_parts() -> None:
@@ -60,7 +60,7 @@ async def test_a_server_is_looked_for_once_and_again_when_it_has_ended(monkeypat
         return made[len(asked) - 1]
 
     monkeypatch.setattr(application, "connect", connect)
-    policy = WhenAsked(Settings(Path("folder"), "http://127.0.0.1:1", context=9))
+    policy = LazyPolicy(Settings(Path("folder"), "http://127.0.0.1:1", context=9))
     assert (policy.version, asked) == (None, [])
     sampling = Sampling()
     assert (await policy.generate([1], [], sampling)).versions == ("a",)

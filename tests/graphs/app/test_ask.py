@@ -21,10 +21,10 @@ from agent.serving.checkpoint import CheckpointError, publish
 from graphs import reasoning
 from graphs.__main__ import main
 from graphs.app import catalogue, connection, default_checkpoint
-from graphs.app.ask import follow, load
+from graphs.app.ask import follow, load_images
 from graphs.app.chat_model import chat_model
 from graphs.app.default_checkpoint import default_folder, open_checkpoint
-from graphs.app.transcript import NOTICE, as_json, printable, tell_answer
+from graphs.app.transcript import NOTICE, as_json, describe_answer, printable
 from tests.answering import Answers
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -212,7 +212,7 @@ async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
         "Turn 3: <think>I see.?[2J</think>cystic",  # no escape sequence reaches the terminal
     ]
     assert np.array_equal(np.asarray(Image.open(view)), scan.pixels[0:256, 0:256])
-    assert tell_answer(state, store).splitlines() == [
+    assert describe_answer(state, store).splitlines() == [
         "Answer: cystic",
         f"Evidence: image 2, box [0, 0, 256, 256] in pixels of image 1, by zoom_in: {view}",
         NOTICE,
@@ -221,9 +221,9 @@ async def test_the_turns_the_files_the_answer_and_the_evidence_are_told(
 
 async def test_no_answer_says_why(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
     _, state = await told(encoder, store, scan, ["no tags"], turns=1)
-    assert tell_answer(state, store) == f"No answer: the policy used all its turns without an answer.\n{NOTICE}"
+    assert describe_answer(state, store) == f"No answer: the policy used all its turns without an answer.\n{NOTICE}"
     _, state = await told(encoder, store, scan, ["<think>a</think><answer>cannot tell</answer>"])
-    assert tell_answer(state, store) == f"Answer: cannot tell\n{NOTICE}"
+    assert describe_answer(state, store) == f"Answer: cannot tell\n{NOTICE}"
 
 
 async def test_a_program_gets_json(encoder: Family, store: ImageStore, scan: MedicalImage) -> None:
@@ -237,7 +237,7 @@ async def test_a_program_gets_json(encoder: Family, store: ImageStore, scan: Med
 
 
 def test_images_are_loaded_with_their_spacing(picture: str, store: ImageStore, scan: MedicalImage) -> None:
-    (image,) = load([Path(picture)], [0.5, 0.25], store)
+    (image,) = load_images([Path(picture)], [0.5, 0.25], store)
     assert image == scan.id
     assert store.get(image).spacing == (0.5, 0.25)
 
@@ -254,7 +254,7 @@ async def test_any_graph_can_be_asked(encoder: Family, store: ImageStore, scan: 
         "Turn 2: <think>I see.?[2J</think>cystic",
         "Turn 3: <think>I see.?[2J</think>cystic",
     ]
-    assert tell_answer(state, store).startswith("Answer: cystic\nEvidence: image 2, box [0, 0, 256, 256]")
+    assert describe_answer(state, store).startswith("Answer: cystic\nEvidence: image 2, box [0, 0, 256, 256]")
     assert as_json(state, store)["versions"] == ["v1"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
-from agent.answer import Answered
+from agent.answer import Answer
 from agent.question import Question
 from graphs.app import catalogue
 from graphs.app.adapters import adapter_of, agree
@@ -109,7 +109,7 @@ def test_a_path_is_found_from_everywhere(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_our_schema_needs_no_adapter() -> None:
     module = find_graph("no_tools").module
-    adapter = adapter_of("t", module, compiled(Answered, Question))
+    adapter = adapter_of("t", module, compiled(Answer, Question))
     question = Question(images=["a"], question="What?")
     assert adapter.to_input(question) == question
     assert adapter.to_answer({"answer": "x"}) == {"answer": "x"}
@@ -136,7 +136,7 @@ def test_another_schema_needs_one() -> None:
     class Wish(TypedDict):
         wish: str
 
-    class Granted(Answered):
+    class Granted(Answer):
         wish: str
 
     class Half(Question):

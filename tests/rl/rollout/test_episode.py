@@ -22,11 +22,11 @@ from graphs.app.adapters import adapter_of
 from graphs.app.loading import find_graph
 from rl.config import Config
 from rl.rewards.compose import UnscoredError, score, score_group
-from rl.rollout.episode import Asked
+from rl.rollout.episode import EpisodeRunner
 from rl.rollout.graph import picked
 from rl.rollout.run_parts import RunParts, opened
 from rl.tasks.task import Task
-from rl.trajectories.audit import SeenImages, check
+from rl.trajectories.audit import SeenImages, check_trajectory
 from rl.trajectories.check import RefusedError
 from rl.trajectories.finished_episode import OUT_OF_TIME, UNREADABLE
 from rl.trajectories.record import Trajectory, record
@@ -74,7 +74,7 @@ def kept(state: Any, parts: RunParts, task: Task) -> Trajectory:
     trajectory = record("t", "rl", task, state, {"answer": 1.0}, 1.0, 0.1, origin=parts.origin)
     again = from_row(to_row(trajectory))
     assert json.loads(json.dumps(again.to_plain())) == json.loads(json.dumps(trajectory.to_plain()))
-    assert check(again, SeenImages(parts.store, parts.family), parts.family)
+    assert check_trajectory(again, SeenImages(parts.store, parts.family), parts.family)
     assert len(parts.training_rows(state)) == len(again.rows)
     return again
 
@@ -130,7 +130,7 @@ def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Family
     state, parts = ask(f"{SHAPES}/person.py", answering)
     assert state["answer"] == "solid"
     assert trained(state, encoder) == [[answer("cystic"), answer("solid")]]
-    assert parts.asked is not None and parts.asked.graph.checkpointer.storage == {}  # threads are forgotten
+    assert parts.runner is not None and parts.runner.graph.checkpointer.storage == {}  # threads are forgotten
     kept(state, parts, gallery[1][0])
 
 
@@ -319,7 +319,7 @@ def test_a_person_who_is_asked_for_ever_ends_the_episode(gallery: Gallery, tmp_p
     graph.add_conditional_edges("again", lambda state: "again", ["again", END])
     compiled = graph.compile()
     source = find_graph("no_tools")
-    asked = Asked(
+    asked = EpisodeRunner(
         compiled,
         adapter_of("t", source.module, compiled),
         gallery[0],

@@ -7,7 +7,7 @@ import pytest
 
 from agent.chat import PolicyCall
 from agent.chat.families.family import NOTHING, Family, Tokens
-from agent.chat.messages import Said
+from agent.chat.messages import MessageContent
 from agent.chat.record.positions import Position, Turn
 from agent.policies.policy import Completion
 from rl.rollout.evr import Branching, Call, argument_spans, calls_of, chosen
@@ -27,7 +27,13 @@ TOKENS = [
 def a_turn(entropies: list[float], kept: int = 0) -> Turn:
     """A turn of these tokens, the first `kept` of which another episode sampled."""
     said = Completion(tuple(range(8)), (-1.0,) * 8, "stop", ("v",), None, tuple(entropies))
-    return Turn(PolicyCall("s"), Said("assistant", ()), said, Position(0, None, Tokens((), ()), (), NOTHING), kept=kept)
+    return Turn(
+        PolicyCall("s"),
+        MessageContent("assistant", ()),
+        said,
+        Position(0, None, Tokens((), ()), (), NOTHING),
+        kept=kept,
+    )
 
 
 A_TURN = a_turn([])

@@ -9,12 +9,12 @@ import pytest
 from langchain_core.tools import tool
 
 from agent.policies.policy import Completion, PolicyError, Sampling
-from agent.policies.retry import PatientPolicy
+from agent.policies.retry import RetryingPolicy
 from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
 from rl.rollout.run_parts import RunParts
-from rl.rollout.schedule import Job, Lost, groups, played
+from rl.rollout.schedule import Job, Lost, groups, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import OUT_OF_TIME
 from rl.trajectories.record import Trajectory
@@ -55,7 +55,7 @@ def taking(seconds: dict[str, float]) -> Callable[[Job], Awaitable[Trajectory]]:
 
 
 async def test_a_slow_episode_delays_itself_alone() -> None:
-    order = [each async for each in played(map(Job, TASKS), taking({"0": 0.2}), 2)]
+    order = [each async for each in run_jobs(map(Job, TASKS), taking({"0": 0.2}), 2)]
     assert [each.task["id"] for each in order if isinstance(each, Trajectory)] == ["1", "2", "3", "4", "5", "0"]
 
 
@@ -67,7 +67,7 @@ async def test_a_job_is_taken_when_it_can_begin() -> None:
             begun.append(task.id)
             yield Job(task)
 
-    running = played(jobs(), taking(dict.fromkeys("012345", 0.05)), 2)
+    running = run_jobs(jobs(), taking(dict.fromkeys("012345", 0.05)), 2)
     await anext(running)
     assert len(begun) <= 4
     await running.aclose()
@@ -82,7 +82,7 @@ async def test_what_is_lost_is_named_and_the_rest_goes_on() -> None:
             raise PolicyError("gone")
         return finished(job)
 
-    found = [each async for each in played(map(Job, TASKS), ask, 3)]
+    found = [each async for each in run_jobs(map(Job, TASKS), ask, 3)]
     assert [each for each in found if isinstance(each, Lost)] == [Lost(Job(TASKS[2]), "gone")]
     assert len(found) == 6
 
@@ -99,7 +99,7 @@ async def test_an_error_that_is_no_loss_ends_all() -> None:
         return finished(job)
 
     with pytest.raises(ValueError, match="a bug"):
-        async for _ in played((Job(TASKS[number % 6]) for number in range(10**6)), ask, 2):
+        async for _ in run_jobs((Job(TASKS[number % 6]) for number in range(10**6)), ask, 2):
             pass
     await asyncio.sleep(0.05)
     assert asked < 10
@@ -141,19 +141,19 @@ async def test_a_lost_server_is_asked_again_for_the_same_turn(
 ) -> None:
     parts = parts_of(gallery[0])
     shaky = Shaky(ScriptedPolicy(answers("solid"), parts.family), failures=2)
-    made = await parts.play(Job(gallery[1][0]), PatientPolicy([shaky], tries=3, pause_s=0.001), "test")
+    made = await parts.play(Job(gallery[1][0]), RetryingPolicy([shaky], tries=3, pause_s=0.001), "test")
     assert (made.outcome, made.turns, shaky.asked) == ("answered", 1, 3)
     with pytest.raises(PolicyError, match="failure 2"):
-        await PatientPolicy([Shaky(None, 9)], tries=2, pause_s=0.001).generate([], [], Sampling())
+        await RetryingPolicy([Shaky(None, 9)], tries=2, pause_s=0.001).generate([], [], Sampling())
     full = Shaky(None, 9, ContextFull)
     with pytest.raises(ContextFull, match="failure 1"):
-        await PatientPolicy([full], tries=5, pause_s=0.001).generate([], [], Sampling())
+        await RetryingPolicy([full], tries=5, pause_s=0.001).generate([], [], Sampling())
 
 
 async def test_the_next_server_takes_over_and_stays(gallery: Gallery, parts_of: Callable[..., RunParts]) -> None:
     parts = parts_of(gallery[0])
     dead, alive = Shaky(None, 10**9), Shaky(ScriptedPolicy(answers("solid"), parts.family), 0)
-    policy = PatientPolicy([dead, alive], pause_s=0.001)
+    policy = RetryingPolicy([dead, alive], pause_s=0.001)
     for task in gallery[1][:2]:
         assert (await parts.play(Job(task), policy, "test")).outcome == "answered"
     assert (dead.asked, alive.asked) == (1, 2)
@@ -194,7 +194,7 @@ async def test_each_episode_brings_its_policy_and_seed(gallery: Gallery, parts_o
         return await parts.play(job, Noting(job.task.answer), "test", Sampling(temperature=0.7))
 
     jobs = [Job(task, seed=place) for place, task in enumerate(gallery[1])]
-    found = [each async for each in played(jobs, ask, 4)]
+    found = [each async for each in run_jobs(jobs, ask, 4)]
     assert all(isinstance(each, Trajectory) and each.correct for each in found) and len(found) == 10
     assert {(each.temperature, each.max_tokens) for each in seen} == {(0.7, 32)}
     assert sorted(each.seed or 0 for each in seen) == list(range(10)) and all(each.banned for each in seen)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rl.tasks.loading import load
+from rl.tasks.loading import load_tasks
 from rl.tasks.proof import faults_of_splits
 from rl.tasks.registry import task_sets
 from tests.rl.tasks.published import LAYOUTS
@@ -33,8 +33,8 @@ def root_of(name: str, request: pytest.FixtureRequest) -> Path | None:
 @pytest.mark.parametrize("name", [name for name, each in task_sets().items() if each.drawn or name in KNOWN])
 def test_gold_is_right_and_nothing_else(name: str, store: ImageStore, request: pytest.FixtureRequest) -> None:
     found, root = task_sets()[name], root_of(name, request)
-    splits = {split: load(name, split, root, store=store, count=MANY) for split in found.splits}
+    splits = {split: load_tasks(name, split, root, store=store, count=MANY) for split in found.splits}
     assert faults_of_splits(splits, store) == []
     assert any(splits.values())
-    again = load(name, found.splits[0], root, store=store, count=3)
+    again = load_tasks(name, found.splits[0], root, store=store, count=3)
     assert again == splits[found.splits[0]][:3]  # the same for the same seed, in the same order

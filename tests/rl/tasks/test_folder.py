@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from rl.tasks.folder import TaskFileError
-from rl.tasks.sets import load
+from rl.tasks.sets import iterate_tasks
 from tools.images.store import ImageStore
 
 
@@ -27,7 +27,7 @@ QUESTION = {"image": "a.png", "question": "Is it dark?", "answer": "yes"}
 
 
 def read(folder: Path, split: str = "train", count: int = 9) -> list[Any]:
-    return list(load(str(folder), ImageStore(folder / "store"), split, count, 0))
+    return list(iterate_tasks(str(folder), ImageStore(folder / "store"), split, count, 0))
 
 
 def test_a_line_becomes_a_task(tmp_path: Path) -> None:

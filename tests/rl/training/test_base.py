@@ -12,7 +12,7 @@ from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
 from rl.config import LAPTOP, ROOT, dump, load_config
 from rl.rollout.run_parts import CONFIG, episodes, open_run
-from rl.tasks.phantoms.tasks import load
+from rl.tasks.phantoms.tasks import phantom_tasks
 from rl.toy import CHECKPOINT
 from rl.toy.measure import measure
 from rl.training.base import NoBaseError, curriculum, in_float32, prepare
@@ -41,7 +41,7 @@ async def test_vllm_and_transformers_say_the_same(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text(dump(load_config(LAPTOP, ["tasks.test=20"])))
     published = publish(in_float32(CHECKPOINT, tmp_path / "float32"), tmp_path / "checkpoints", "base", None, {})
     parts = open_run(tmp_path)
-    tasks = list(load(parts.store, "test", 20))
+    tasks = list(phantom_tasks(parts.store, "test", 20))
     async with VLLMServer(published, ServerOptions(max_model_len=512), log=tmp_path / "vllm.log") as server:
         policy = ServedPolicy(server.base_url, server.versions)
         greedy = [each async for each in episodes(parts, tasks, lambda _: policy, "greedy", 8)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.serving.checkpoint import load, published
+from agent.serving.checkpoint import load_checkpoint, published_checkpoints
 from rl.trajectories.store import TrajectoryStore
 from tests.rl.training.test_pipeline import start, wait_until_quiet
 
@@ -65,7 +65,7 @@ def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_st
     assert before.keys() - trained  # some was sampled anew
     report = json.loads((run / "report.json").read_text())
     assert report["exactness"]["trajectories"] == STEPS * EPISODES
-    version = load(run / "checkpoints" / LAST)
+    version = load_checkpoint(run / "checkpoints" / LAST)
 
     stages = json.loads((run / "stages.json").read_text())
     (run / "stages.json").write_text(json.dumps({each: stages[each] for each in ("base", "warmup", "evaluate_before")}))
@@ -75,8 +75,8 @@ def test_a_run_that_is_cut_off_counts_each_episode_once_and_measures_its_last_st
     (saved / "tokenizer.json").write_bytes((saved / "tokenizer.json").read_bytes()[:1000])
     assert start(run, temporary, "--resume", settings=SMALL).wait() == 0, said(run)
     assert wait_until_quiet(run, temporary) == []
-    assert [each.version for each in published(run / "checkpoints")][-1] == LAST
-    assert load(version.folder).files["model.safetensors"] == version.files["model.safetensors"]
+    assert [each.version for each in published_checkpoints(run / "checkpoints")][-1] == LAST
+    assert load_checkpoint(version.folder).files["model.safetensors"] == version.files["model.safetensors"]
     answers = list(TrajectoryStore(run / "trajectories" / "trained"))
     assert [each.versions for each in answers] == [[LAST]] * 6
     assert list(sampled) == kept

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.serving.checkpoint import published
+from agent.serving.checkpoint import published_checkpoints
 from rl.trajectories.store import TrajectoryStore
 from tests.sockets import beyond_loopback, listening, with_descendants
 
@@ -120,7 +120,7 @@ def test_a_run_that_is_killed_resumes_and_ends_with_a_report(tmp_path: Path, tem
     assert report["exactness"]["mean_logprob_difference"] < 1e-3
     assert [swap["version"] for swap in report["swaps"]] == ["rl-00001", "rl-00002", "rl-00003"]
     assert all(swap["failed_requests"] == 0 and swap["stale_answers"] == 0 for swap in report["swaps"])
-    versions = published(run / "checkpoints")
+    versions = published_checkpoints(run / "checkpoints")
     assert [version.version for version in versions] == ["base", "warmup", "rl-00001", "rl-00002", "rl-00003"]
     before_rl, after_rl = versions[1], versions[-1]
     assert before_rl.files["model.safetensors"] != after_rl.files["model.safetensors"], "training must change weights"

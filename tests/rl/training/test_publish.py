@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.policies.scripted import ScriptedPolicy
-from agent.serving.checkpoint import CheckpointError, publish, published
+from agent.serving.checkpoint import CheckpointError, publish, published_checkpoints
 from agent.serving.versions import LiveVersions
 from rl.config import Config, dump
 from rl.evaluate import parse, subjects_of
@@ -82,7 +82,7 @@ async def test_what_is_saved_is_published_and_swapped_in_once(
     stop.set()
     await publisher.watch(stop)
     assert swapped == ["rl-00002", "rl-00010"]
-    versions = published(publisher.versions)
+    versions = published_checkpoints(publisher.versions)
     assert [(each.version, each.parent, dict(each.metrics)) for each in versions] == [
         ("base", None, {}),
         ("rl-00002", "base", {"step": 2}),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent.serving.checkpoint import CheckpointError, latest, load, publish, published
+from agent.serving.checkpoint import CheckpointError, latest_checkpoint, load_checkpoint, publish, published_checkpoints
 from agent.serving.versions import LiveVersions
 from rl.config import LAPTOP, ROOT, Config, dump, load_config
 from rl.train import main
@@ -176,7 +176,7 @@ async def test_the_base_is_published_once(with_base: Open) -> None:
     stages = with_base()
     await stages.base()
     await stages.base()
-    assert [checkpoint.version for checkpoint in published(stages.versions)] == ["base"]
+    assert [checkpoint.version for checkpoint in published_checkpoints(stages.versions)] == ["base"]
 
 
 async def test_without_warm_up_the_base_is_the_warm_up(with_base: Open) -> None:
@@ -184,9 +184,9 @@ async def test_without_warm_up_the_base_is_the_warm_up(with_base: Open) -> None:
     await stages.base()
     for _ in range(2):
         await stages.warm_up()
-    base, warmup = load(stages.versions / "base"), load(stages.versions / "warmup")
+    base, warmup = load_checkpoint(stages.versions / "base"), load_checkpoint(stages.versions / "warmup")
     assert warmup.parent == "base" and warmup.files["model.safetensors"] == base.files["model.safetensors"]
-    assert latest(stages.versions) == warmup
+    assert latest_checkpoint(stages.versions) == warmup
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -245,12 +245,12 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Versions whose answers an evaluation finds or gets, in place of asking; it empties itself when it is asked."""
     stamped: list[str] = []
 
-    async def evaluate(*_: Any) -> list[Any]:
+    async def ask_all(*_: Any) -> list[Any]:
         found = [SimpleNamespace(versions=[version]) for version in stamped]
         stamped.clear()
         return found
 
-    monkeypatch.setattr(running, "evaluate", evaluate)
+    monkeypatch.setattr(running, "ask_all", ask_all)
     return stamped
 
 

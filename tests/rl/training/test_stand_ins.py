@@ -12,10 +12,10 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from agent.chat import Episode, PolicyChatModel
 from agent.chat.families.family import Family
 from agent.policies.served import ServedPolicy
-from agent.serving.checkpoint import load
+from agent.serving.checkpoint import load_checkpoint
 from agent.serving.server import VLLMServer
 from agent.serving.server_command import ServerOptions
-from rl.check_graph.episodes import check
+from rl.check_graph.episodes import check_episodes
 from rl.config import LAPTOP, load_config
 from rl.training.exactness import Replay, compare
 from rl.training.publish import Publisher
@@ -113,7 +113,7 @@ async def test_two_steps_train_it_and_what_they_saved_is_swapped_in(name: str, t
     kept, parts = TrajectoryStore(stages.run / "trajectories" / "rl"), stages.parts()
     *_, found = audit(kept, parts.store, parts.family)
     assert found.sound and found.episodes == STEPS * PROMPTS * SAMPLES
-    start = load(stages.versions / "warmup")
+    start = load_checkpoint(stages.versions / "warmup")
     of_first_step = [each for each in kept if each.step == 0]
     assert compare(start.folder, of_first_step, parts, stages.config.rl.temperature).mean < EXACT
 
@@ -121,7 +121,7 @@ async def test_two_steps_train_it_and_what_they_saved_is_swapped_in(name: str, t
     async with VLLMServer(start, options, log=tmp_path / "vllm.log", progress=False) as server:
         policy = ServedPolicy(server.base_url, server.versions)
         assert difference(before, await two_turns(policy, parts.family, parts.store)) < EXACT
-        reports = await check(stages.config, 2, 1, start.folder, server.base_url, tmp_path)
+        reports = await check_episodes(stages.config, 2, 1, start.folder, server.base_url, tmp_path)
         assert all(each.sound and each.trained for each in reports), reports
         publisher = Publisher(stages.run, server, parts, [])
         ((step, saved),) = publisher.saved()

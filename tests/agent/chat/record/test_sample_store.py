@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agent import prompt
 from agent.chat import Episode, PolicyChatModel
 from agent.chat.families.family import Family
-from agent.chat.messages import Call, Said
+from agent.chat.messages import CallPart, MessageContent
 from agent.chat.record.sample_store import SampleStore, digest
 from agent.encoder import Encoder
 from agent.policies.policy import Completion
@@ -215,12 +215,12 @@ def test_every_value_comes_back(family: Family, tmp_path: Path) -> None:
     from agent.chat.record.episode import new_sample
     from agent.chat.record.policy_calls import PolicyCall
 
-    said = Said("assistant", ("a\ud800",), "thought", (Call("zoom_in", "{}"),), ("{bad",))
+    said = MessageContent("assistant", ("a\ud800",), "thought", (CallPart("zoom_in", "{}"),), ("{bad",))
     call = PolicyCall(new_sample(), "read", ("tag",), "outer|inner", True, True)
     done = Completion((1, 2), (-0.1, math.nan), "length", ("a", "b"), None)
     samples = SampleStore(tmp_path)
     episode = Episode(samples=samples)
-    at = episode.locate([(Said("user", ("What?",)), None)], family, [], lambda _: None)  # pyright: ignore[reportArgumentType]
+    at = episode.locate([(MessageContent("user", ("What?",)), None)], family, [], lambda _: None)  # pyright: ignore[reportArgumentType]
     episode.record(at, done, said, call, malformed=True)
     found = samples.get(call.sample)
     assert found is not None
@@ -230,7 +230,7 @@ def test_every_value_comes_back(family: Family, tmp_path: Path) -> None:
     (piece,) = found.pieces
     assert not isinstance(piece, str)
     assert (piece.tokens, piece.before, found.behind) == (at.tokens, at.before, None)
-    assert piece.key == digest([Said("user", ("What?",))], "[]")
+    assert piece.key == digest([MessageContent("user", ("What?",))], "[]")
 
 
 def test_an_image_is_one_placeholder_on_disk(begin: Begin, store: ImageStore) -> None:

@@ -7,7 +7,7 @@ from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
 from agent.question import Question
-from graphs.parts.state import shown
+from graphs.parts.state import question_message
 
 
 class Reading(BaseModel):
@@ -30,7 +30,7 @@ def graph_of(reader: Any) -> Any:
     """A graph of one structured turn."""
 
     async def read(state: Question) -> dict[str, Any]:
-        found = await reader.ainvoke([shown(state["images"], state["question"])])
+        found = await reader.ainvoke([question_message(state["images"], state["question"])])
         said = found.model_dump() if isinstance(found, BaseModel) else found
         return {"answer": said["answer"] if isinstance(said, dict) and "answer" in said else json.dumps(said)}
 

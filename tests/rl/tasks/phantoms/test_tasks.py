@@ -11,7 +11,7 @@ from rl.graders import grade
 from rl.rollout.run_parts import RunParts, laptop_tools
 from rl.tasks.phantoms.image import TYPES
 from rl.tasks.phantoms.questions import KINDS
-from rl.tasks.phantoms.tasks import SPLITS, guess, load, make
+from rl.tasks.phantoms.tasks import SPLITS, guess, make, phantom_tasks
 from rl.tasks.task import Task
 from tests.rl.scripts import answers, looks
 from tools.calls import ToolCall, ToolResult
@@ -63,14 +63,14 @@ def test_pictures_are_512_pixels_and_know_their_spacing(gallery: tuple[ImageStor
 
 @pytest.mark.slow
 def test_no_picture_is_in_two_splits(store: ImageStore) -> None:
-    pictures = {split: {task.images[0] for task in load(store, split, 60)} for split in SPLITS}
+    pictures = {split: {task.images[0] for task in phantom_tasks(store, split, 60)} for split in SPLITS}
     assert all(len(each) == 60 for each in pictures.values())
     assert len(set.union(*pictures.values())) == 60 * len(SPLITS)
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_gold_answers_are_right_and_others_are_not(store: ImageStore) -> None:
-    for task in load(store, "train", 100):
+    for task in phantom_tasks(store, "train", 100):
         assert grade(task.grader, task.answer, task.answer) == 1.0
         assert grade(task.grader, f" {task.answer.upper()}. ", task.answer) == 1.0
         assert [grade(task.grader, said, task.answer) for said in (wrong(task), "", None)] == [0.0] * 3
@@ -78,7 +78,7 @@ def test_gold_answers_are_right_and_others_are_not(store: ImageStore) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_kinds_take_turns_and_only_the_side_needs_no_tool(store: ImageStore) -> None:
-    tasks = list(load(store, "validation", 100))
+    tasks = list(phantom_tasks(store, "validation", 100))
     assert Counter(task.kind for task in tasks) == dict.fromkeys(KINDS, 20)
     assert {task.kind for task in tasks if task.needs_tool is False} == {"side"}
     assert all(task.needs_tool in (True, False) for task in tasks)
@@ -94,7 +94,7 @@ def test_half_of_the_pairs_to_compare_are_of_one_type(store: ImageStore) -> None
 
 @pytest.mark.usefixtures("undrawn")
 async def test_an_experts_zooms_show_what_the_answer_lies_in(store: ImageStore) -> None:
-    for task in load(store, "test", 60):
+    for task in phantom_tasks(store, "test", 60):
         if task.kind == "measure":
             continue
         results = await work(task, store)
@@ -145,7 +145,7 @@ async def test_through_the_graph_a_measurement_can_be_read_out(
 def test_a_guess_is_a_legal_answer_and_right_by_chance_only(store: ImageStore) -> None:
     rng = np.random.default_rng(0)
     right: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for task in load(store, "train", 500):
+    for task in phantom_tasks(store, "train", 500):
         right[task.kind].append(grade(task.grader, guess(rng, task), task.answer))
     shares = {kind: sum(values) / len(values) for kind, values in right.items()}
     assert shares["side"] == 1.0

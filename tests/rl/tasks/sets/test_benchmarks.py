@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rl.graders import grade
-from rl.tasks import MissingData, Task, TaskFileError, load
+from rl.tasks import MissingData, Task, TaskFileError, load_tasks
 from rl.tasks.leaks import leaks
 from rl.tasks.registry import SPLITS
 from tests.rl.tasks.published import LAYOUTS, as_parquet, vqa_rad
@@ -47,14 +47,14 @@ def asked(roots: dict[str, Path], store: ImageStore) -> Any:
     """All tasks of a set, over its splits."""
 
     def load_all(name: str, **options: Any) -> list[Task]:
-        return [task for split in SPLITS for task in load(name, split, roots[name], store=store, **options)]
+        return [task for split in SPLITS for task in load_tasks(name, split, roots[name], store=store, **options)]
 
     return load_all
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_our_splits_share_no_image_and_lose_no_item(name: str, roots: dict[str, Path], store: ImageStore) -> None:
-    splits = {split: load(name, split, roots[name], store=store) for split in SPLITS}
+    splits = {split: load_tasks(name, split, roots[name], store=store) for split in SPLITS}
     assert sum(map(len, splits.values())) == ALL[name]
     assert leaks(splits, store, near=0) == []
 
@@ -64,11 +64,11 @@ def test_official_splits_are_the_authors_and_may_leak(name: str, roots: dict[str
     splits = {}
     for split in SPLITS:
         if split in OFFICIAL[name]:
-            splits[split] = load(name, split, roots[name], store=store, splits="official")
+            splits[split] = load_tasks(name, split, roots[name], store=store, splits="official")
             assert len(splits[split]) == OFFICIAL[name][split]
         else:
             with pytest.raises(TaskFileError, match=f"official split '{split}' of {name}, but its files have"):
-                load(name, split, roots[name], store=store, splits="official")
+                load_tasks(name, split, roots[name], store=store, splits="official")
     if splits:
         assert [leak.exact for leak in leaks(splits, store)] == [True]  # the picture that is there twice
 
@@ -126,14 +126,14 @@ def test_missing_files_are_named_with_where_they_are_published(
 ) -> None:
     monkeypatch.delenv("MEDVISTA_DATA", raising=False)
     with pytest.raises(MissingData, match=r"published at https://"):
-        load(name, "test", tmp_path, store=store)
+        load_tasks(name, "test", tmp_path, store=store)
 
 
 def test_a_missing_image_is_named(tmp_path: Path, store: ImageStore) -> None:
     vqa_rad(tmp_path)
     (tmp_path / "VQA_RAD Image Folder" / "synpic3.jpg").unlink()
     with pytest.raises(MissingData, match=r"synpic3\.jpg"):
-        load("vqa_rad", "test", tmp_path, store=store)
+        load_tasks("vqa_rad", "test", tmp_path, store=store)
 
 
 def test_an_item_whose_gold_cannot_be_graded_is_left_out_and_told(
@@ -142,7 +142,7 @@ def test_an_item_whose_gold_cannot_be_graded_is_left_out_and_told(
     vqa_rad(tmp_path)
     file = tmp_path / "VQA_RAD Dataset Public.json"
     file.write_text(file.read_text().replace("left lung", "the", 1))
-    assert len(load("vqa_rad", "train", tmp_path, store=store, splits="official")) == 11
+    assert len(load_tasks("vqa_rad", "train", tmp_path, store=store, splits="official")) == 11
     assert "1 of 12 items have no gradable gold answer" in caplog.text
 
 
@@ -157,14 +157,14 @@ def test_a_pickle_that_would_run_code_is_refused(
     (tmp_path / "qas" / "train").mkdir(parents=True)
     (tmp_path / "qas" / "train" / "train_qa.pkl").write_bytes(pickle.dumps([_Evil()]))
     with pytest.raises(TaskFileError, match="expected plain values only"):
-        load("path_vqa", "train", tmp_path, store=store)
+        load_tasks("path_vqa", "train", tmp_path, store=store)
     assert "code has run" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["vqa_rad", "path_vqa"])
 def test_the_hubs_parquet_files_are_read_from_a_folder(name: str, tmp_path: Path, store: ImageStore) -> None:
     as_parquet(tmp_path, {"train": (1, 2, 3), "test": (4, 3)})
-    splits = {each: load(name, each, tmp_path, store=store, splits="official") for each in ("train", "test")}
+    splits = {each: load_tasks(name, each, tmp_path, store=store, splits="official") for each in ("train", "test")}
     assert {each: len(tasks) for each, tasks in splits.items()} == {"train": 3, "test": 2}
     assert len(leaks(splits, store)) == 1
 
@@ -174,4 +174,4 @@ def test_a_dataset_is_read_through_datasets(tmp_path: Path, store: ImageStore, m
     as_parquet(tmp_path / "repository", {"train": (1, 2, 3), "test": (4, 5)})
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr("rl.tasks.sets.vqa_rad.HUB", str(tmp_path / "repository"))  # a folder stands for the hub
-    assert len(load("vqa_rad", "test", store=store, splits="official", hub=True)) == 2
+    assert len(load_tasks("vqa_rad", "test", store=store, splits="official", hub=True)) == 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rl.graders import grade
-from rl.tasks import Task, TaskFileError, load
+from rl.tasks import Task, TaskFileError, load_tasks
 from rl.tasks.phantoms_plus.scene import LARGE, SMALL, TYPES, Lesion, outline, place
 from rl.tasks.sets.phantoms_plus import SLICES, quadrant
 from tools.calls import ToolCall, ToolResult
@@ -29,7 +29,7 @@ TOOLS = ["zoom_in", "measure_distance", "show_slice", "window_level"]
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageStore, list[Task]]:
     """One task of each kind, 256 pixels wide."""
     store = ImageStore(tmp_path_factory.mktemp("plus"))
-    return store, load("phantoms_plus", "test", store=store, count=ROUND, size=256)
+    return store, load_tasks("phantoms_plus", "test", store=store, count=ROUND, size=256)
 
 
 def of_kind(drawn: tuple[ImageStore, list[Task]], kind: str) -> Task:
@@ -100,7 +100,7 @@ def test_quadrants_follow_from_the_regions(drawn: tuple[ImageStore, list[Task]])
 
 def test_a_task_is_the_same_for_the_same_seed_and_no_other(store: ImageStore) -> None:
     first, again, other = (
-        load("phantoms_plus", "train", store=store, count=4, size=128, seed=seed) for seed in (3, 3, 4)
+        load_tasks("phantoms_plus", "train", store=store, count=4, size=128, seed=seed) for seed in (3, 3, 4)
     )
     assert first == again and not {task.images for task in first} & {task.images for task in other}
 
@@ -108,7 +108,7 @@ def test_a_task_is_the_same_for_the_same_seed_and_no_other(store: ImageStore) ->
 @pytest.mark.slow
 def test_no_picture_is_in_two_splits(store: ImageStore) -> None:
     found = [
-        load("phantoms_plus", split, store=store, count=ROUND, size=128)
+        load_tasks("phantoms_plus", split, store=store, count=ROUND, size=128)
         for split in ("train", "validation", "test", "warmup")
     ]
     assert len({task.images for tasks in found for task in tasks}) == 4 * ROUND
@@ -116,7 +116,7 @@ def test_no_picture_is_in_two_splits(store: ImageStore) -> None:
 
 @pytest.mark.parametrize("size", [128, 300, 600])
 def test_any_size_shows_the_same_scene(store: ImageStore, size: int) -> None:
-    shown = load("phantoms_plus", "test", store=store, count=1, size=size)[0]
+    shown = load_tasks("phantoms_plus", "test", store=store, count=1, size=size)[0]
     image = store.get(shown.images[0])
     assert image.size == (size, size) and image.spacing is not None
     assert 0.3 * 512 <= image.spacing[0] * size <= 512.5  # the field of view in mm does not depend on the size
@@ -124,7 +124,9 @@ def test_any_size_shows_the_same_scene(store: ImageStore, size: int) -> None:
 
 def test_difficulty_makes_lesions_smaller_and_a_small_one_needs_a_tool(store: ImageStore) -> None:
     options: dict[str, Any] = {"modalities": ["xray"], "kinds": ["type"], "size": 128}
-    easy, hard = (load("phantoms_plus", "test", store=store, count=8, difficulty=each, **options) for each in (0, 1))
+    easy, hard = (
+        load_tasks("phantoms_plus", "test", store=store, count=8, difficulty=each, **options) for each in (0, 1)
+    )
     for tasks, diameter, needs in ((easy, LARGE, None), (hard, SMALL, True)):
         for task in tasks:
             (_, (x1, _, x2, _)) = task.regions[0]
@@ -145,7 +147,7 @@ def test_lesions_are_clear_of_the_midlines() -> None:
 
 
 def test_half_of_the_pairs_are_of_one_type(store: ImageStore) -> None:
-    tasks = load("phantoms_plus", "train", store=store, count=120, size=128, modalities=["ct"], kinds=["compare"])
+    tasks = load_tasks("phantoms_plus", "train", store=store, count=120, size=128, modalities=["ct"], kinds=["compare"])
     assert 42 <= Counter(task.answer for task in tasks)["yes"] <= 78  # 60, and 3.3 standard deviations of 5.5
 
 
@@ -161,4 +163,4 @@ def test_half_of_the_pairs_are_of_one_type(store: ImageStore) -> None:
 )
 def test_wrong_options_say_why(store: ImageStore, options: dict[str, Any], said: str) -> None:
     with pytest.raises(TaskFileError, match=said):
-        load("phantoms_plus", "test", store=store, count=1, **options)
+        load_tasks("phantoms_plus", "test", store=store, count=1, **options)

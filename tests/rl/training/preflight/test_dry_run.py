@@ -27,6 +27,11 @@ def faults(shown: str) -> list[str]:
     ("override", "said"),
     [
         ("episode.tools=[zoom_inn]", "error: episode.tools: Got the tool name 'zoom_inn'.* Did you mean zoom_in"),
+        ("episode.isolated={zoom_inn: {}}", r"error: episode.isolated: Got 'zoom_inn', .* Did you mean zoom_in"),
+        (
+            "episode.on_ray={find: {}}",
+            r"error: episode.on_ray: Got 'find', expected one of episode.tools \(meas",
+        ),
         (
             "rl.rewards.anwser=1",
             "error: rl.rewards: Got the component 'anwser', expected one of .* Did you mean answer",
@@ -136,19 +141,19 @@ def test_a_call_that_a_turn_cannot_hold_is_refused(tmp_path: Path, capsys: pytes
 
 
 GRAPH = """from langgraph.graph import START, StateGraph
-from agent.answer import Answered
-from graphs.parts.state import shown
+from agent.answer import Answer
+from graphs.parts.state import question_message
 
 def factory(model, tools):
     {made}
     async def read(state):
         {read}
-    graph = StateGraph(Answered)
+    graph = StateGraph(Answer)
     graph.add_node(read)
     graph.add_edge(START, "read")
     return graph.compile()
 """
-ASKS = "return {'answer': (await model.ainvoke([shown(state['images'], state['question'])])).text}"
+ASKS = "return {'answer': (await model.ainvoke([question_message(state['images'], state['question'])])).text}"
 
 
 @pytest.mark.parametrize(

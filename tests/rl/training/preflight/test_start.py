@@ -9,7 +9,7 @@ from rl.check_graph.__main__ import main as check_graph
 from rl.config import LAPTOP, load_config
 from rl.rewards.compose import UnscoredError
 from rl.train import main
-from rl.training.preflight.check import check
+from rl.training.preflight.check import check_run
 from rl.training.preflight.finding import stop
 from rl.training.run import Stages
 from tests.rl.training.preflight.conftest import change
@@ -35,18 +35,18 @@ def test_what_was_looked_at_is_kept_and_not_read_again(own: Path, tmp_path: Path
     run = tmp_path / "run"
     config = load_config(LAPTOP, [f"tasks.set={own}"])
     stages = Stages.open(run, config, resume=False)
-    assert not stop(check(config, run, keep=True))
+    assert not stop(check_run(config, run, keep=True))
     shutil.rmtree(own)  # whatever comes after reads the run's own
     for split in ("train", "validation", "test"):
         tasks = stages.tasks(split)
         assert [task.id.partition("/")[2] for task in tasks] == [f"{split}/1", f"{split}/2"]
         assert all(any(run.glob(f"images/*/{image}.png")) for task in tasks for image in task.images)
-    assert not stop(check(config, run, keep=True))  # as a run that resumes
+    assert not stop(check_run(config, run, keep=True))  # as a run that resumes
 
 
 def test_a_dry_run_keeps_nothing(own: Path, tmp_path: Path) -> None:
     config = load_config(LAPTOP, [f"tasks.set={own}"])
-    assert not stop(check(config, tmp_path / "run", keep=False))
+    assert not stop(check_run(config, tmp_path / "run", keep=False))
     assert not (tmp_path / "run").exists()
     assert sorted(path.suffix for path in own.iterdir()) == [".jsonl"] * 3 + [".png"] * 6
 

@@ -202,12 +202,12 @@ def test_a_bug_in_a_graph_is_refused_and_stops_the_run_with_its_line(
     run: Path, encoder: Encoder, gallery: Gallery, request: Any
 ) -> None:
     (run / "odd.py").write_text(
-        "from langgraph.graph import START, StateGraph\nfrom graphs.parts.state import Answered, shown\n"
+        "from langgraph.graph import START, StateGraph\nfrom graphs.parts.state import Answer, question_message\n"
         "def factory(model, tools):\n"
         "    async def read(state):\n"
-        "        said = await model.ainvoke([shown(state['images'], state['question'])])\n"
+        "        said = await model.ainvoke([question_message(state['images'], state['question'])])\n"
         "        return {'answer': {}[said.text]}\n"
-        "    graph = StateGraph(Answered)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
+        "    graph = StateGraph(Answer)\n    graph.add_node(read)\n    graph.add_edge(START, 'read')\n"
         "    return graph.compile()\n"
     )
     rl = {"prompts_per_step": 2, "samples_per_prompt": 1}

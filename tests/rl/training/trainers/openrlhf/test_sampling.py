@@ -6,7 +6,7 @@ import pytest
 
 from rl.config import EIGHT_GPUS, LAPTOP, ROOT, ConfigError, load_config
 from rl.rollout.run_parts import sampling_of
-from rl.training.preflight.check import check
+from rl.training.preflight.check import check_run
 from rl.training.trainers.openrlhf.sampling import sampling
 
 CORRECTED = "rl.openrlhf.algo.advantage.is_correction_level"
@@ -46,7 +46,7 @@ def test_what_both_sides_know_is_no_fault(overrides: list[str]) -> None:
 def test_what_they_differ_in_is_refused_with_a_way_out(
     overrides: list[str], setting: str, said: str, tmp_path: Path
 ) -> None:
-    (found,) = (each for each in check(load_config(LAPTOP, overrides), tmp_path / "run", keep=False) if each.stops)
+    (found,) = (each for each in check_run(load_config(LAPTOP, overrides), tmp_path / "run", keep=False) if each.stops)
     assert found.setting == setting and said in found.said
 
 
