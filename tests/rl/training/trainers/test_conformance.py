@@ -3,7 +3,7 @@
 How near: a weight of about 1 is a float32 to 1.2e-7, and gradients are summed in another order (OpenRLHF shuffles the
 rows of a batch), which moves them by some 1e-7 of their size. Adam's first step is `rate * g / (|g| + eps)`, so the
 rounding of g moves a weight by at most `rate / eps` times as much. With eps=1e-4 that is 10 times; with Adam's own 1e-8
-a gradient that is nothing but rounding would be a whole step, in either direction, in both trainers alike. Measured with
+a gradient that is nothing but rounding would be a whole step, in either direction, in both trainers alike. Measured at
 `max_norm` 1: 1.2e-7 at most, one unit in the last place, and 3e-9 on average, after steps of up to 1e-3. (Where the
 gradient is longer than `max_norm`, dr_grpo and rloo are one: they differ by a factor. So it is 100 here.)
 """
