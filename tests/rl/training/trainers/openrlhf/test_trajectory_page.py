@@ -10,9 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from agent.encoder import Encoder
 from rl.tasks.task import Task
 from tests.rl.training.trainers.openrlhf.conftest import Engine, Gallery
+from tools.run import threads
 
 ROOT = Path(__file__).parents[5]
 PAGE = (ROOT / "docs" / "trajectory.md").read_text(encoding="utf-8")
@@ -56,7 +59,10 @@ def test_every_step_of_the_page_is_there() -> None:
     assert [each for each in NAMED if each[2] not in names_in(ROOT / each[1])] == []
 
 
-def test_an_episode_goes_that_way(execute: Callable[..., Any], gallery: Gallery, encoder: Encoder) -> None:
+def test_an_episode_goes_that_way(
+    execute: Callable[..., Any], gallery: Gallery, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_free", [])  # those that wait for tools began before, and note nothing
     task: Task = next(each for each in gallery[1] if each.kind == "count")
     look = '<tool_call>{"name": "zoom_in", "arguments": {"image": 1, "box": [100, 100, 300, 300]}}</tool_call>'
     turns = [f"<think>I must look closer.</think>{look}", "<think>I can see it.</think><answer>2</answer>"]
