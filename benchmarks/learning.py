@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import finding
+from rl.evaluation.schema import CONDITIONS, GAINS
 from rl.train import RUNS
-
-CONDITIONS = ("no_tools", "tools_untrained", "warmup", "trained")
-GAINS = ("over_tools_untrained", "over_no_tools", "over_warmup")
 
 
 def report_of(seed: int, overrides: Sequence[str]) -> dict[str, Any]:

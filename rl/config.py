@@ -45,6 +45,25 @@ class Base(Section):
     """Of that teaching."""
 
 
+class Isolated(Section):
+    """Processes of their own for tools that may crash, hang or take too much memory (tools/run/process.py)."""
+
+    processes: int = Field(default=2, ge=1)
+    """Calls that run at once, at most."""
+    memory_gb: int | None = Field(default=8, ge=1)
+    """Addresses that each may take; None, for no limit, where the tool uses a GPU."""
+
+
+class OnRay(Section):
+    """Ray actors for tools that need a GPU, or another machine (tools/run/ray.py): of the Ray that trains, or of the
+    one that RAY_ADDRESS names."""
+
+    actors: int = Field(default=1, ge=1)
+    """Calls that run at once, at most."""
+    options: dict[str, Any] = {}
+    """What Ray takes for an actor: num_gpus, num_cpus, resources ..."""
+
+
 class Episode(Section):
     """How an episode may run."""
 
@@ -53,6 +72,10 @@ class Episode(Section):
     turn_tokens: int = 32
     context: int = 512
     deadline_s: float = 20.0
+    isolated: dict[str, Isolated] = {}
+    """Tools, or families of tools, that run in processes of their own: `{read_text: {}}`."""
+    on_ray: dict[str, OnRay] = {}
+    """Tools, or families, that run in Ray actors: `{segment_box: {options: {num_gpus: 1}}}`."""
 
 
 class Tasks(Section):

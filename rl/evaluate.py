@@ -25,9 +25,9 @@ from agent.serving.server_command import ServerError
 from graphs.app.default_checkpoint import embedded
 from graphs.app.loading import GraphError, absolute, find_graph
 from rl.config import ROOT, ConfigError, Episode, Evaluate, load_config
-from rl.evaluation.evaluation import Evaluation
+from rl.evaluation.folder import EvaluationFolder
 from rl.evaluation.plan import PlanError, Settings, agree
-from rl.evaluation.report_files import NAME
+from rl.evaluation.result_files import NAME
 from rl.evaluation.subjects import PolicyNameError, Subject, check
 from rl.rewards.compose import UnscoredError
 from rl.rollout.run_parts import CONFIG
@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with (folder / ".at_work").open("w") as at_work:
             fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
             everybody = agree(folder, settings, subjects)
-            run = Evaluation(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url, asked.root)
+            run = EvaluationFolder(folder, settings, asked.checkpoint, asked.concurrency, asked.chat_url, asked.root)
             asyncio.run(run.all(everybody))
     except BlockingIOError:
         print(f"error: Got {asked.out}, in which another process is at work; wait for it.", file=sys.stderr)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rl.config import EIGHT_GPUS, LAPTOP, REASONING, ROOT, Config, ConfigError, dump, load_config
+from tools.discovery import EntryPointError
 
 NOTICE = "MedVista: research use only, not a medical device."
 RUNS = ROOT / "runs"
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)
-    except ConfigError as error:
+    except (ConfigError, EntryPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     run = (asked.run or run_folder(config.name, asked.resume)).resolve()

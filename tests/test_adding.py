@@ -66,19 +66,23 @@ def run(site: Path, *words: str) -> str:
 @pytest.mark.slow
 def test_what_is_written_passes_its_own_tests(site: Path) -> None:
     """The tool is called, the task set proves itself, the grader and the reward score, the graph answers a question of
-    a scripted policy, the family's checkpoint is known."""
+    a scripted policy, the family's checkpoint is known, the trainer says what it would run."""
     said = run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(site), str(site))
     assert said.startswith("0\n"), said
     for kind in COMMANDS:
         assert (site / f"test_their_{kind}.py").read_text().count("\ndef test_") >= 1
 
 
-def test_what_is_written_is_in_order(site: Path) -> None:
+@pytest.mark.parametrize("name", ["me", "a_name_of_thirty_letters_or_so"])
+def test_what_is_written_is_in_order(name: str, tmp_path: Path) -> None:
+    """Whatever its name; that its types are right is seen where the templates are checked, as all code is."""
+    for kind, command in COMMANDS.items():
+        assert command(name, str(tmp_path / kind)) == 0
     for words in (["check"], ["format", "--check"]):
-        said = run(site, "-m", "ruff", *words, "--no-cache", "--config", str(ROOT / "pyproject.toml"), str(site))
+        said = run(tmp_path, "-m", "ruff", *words, "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".")
         assert said.startswith("0\n"), said
-    left = re.compile("|".join(f"new_{kind}|New{kind.title().replace('_', '')}" for kind in [*COMMANDS, "family"]))
-    assert [path.name for path in site.glob("*.py") if left.search(path.read_text())] == []
+    left = re.compile("|".join(f"new_{kind}|New{kind.title().replace('_', '')}" for kind in COMMANDS))
+    assert [path.name for path in tmp_path.rglob("*.py") if left.search(path.read_text())] == []
 
 
 @pytest.mark.slow
@@ -96,8 +100,9 @@ def test_what_is_wrong_is_told_in_the_same_words_for_every_kind(tmp_path: Path) 
     program = (
         "from agent.chat.families.find import families\nfrom graphs.app.catalogue import graphs\n"
         "from rl.graders import graders\nfrom rl.rewards.registry import components\nfrom rl.tasks import task_sets\n"
+        "from rl.training.trainers.find import trainers\n"
         "from tools import load_tools\nfrom tools.discovery import EntryPointError\n"
-        "for found in (load_tools, graphs, task_sets, components, graders, families):\n"
+        "for found in (load_tools, graphs, task_sets, components, graders, families, trainers):\n"
         "    try:\n        found()\n    except EntryPointError as error:\n        print(error)\n"
     )
     words = "of the package theirs ({}), which {}"

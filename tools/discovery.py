@@ -17,10 +17,14 @@ class EntryPointError(ValueError):
     """An entry point of an installed package that cannot be used; names the package, and says how to mend it."""
 
 
-def modules(package: str) -> list[ModuleType]:
-    """The modules in `package`, imported, by name; not packages, and none whose name begins with _."""
+def modules(package: str, inner: str = "") -> list[ModuleType]:
+    """The modules in `package`, imported, by name; none whose name begins with _.
+
+    A package in it stands for its module `inner`; without one, packages are passed over.
+    """
     folder = importlib.import_module(package)
-    names = sorted(each.name for each in pkgutil.iter_modules(folder.__path__) if not each.ispkg)
+    found = sorted((each for each in pkgutil.iter_modules(folder.__path__)), key=lambda each: each.name)
+    names = [f"{each.name}.{inner}" if each.ispkg else each.name for each in found if inner or not each.ispkg]
     return [importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_")]
 
 

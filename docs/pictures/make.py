@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from PIL import Image
 
-from rl.evaluation.report.drawing import INK, LINES, MUTED, RULE, as_png, new_figure
+from rl.evaluation.plots.style import INK, LINES, MUTED, RULE, as_png, new_figure
 from rl.tasks.phantoms.tasks import make
 from tools.calls import ToolCall
 from tools.images.image import MedicalImage

@@ -17,7 +17,7 @@ OPEN, CLOSE, THOUGHT = "<answer>", "</answer>", "</think>"
 
 def answer_probability(trajectory: Trajectory, encoder: Encoder) -> float | None:
     """0 to 1; None where there is no answer, it was not said last, or nobody knows its log-probabilities."""
-    ledger = Ledger.from_plain(trajectory.rows[-1])
+    ledger = Ledger.from_plain(trajectory.rows[-1]) if trajectory.rows else Ledger()
     if trajectory.answer is None or not ledger.sampled:
         return None
     turn = ledger.sampled[-1]

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl.evaluation.schema import Counterfactual, Mean
+from rl.evaluation.scores import abstained, images_of, question_mean, question_of, right
+from rl.evaluation.statistics import Scored, clustered_mean
 from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory
 from tools.geometry import PixelBox
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
@@ -99,3 +103,28 @@ def _filled(plane: NDArray[np.float32], hole: NDArray[np.bool_], rng: np.random.
     noise -= library.blur(noise, size)
     spread = float(grain[around].std()) if around.any() else 0.0
     return smooth + noise * (spread / float(noise.std()))
+
+
+def counterfactual(asked: Sequence[Trajectory], erased: Sequence[Trajectory]) -> Counterfactual:
+    """What the policy says when the evidence is gone, over the questions that were also asked without it.
+
+    visual_hallucination_rate: of the pairs that it answered rightly with the evidence, the share in which it gives the
+    same answer without. gap: accuracy with the evidence less the share of old answers without; a policy that does not
+    look has none. By chance a guess repeats the old answer too, so the rate of a policy that looks and then guesses is
+    that of a guess, not 0.
+    """
+    originals = {(question_of(each), each.sample): each for each in asked}
+    pairs = [(originals.get((question_of(each).removesuffix(ERASED), each.sample)), each) for each in erased]
+    both = [(before, after) for before, after in pairs if before is not None]
+    before, after = [pair[0] for pair in both], [pair[1] for pair in both]
+    told = [Scored(images_of(first), right(second)) for first, second in both if first.correct]
+    gaps = [Scored(images_of(first), right(first) - right(second)) for first, second in both]
+    return Counterfactual(
+        pairs=len(both),
+        questions=len({question_of(each) for each in before}),
+        accuracy_with_evidence=Mean.of(question_mean(before, right)),
+        old_answer_without_evidence=Mean.of(question_mean(after, right)),
+        abstained_without_evidence=Mean.of(question_mean(after, abstained)),
+        gap=Mean.of(clustered_mean(gaps)),
+        visual_hallucination_rate=Mean.of(clustered_mean(told)),
+    )

@@ -1,1 +1,1 @@
-"""`python -m rl.new KIND NAME`: the file and the test of a task set, reward, grader or family (docs/adding.md)."""
+"""`python -m rl.new KIND NAME` writes the file and the test of something new for training (docs/adding.md)."""

@@ -12,6 +12,7 @@ from agent.chat.families import find as families
 from rl.graders import registry as graders
 from rl.rewards import registry as rewards
 from rl.tasks import registry as tasks
+from rl.training.trainers import find as trainers
 from tools.scaffold import Kind, ScaffoldError, add_arguments, write
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,6 +23,7 @@ KINDS = {
         Kind(TEMPLATES, "reward", "rl.rewards", rewards.ENTRY_POINT_GROUP),
         Kind(TEMPLATES, "grader", "rl.graders", graders.ENTRY_POINT_GROUP),
         Kind(TEMPLATES, "family", "agent.chat.families", families.ENTRY_POINT_GROUP),
+        Kind(TEMPLATES, "trainer", "rl.training.trainers", trainers.ENTRY_POINT_GROUP),
     )
 }
 

@@ -1,4 +1,4 @@
-"""The Ray that we start: one function, for actors and for training, with GPUs or without.
+"""The Ray that we start for training, with GPUs or without.
 
 Whoever reaches a Ray runs code as its owner, so ours is closed three times. Its processes listen on loopback. They
 answer nobody who does not show the token (Ray's own token authentication): other users of this machine reach loopback

@@ -33,7 +33,10 @@ from rl.trajectories.finished_episode import FinishedEpisode
 from rl.trajectories.origin import Origin
 from rl.trajectories.record import UNKNOWN, Trajectory, record
 from tools.images.store import ImageStore
-from tools.registry import load_tools
+from tools.registry import family_of, load_tools
+from tools.run.process import isolated
+from tools.run.ray import on_ray
+from tools.run.wrapper import only
 from tools.toolbox import Toolbox
 
 CONFIG = "config.yaml"
@@ -104,8 +107,19 @@ def sampling_of(config: Config) -> Sampling:
 
 
 def toolbox(config: Config) -> Toolbox:
-    """The run's tools."""
-    return Toolbox(load_tools(list(config.episode.tools)), deadline_s=config.episode.deadline_s)
+    """The run's tools, each where the configuration has it run."""
+    episode = config.episode
+    tools = load_tools(list(episode.tools))
+
+    def of(named: str) -> list[str]:
+        return [tool.name for tool in tools if named in (tool.name, family_of(tool))]
+
+    apart = [
+        only(of(named), isolated(each.processes, each.memory_gb and each.memory_gb * 2**30))
+        for named, each in episode.isolated.items()
+    ]
+    far = [only(of(named), on_ray(each.actors, **each.options)) for named, each in episode.on_ray.items()]
+    return Toolbox(tools, deadline_s=episode.deadline_s, wrappers=[*apart, *far])
 
 
 def laptop_tools() -> Toolbox:

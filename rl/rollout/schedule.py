@@ -2,8 +2,7 @@
 
 Nobody waits for the slowest: the next episode begins as soon as one ends, so a slow tool delays its own episode alone
 (`benchmarks/rollout_schedule.py` measures by how much lockstep rollouts are slower). An episode whose policy stays lost
-is given back as `Lost`, so that a group of samples keeps its other members. How one episode is asked (in this process,
-by a Ray actor) is the caller's.
+is given back as `Lost`, so that a group of samples keeps its other members. How one episode is asked is the caller's.
 """
 
 import asyncio

@@ -24,8 +24,9 @@ from agent.serving.server_command import ServerOptions
 from agent.serving.staging import sweep
 from agent.serving.swap import hot_swap
 from rl.config import REASONING, Config, dump
-from rl.evaluation.held_out import evaluate
+from rl.evaluation.ask import ask_all
 from rl.rollout.run_parts import CONFIG, RunParts, open_run
+from rl.rollout.schedule import Job
 from rl.tasks.task import Task
 from rl.training import base, run_tasks, sft, sft_gpu
 from rl.training.publish import Publisher, trained, version_of
@@ -188,7 +189,7 @@ class Stages:
         policy = ServedPolicy(server.base_url, server.versions)
         kept = TrajectoryStore(self.run / "trajectories" / condition)
         parts = self.parts(tools=condition != "no_tools")
-        answers = await evaluate(parts, policy, self.tasks("test"), condition, kept)
+        answers = await ask_all(parts, policy, [Job(task) for task in self.tasks("test")], condition, kept)
         if others := {each for answer in answers for each in answer.versions} - {version}:
             raise OtherVersion(
                 f"Got answers of {', '.join(sorted(others))} in {kept.folder}, expected only some of {version}. Move "

@@ -18,7 +18,7 @@ from agent.chat.loading import family_in
 from agent.encoder import Encoder, EncodingError
 from rl.trajectories.audit import Audit, audit
 from rl.trajectories.export import Choice, choose
-from rl.trajectories.folders import IMAGES, TRAJECTORIES, FolderError, embedded, open_folders
+from rl.trajectories.folders import BASE, IMAGES, TRAJECTORIES, FolderError, open_folders
 from rl.trajectories.shards import ShardError
 from rl.trajectories.store import TrajectoryStore
 from tools.errors import ImageError
@@ -34,7 +34,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rl.trajectories", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check", help="read every episode back and check it as training would")
-    checking.add_argument("--checkpoint", type=Path, help=f"whose encoder wrote the ids (default: PATH/{embedded()})")
+    checking.add_argument("--checkpoint", type=Path, help=f"whose encoder wrote the ids (default: PATH/{BASE})")
     checking.add_argument("--json", action="store_true", help="print the findings as JSON")
     sealing = commands.add_parser("seal", help="make Parquet shards of what writers that are gone left unsealed")
     exporting = commands.add_parser("export", help="choose episodes for warm-up, and copy them and their images")
@@ -67,7 +67,7 @@ def check(asked: argparse.Namespace) -> int:
     """Checks every stage."""
     folders = open_folders(asked.path, asked.images, asked.checkpoint)
     if folders.base is None:
-        raise FolderError(f"Got {asked.path} without {embedded()} above it; name the checkpoint by --checkpoint.")
+        raise FolderError(f"Got {asked.path} without {BASE} above it; name the checkpoint by --checkpoint.")
     encoder, images = family_in(folders.base), ImageStore(folders.images)
     found = [_audited(store, images, encoder) for store in folders.stores()]
     if asked.json:

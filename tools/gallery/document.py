@@ -1,6 +1,6 @@
 """docs/tools.md: one line a tool, written from the tools themselves, so that it cannot fall behind them.
 
-python -m tools document --out docs/tools.md
+python -m tools document
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Each takes images by their number in the conversation, and boxes and points in i
 is named. What it shows becomes the next image. `python -m tools list` prints what a policy reads of them, and
 `python -m tools run zoom_in scan.png --box 100,100,300,300 --out crop.png` runs one.
 
-This page is written by `python -m tools document --out docs/tools.md`, the picture by
+This page is written by `python -m tools document`, the picture by
 `python -m tools sheet --images FOLDER --out docs/pictures/tools.png` (`tools/gallery/samples.py` says what the folder
 holds).
 
@@ -43,8 +43,8 @@ node = ToolNode(for_messages(tools, model.image_store, why_not_shown=model.why_n
 |---|---|
 | `Budget(8)`, `Budget(2, ["read_text"])` | lets so many calls an episode through; one more is sent back |
 | `Cache()` | answers the same call on the same images from memory |
-| `isolated()` | runs calls in processes of their own, which may hang, crash or take too much memory |
-| `on_ray(num_gpus=1)` | runs calls in actors of a Ray that is there |
+| `isolated()` | runs calls in processes of their own, which may hang or crash; in a run `episode.isolated` |
+| `on_ray(num_gpus=1)` | runs calls in actors of a Ray that is there; in a run `episode.on_ray` |
 | `only("read_text", ...)` | a wrapper for some tools |
 
 Each call has a deadline (`Toolbox(deadline_s=...)`, or its tool's own), a turn so many calls (`max_calls`), a tool that

@@ -1,4 +1,4 @@
-"""new_family: its checkpoints are known by their tokens, and their template can be extended without drift."""
+"""new_family: its checkpoints are known by their tokens, and their template does not drift."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import pytest
 from agent.chat.families.drift import drift
 from agent.chat.families.find import family_of, seen_as
 from agent.encoder import load_processor
-from rl.config import ROOT, Base
+from graphs.app.default_checkpoint import embedded
 
 
 @pytest.fixture
 def processor() -> Any:
-    return load_processor(ROOT / Base().checkpoint)
+    return load_processor(embedded())
 
 
 def test_its_checkpoints_are_known(processor: Any) -> None:

@@ -16,6 +16,5 @@ def test_what_is_right(answer: str, score: float) -> None:
 
 def test_gold_beside_another_answer_is_not_right() -> None:
     wrong = wrong_answer("new_grader", GOLD)
-    assert [grade("new_grader", each, GOLD) for each in (wrong, f"{GOLD} or {wrong}", f"{wrong} or {GOLD}")] == [
-        0.0
-    ] * 3
+    said = (wrong, f"{GOLD} or {wrong}", f"{wrong} or {GOLD}")
+    assert [grade("new_grader", each, GOLD) for each in said] == [0.0, 0.0, 0.0]

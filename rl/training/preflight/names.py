@@ -10,7 +10,7 @@ from rl.tasks.registry import find
 from rl.training.preflight.finding import Finding
 from rl.training.sft import OWN, demonstrator_of
 from rl.training.trainers.find import find_trainer
-from tools.registry import load_tools
+from tools.registry import family_of, load_tools
 from tools.spelling import did_you_mean
 
 
@@ -23,12 +23,19 @@ def names(config: Config) -> Iterator[Finding]:
 
 
 def tools(config: Config) -> Iterator[Finding]:
-    """Each tool's name by itself, so that all that are wrong are told."""
+    """Each tool's name by itself, so that all that are wrong are told; then where tools are to run."""
+    held: set[str] = set()
     for name in config.episode.tools:
         try:
-            load_tools([name])
+            held |= {tool.name for tool in load_tools([name])}
         except ValueError as error:
             yield Finding("episode.tools", str(error))
+    known = held | {family_of(tool) for tool in load_tools(sorted(held))}
+    for field in ("isolated", "on_ray"):
+        for name in getattr(config.episode, field):
+            if name not in known:
+                said = f"Got {name!r}, expected one of episode.tools ({', '.join(sorted(held))}), or their family."
+                yield Finding(f"episode.{field}", said + did_you_mean(name, known))
 
 
 def rewards(config: Config) -> Iterator[Finding]:

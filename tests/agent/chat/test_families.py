@@ -144,7 +144,7 @@ def each(request: pytest.FixtureRequest, processor: Any) -> Family:
 
 
 def test_there_is_one_class_a_file() -> None:
-    assert {family.name for family in families()} == {"internvl", "medvista", "qwen"}
+    assert {family.name for family in families()} >= {"internvl", "medvista", "qwen"}
 
 
 def test_ids_are_those_of_transformers_and_prompts_have_one_placeholder(each: Family) -> None:

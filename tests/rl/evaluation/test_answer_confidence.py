@@ -1,6 +1,7 @@
 """The probability of an answer: of its own tokens, not of the thought before it."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,3 +44,7 @@ def test_nobody_knows_how_sure_a_chat_model_was(encoder: Encoder) -> None:
     unknown = [math.nan] * len(encoder.encode(text)[0])
     assert answer_probability(said(encoder, text, unknown, ANSWER), encoder) is None
     assert answer_probability(said(encoder, text, [0.0] * len(unknown), None), encoder) is None  # an abstention
+
+
+def test_an_episode_that_ended_before_the_policy_spoke_has_none(encoder: Encoder) -> None:
+    assert answer_probability(replace(said(encoder, "a", [0.0], None), rows=[]), encoder) is None

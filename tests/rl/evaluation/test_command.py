@@ -101,20 +101,21 @@ def test_a_model_that_looks_and_one_that_does_not(
     assert main(line(url, tmp_path, *policies)) == 0
     report = json.loads((tmp_path / "evaluation.json").read_text())
     looks, guesses = (report["policies"][name] for name in ("looks", "guesses"))
-    assert looks["accuracy"] == {"mean": 1.0, "ci95": [1.0, 1.0], "n": COUNT} and looks["images"] == COUNT
-    assert guesses["accuracy"]["mean"] < 1.0 and guesses["accuracy"]["n"] == COUNT
+    assert (looks["accuracy"], looks["ci95"], looks["n"]) == (1.0, [1.0, 1.0], COUNT) and looks["images"] == COUNT
+    assert guesses["accuracy"] < 1.0 and guesses["n"] == COUNT
     assert looks["counterfactual"]["visual_hallucination_rate"] == {"mean": 0.0, "ci95": [0.0, 0.0], "n": 5}
     assert looks["counterfactual"]["abstained_without_evidence"]["mean"] == 1.0
     assert guesses["counterfactual"]["visual_hallucination_rate"]["mean"] == 1.0
     assert guesses["counterfactual"]["gap"]["mean"] == 0.0
     (difference,) = report["differences"]
     assert (difference["first"], difference["second"], difference["n"]) == ("guesses", "looks", COUNT)
-    assert difference["mean"] == pytest.approx(100 * (guesses["accuracy"]["mean"] - 1))
+    assert difference["points"] == pytest.approx(100 * (guesses["accuracy"] - 1))
     assert looks["abstention"]["confidence"] is None and looks["abstention"]["aurc"] is None
     told = capsys.readouterr().out
     assert "research use only" in told and "guesses - looks" in told
     for name in ("accuracy", "looking", "coverage"):
         assert Image.open(tmp_path / f"{name}.png").size[0] > 600
+    assert f"2 policies on {COUNT} questions" in (tmp_path / "report.html").read_text()
     assert trajectories(["check", str(tmp_path), "--checkpoint", str(ROOT / "rl/toy/checkpoint")]) == 0
     assert "10 for imitation only" in capsys.readouterr().out
     asked = len(made.asked)

@@ -1,13 +1,16 @@
 """Erasing the evidence: what was there is gone, the rest is untouched, and nothing tells where it was."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rl.evaluation.counterfactual import ERASED, erase, pairs
+from rl.evaluation.counterfactual import ERASED, counterfactual, erase, pairs
+from rl.evaluation.schema import Mean
 from rl.tasks.task import Task
+from rl.trajectories.record import Trajectory
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 
@@ -76,3 +79,31 @@ def test_phantoms_lose_their_lesions(gallery: tuple[ImageStore, list[Task]]) -> 
             centre = (slice(int(y1) + 5, int(y2) - 4), slice(int(x1) + 5, int(x2) - 4))
             around = after[int(y1) - 12 : int(y2) + 12, int(x1) - 12 : int(x2) + 12]
             assert abs(after[centre].mean() - around.mean()) < 12 < abs(before[centre].mean() - around.mean())
+
+
+def test_visual_hallucination(episode: Callable[..., Trajectory]) -> None:
+    asked = [
+        episode("a/1", True, image="1"),
+        episode("a/2", True, image="2"),
+        episode("a/3", True, image="3"),
+        episode("a/4", False, image="4"),
+        episode("a/5", True, image="5"),  # has no twin
+    ]
+    erased = [
+        episode(f"a/1{ERASED}", True, image="1e"),  # says the old answer without seeing anything
+        episode(f"a/2{ERASED}", None, image="2e"),
+        episode(f"a/3{ERASED}", False, image="3e"),
+        episode(f"a/4{ERASED}", False, image="4e"),
+    ]
+    found = counterfactual(asked, erased)
+    assert (found.pairs, found.visual_hallucination_rate.n) == (4, 3)
+    assert found.visual_hallucination_rate.mean == pytest.approx(1 / 3)
+    assert found.accuracy_with_evidence.mean == 0.75 and found.old_answer_without_evidence.mean == 0.25
+    assert found.gap.mean == 0.5 and found.abstained_without_evidence.mean == 0.25
+
+
+def test_samples_are_paired_with_their_own_twins(episode: Callable[..., Trajectory]) -> None:
+    asked = [episode("a/1", right, sample=place) for place, right in enumerate([True, False])]
+    erased = [episode(f"a/1{ERASED}", right, sample=place) for place, right in enumerate([False, True])]
+    found = counterfactual(asked, erased)
+    assert found.visual_hallucination_rate == Mean(mean=0.0, ci95=(0.0, 0.0), n=1)

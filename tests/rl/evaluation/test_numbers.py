@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from rl.evaluation.abstention import risk_coverage
 from rl.evaluation.pass_at_k import agreement, pass_all, pass_at, steps
-from rl.evaluation.risk_coverage import risk_coverage
 
 
 @pytest.mark.parametrize(

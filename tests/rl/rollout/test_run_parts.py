@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agent.policies.policy import Completion, PolicyError, Sampling
@@ -82,3 +83,28 @@ def test_a_run_is_opened_from_its_folder(tmp_path: Path, processor: Any, gallery
     assert "zoom_in" not in prompts[1]
     with pytest.raises(PolicyError, match="has no policy"):
         asyncio.run(with_tools.ask(gallery[1][0], with_tools.episode(None)))
+
+
+async def test_a_tool_runs_where_the_configuration_has_it_run(
+    gallery: Gallery, parts_of: Callable[..., RunParts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process of its own it finds the same; on Ray it finds nothing where there is no Ray."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    store, tasks = gallery
+    task = next(each for each in tasks if each.kind == "name")
+
+    async def called(**episode: Any) -> tuple[Any, set[str]]:
+        parts = parts_of(store, episode=episode)
+        state = await parts.ask(task, parts.episode(ScriptedPolicy(looks(task), parts.family)))
+        words = {word for each in psutil.Process().children() for word in each.cmdline()}
+        return {**state["calls"][0], "seconds": 0.0}, words
+
+    here, before = await called()
+    apart, words = await called(isolated={"look": {"processes": 1}}, deadline_s=200)
+    assert here["status"] == "ok" and apart == here
+    assert "tools.run.process_worker" in words - before
+    far, _ = await called(on_ray={"zoom_in": {}})
+    assert (far["status"], far["images"]) == ("failed", [])
+    assert "runs on Ray, and this process has joined no Ray" in far["text"]
+    elsewhere, _ = await called(isolated={"measure_distance": {}}, on_ray={"measure": {}})
+    assert elsewhere == here

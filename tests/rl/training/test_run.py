@@ -245,12 +245,12 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Versions whose answers an evaluation finds or gets, in place of asking; it empties itself when it is asked."""
     stamped: list[str] = []
 
-    async def evaluate(*_: Any) -> list[Any]:
+    async def ask_all(*_: Any) -> list[Any]:
         found = [SimpleNamespace(versions=[version]) for version in stamped]
         stamped.clear()
         return found
 
-    monkeypatch.setattr(running, "evaluate", evaluate)
+    monkeypatch.setattr(running, "ask_all", ask_all)
     return stamped
 
 

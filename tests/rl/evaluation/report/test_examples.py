@@ -11,11 +11,19 @@ MakeEpisode = Callable[..., Trajectory]
 def test_paired_by_task_in_the_order_of_the_trained(episode: MakeEpisode) -> None:
     before = [episode("a", right=False), episode("b"), episode("only before")]
     after = [episode("b"), episode("only after"), episode("a"), episode("a", right=False)]
-    pairs = pair_up(before, after)
+    pairs = pair_up([before, after])
     assert [(first.task["id"], last.task["id"], last.correct) for first, last in pairs] == [
         ("b", "b", True),
         ("a", "a", True),
     ]
+
+
+def test_one_policy_alone(episode: MakeEpisode) -> None:
+    pairs = pair_up([[episode("a"), episode("b", right=False)]])
+    assert [[each.task["id"] for each in pair] for pair in pairs] == [["a"], ["b"]]
+    assert changes(pairs) == {"mended": 0, "broken": 0, "right": 1, "wrong": 1}
+    assert [pair[0].task["id"] for pair in choose(pairs)] == ["a", "b"]
+    assert pair_up([]) == []
 
 
 def test_changes_are_counted(episode: MakeEpisode) -> None:

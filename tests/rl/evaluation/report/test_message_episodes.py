@@ -11,10 +11,9 @@ import pytest
 from agent.encoder import Encoder
 from agent.policies.policy import Sampling
 from rl.config import Config
-from rl.evaluation.report.metrics import summarise
 from rl.evaluation.report.page import render_page
 from rl.evaluation.report.scenes import scene
-from rl.evaluation.report.schema import Report
+from rl.evaluation.schema import Report
 from rl.rollout.run_parts import opened
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task
@@ -86,8 +85,7 @@ def test_a_turn_that_was_malformed_says_so_and_the_next_one_answers(played: Fini
 
 def test_the_page_does_not_call_a_right_episode_unreadable(played: FinishedEpisode, store: ImageStore) -> None:
     episode = played("second_opinion")
-    report = Report.model_validate({"conditions": {"trained": summarise([episode])}})
-    page = render_page("r", report, [], [(episode, episode)], store).decode()
+    page = render_page("r", Report(), {"before": [episode], "after": [episode]}, store).decode()
     assert "a turn that could not be read" not in page
     answers = re.findall(r'<p class="answer"><small>answers</small> (.*?)</p>', page)
     assert answers == ["cystic", "cystic"]

@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from rl.evaluation.report.metrics import exactness, gains, summarise
+from rl.evaluation.metrics import Episodes, gains, measure
+from rl.evaluation.plan import Settings
 from rl.evaluation.report.page import render_page
-from rl.evaluation.report.report import write_report
-from rl.evaluation.report.schema import Report
+from rl.evaluation.result_files import write_evaluation, write_report
+from rl.evaluation.schema import CONDITIONS, Evaluation, Exactness, Policy, Report, Stage, Swap
 from rl.trajectories.record import Trajectory
 from tools.errors import ImageError
 from tools.images.store import ImageStore
@@ -53,22 +54,29 @@ class Parsed(HTMLParser):
             self.words.append(data)
 
 
+def measured(made: Sequence[Trajectory], store: ImageStore) -> Policy:
+    return measure(
+        Episodes(made, sizes={image: store.get(image).size for each in made for image in each.task["images"]})
+    )
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, phantom: MakeEpisode, store: ImageStore) -> Path:
     """A run's folder with its whole report: 12 tasks, all wrong before, all but one right after."""
     before = [phantom(i, right=False, look=i % 2 == 0, aside=90) for i in range(12)]
     after = [phantom(i, right=i != 7) for i in range(12)]
-    report = {
-        "conditions": {"tools_untrained": summarise(before), "trained": summarise(after)},
-        "gain": gains({"tools_untrained": before, "trained": after}),
-        "stages": {"rl": {"seconds": 512.9}},
-        "swaps": [{"version": "rl-0001", "seconds": 0.117, "failed_requests": 0, "stale_answers": None}],
-        "exactness": exactness(3840, 2, 0.0036, 0.21),
-        "versions": {"vllm": "0.29.0"},
-    }
+    asked = {"tools_untrained": before, "trained": after}
+    report = Report(
+        conditions=dict.fromkeys(CONDITIONS) | {name: measured(made, store) for name, made in asked.items()},
+        gain=dict(gains(asked)),
+        stages={"rl": Stage(seconds=512.9)},
+        swaps=(Swap(version="rl-0001", seconds=0.117, failed_requests=0),),
+        exactness=Exactness(trajectories=3840, refused=2, mean_logprob_difference=0.0036),
+        versions={"vllm": "0.29.0"},
+    )
     rows = [{"step": step, "reward_mean": step / 10} for step in range(10)]
     folder = tmp_path_factory.mktemp("runs") / "run"
-    write_report(folder, report, rows, before, after, store)
+    write_report(folder, report, rows, asked, store)
     return folder
 
 
@@ -99,7 +107,10 @@ def test_the_page_says_what_was_found(run: Path) -> None:
     text = Parsed((run / "report.html").read_text()).text
     assert "Research use only, not a medical device." in text
     assert "+91.7 points over the same policy with tools, untrained" in text
-    assert "training mended 11 and broke 0; 0 were right both times and 1 wrong both times" in text
+    assert (
+        "11 are wrong of “tools, untrained” and right of “trained”, 0 the other way round; 0 are right both times"
+        in text
+    )
     assert "8 min 33 s" in text and "0.12 s" in text and "3,840" in text and "vllm 0.29.0" in text
 
 
@@ -112,8 +123,45 @@ def test_examples_are_pairs_with_each_scan_once(run: Path) -> None:
     assert len(re.findall(r'class="verdict yes"', text)) == 7
 
 
+def test_an_evaluation_writes_the_same_page(phantom: MakeEpisode, store: ImageStore, tmp_path: Path) -> None:
+    asked = {
+        "guesses": [phantom(i, right=i < 4, look=False) for i in range(12)],
+        "half": [phantom(i, right=i < 6) for i in range(12)],
+        "looks": [phantom(i, right=i != 7) for i in range(12)],
+    }
+    found = {
+        name: Episodes(made, sizes={image: (512, 512) for each in made for image in each.task["images"]})
+        for name, made in asked.items()
+    }
+    write_evaluation(tmp_path, Settings(tasks=("phantoms",)), found, store)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"evaluation.{kind}" for kind in ("json", "md")),
+        *(f"{name}.png" for name in ("accuracy", "looking", "coverage")),
+        "report.html",
+    }
+    page = Parsed((tmp_path / "report.html").read_text())
+    assert page.open == [] and all(load.startswith(("data:", "#scan-")) for load in page.loads)
+    assert "3 policies on 12 questions about 12 images" in page.text
+    for difference in ("half over guesses +16.7", "looks over guesses +58.3", "looks over half +41.7"):
+        assert difference in page.text
+    assert "7 are wrong of “guesses” and right of “looks”, 0 the other way round" in page.text
+    assert page.tags.count("article") == 8 and page.tags.count("use") == 16
+    for of_training_only in ("While it trained", "Swaps", "Exactness", "goal"):
+        assert of_training_only not in page.text
+
+
+def test_one_policy_is_shown_alone(phantom: MakeEpisode, store: ImageStore) -> None:
+    made = [phantom(i, right=i != 2) for i in range(3)]
+    settings = Settings(tasks=("phantoms",)).model_dump(mode="json")
+    report = Evaluation(settings=settings, policies={"looks": measured(made, store)}, differences=())
+    page = Parsed(render_page("e", report, {"looks": made}, store).decode())
+    assert "1 policy on 3 questions" in page.text and "Differences" not in page.text
+    assert "Of 3 tasks, 2 are right and 1 wrong." in page.text
+    assert page.tags.count("article") == 3 and page.tags.count("use") == 3
+
+
 def test_what_is_missing_is_said_and_never_zero(store: ImageStore) -> None:
-    text = Parsed(render_page("r", Report.model_validate({}), [], [], store).decode()).text
+    text = Parsed(render_page("r", Report(), {}, store).decode()).text
     assert "The gain of training was not measured" in text
     assert text.count("not measured") >= 3 + 4 + 4 + 4
     assert "No training steps were reported." in text and "No swap was reported." in text
@@ -122,9 +170,8 @@ def test_what_is_missing_is_said_and_never_zero(store: ImageStore) -> None:
 
 def test_text_of_a_policy_cannot_become_markup(phantom: MakeEpisode, store: ImageStore) -> None:
     attack = '"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)>'
-    pair = phantom(0, right=False, thought=attack), phantom(0, right=True, thought=attack)
-    versions = {"versions": {attack: attack}, "conditions": {}}
-    page = Parsed(render_page(attack, Report.model_validate(versions), [], [pair], store).decode())
+    shown = {"x": [phantom(0, right=False, thought=attack)], attack: [phantom(0, right=True, thought=attack)]}
+    page = Parsed(render_page(attack, Report(versions={attack: attack}), shown, store).decode())
     assert "script" not in page.tags and page.open == []
     assert all(load.startswith(("data:", "#scan-")) for load in page.loads)
     assert page.text.count("<script>alert(1)</script>") >= 4
@@ -133,7 +180,8 @@ def test_text_of_a_policy_cannot_become_markup(phantom: MakeEpisode, store: Imag
 def test_figures_survive_a_page_that_cannot_be_drawn(tmp_path: Path, phantom: MakeEpisode, store: ImageStore) -> None:
     episodes = [phantom(0, right=True)]
     with pytest.raises(ImageError):
-        write_report(tmp_path / "run", {}, [], episodes, episodes, ImageStore(tmp_path / "empty"))
+        shown = {"tools_untrained": episodes, "trained": episodes}
+        write_report(tmp_path / "run", Report(), [], shown, ImageStore(tmp_path / "empty"))
     assert (tmp_path / "run" / "report.json").exists() and not (tmp_path / "run" / "report.html").exists()
 
 

@@ -27,6 +27,11 @@ def faults(shown: str) -> list[str]:
     ("override", "said"),
     [
         ("episode.tools=[zoom_inn]", "error: episode.tools: Got the tool name 'zoom_inn'.* Did you mean zoom_in"),
+        ("episode.isolated={zoom_inn: {}}", r"error: episode.isolated: Got 'zoom_inn', .* Did you mean zoom_in"),
+        (
+            "episode.on_ray={find: {}}",
+            r"error: episode.on_ray: Got 'find', expected one of episode.tools \(meas",
+        ),
         (
             "rl.rewards.anwser=1",
             "error: rl.rewards: Got the component 'anwser', expected one of .* Did you mean answer",

@@ -75,4 +75,6 @@ def test_an_installed_package_adds_a_trainer_by_entry_point(dry_run: Any) -> Non
 
 
 def test_an_entry_point_that_is_no_trainer_is_told(dry_run: Any) -> None:
-    assert "theirs = 'their_trainer:answer' (medvista.trainers), which is 42; expected a class" in dry_run("answer")
+    said = dry_run("answer")
+    assert "error: Got the entry point theirs = 'their_trainer:answer' of the package their-trainer" in said
+    assert "(medvista.trainers), which is 42; expected a class" in said and "Traceback" not in said

@@ -6,10 +6,8 @@ import math
 import pytest
 from PIL import Image
 
-from rl.evaluation.report.accuracy import draw_accuracy
-from rl.evaluation.report.curves import draw_curves, draw_panel, panels
-from rl.evaluation.report.drawing import as_png, as_svg, spread
-from rl.evaluation.report.schema import Report
+from rl.evaluation.plots.curves import draw_curves, draw_panel, panels
+from rl.evaluation.plots.style import as_png, as_svg, spread
 
 ROWS = [
     {"step": 1, "reward_mean": 0.2, "tool_call_rate": 0.5, "tool_call_rate/count": 0.4, "kl": None},
@@ -85,17 +83,3 @@ def test_files_are_pictures_and_the_same_each_time() -> None:
         assert picture.format == "PNG" and picture.width > 1000
     once, again = (as_svg(draw_panel(panels(ROWS)[0], ROWS)) for _ in range(2))
     assert once == again and b"<svg" in once
-
-
-def test_accuracy_has_a_dot_for_each_figure_and_none_for_a_missing_one() -> None:
-    def figures(accuracy: float) -> dict[str, object]:
-        return {"accuracy": accuracy, "ci95": (accuracy, accuracy), "n": 9, "tool_call_rate": 0.5, "iou": math.nan}
-
-    trained = {**figures(0.9), "by_kind": {"count": figures(0.8), "side": figures(math.nan)}, "invalid_rate": 0.0}
-    no_tools = {**figures(0.4), "by_kind": {}, "invalid_rate": 0.0}
-    report = Report.model_validate({"conditions": {"trained": trained, "no_tools": no_tools}})
-    axes = draw_accuracy(report.conditions).axes[0]
-    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() not in ("None", None, "")]
-    assert sorted(dots) == [0.4, 0.8, 0.9]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["all", "count", "side"]
-    assert {text.get_text() for text in axes.texts} == {"no tools 40%", "trained 90%"}

@@ -1,22 +1,19 @@
 """Names from outside are drawn as they are: in every picture of a report and of an evaluation, and in its tables."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from rl.evaluation.figures import Episodes, summary
-from rl.evaluation.plots import draw_accuracy as draw_evaluated
-from rl.evaluation.plots import draw_coverage, draw_looking
-from rl.evaluation.report.accuracy import draw_accuracy
-from rl.evaluation.report.curves import draw_curves, draw_panel, panels
-from rl.evaluation.report.drawing import as_png, as_svg
-from rl.evaluation.report.metrics import summarise
-from rl.evaluation.report.schema import Report
-from rl.evaluation.table import markdown
+from rl.evaluation.markdown import markdown
+from rl.evaluation.metrics import Episodes, measure
+from rl.evaluation.plots.accuracy import draw_accuracy
+from rl.evaluation.plots.coverage import draw_coverage
+from rl.evaluation.plots.curves import draw_curves, draw_panel, panels
+from rl.evaluation.plots.looking import draw_looking
+from rl.evaluation.plots.style import as_png, as_svg
+from rl.evaluation.schema import Policy
 from rl.trajectories.record import Trajectory
 
 MakeEpisode = Callable[..., Trajectory]
@@ -50,35 +47,25 @@ def drawn(figure: Figure) -> set[str]:
     return found
 
 
-def evaluated(made: list[Trajectory]) -> Any:
-    """A policy's figures."""
-    held = [replace(each, rows=[{"ids": [], "sampled": []}]) for each in made]
-    return summary(
-        Episodes(held, confidence={each.id: 0.5 for each in held}), {"scan": (100, 100), "other": (100, 100)}
-    )
+def measured(made: list[Trajectory]) -> Policy:
+    return measure(Episodes(made, confidence={each.id: 0.5 for each in made}, sizes={"i": (200, 200)}))
 
 
 @pytest.mark.filterwarnings("error")
 def test_kinds_are_drawn_as_they_are(episode: MakeEpisode) -> None:
     made = [episode(f"s/{number}", kind=name) for number, name in enumerate(NAMES)]
-    report = Report.model_validate({"conditions": {"trained": summarise(made)}})
-    assert {*NAMES.values()} <= drawn(draw_accuracy(report.conditions))
-    assert {name[:20] for name in NAMES.values()} <= {
-        text[:20] for text in drawn(draw_accuracy(report.conditions, 4.2))
-    }
-    assert {*NAMES.values()} <= drawn(draw_evaluated({"first": evaluated(made), "second": evaluated(made)}))
+    policies = {"first": measured(made), "second": measured(made)}
+    assert {*NAMES.values()} <= drawn(draw_accuracy(policies))
+    assert {name[:20] for name in NAMES.values()} <= {text[:20] for text in drawn(draw_accuracy(policies, 4.2))}
 
 
 @pytest.mark.filterwarnings("error")
 def test_policies_are_drawn_as_they_are(episode: MakeEpisode) -> None:
-    made = [episode("a"), episode("a", right=False), episode("b")]
     shown = {name.replace("_", " ").strip() for name in NAMES.values()}
-    policies: dict[str, Any] = dict.fromkeys(NAMES, evaluated(made))
-    for draw in (draw_evaluated, draw_looking):
+    policies = dict.fromkeys(NAMES, measured([episode("a"), episode("a", right=False), episode("b")]))
+    for draw in (draw_accuracy, draw_looking):
         assert shown <= drawn(draw(policies))
     assert shown <= {text.partition(", AURC")[0] for text in drawn(draw_coverage(policies))}
-    report = Report.model_validate({"conditions": dict.fromkeys(NAMES, summarise(made))})
-    assert shown <= {text.removesuffix(" 67%") for text in drawn(draw_accuracy(report.conditions))}
 
 
 def test_kinds_at_the_end_of_a_curve() -> None:

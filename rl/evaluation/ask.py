@@ -1,9 +1,4 @@
-"""Held-out evaluation: every task asked of a policy through the graph it serves, every episode kept.
-
-`python -m rl.evaluate` compares policies on task sets, with intervals; a training run evaluates its own four standing
-conditions through `evaluate`: `no_tools` (the base, no tool in its prompt), `tools_untrained` (the base with the tool
-prompt), `warmup`, and `trained`. All answer the same tasks, so that their differences are paired.
-"""
+"""Tasks asked of a policy through the graph it serves, every episode kept, so that none is asked twice."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,15 +11,6 @@ from rl.rollout.schedule import Job, played
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
 from rl.trajectories.store import TrajectoryStore
-
-CONDITIONS = ("no_tools", "tools_untrained", "warmup", "trained")
-
-
-async def evaluate(
-    parts: RunParts, policy: Policy, tasks: Sequence[Task], condition: str, kept: TrajectoryStore
-) -> list[Trajectory]:
-    """One greedy trajectory per task; those that `kept` holds already are not asked again."""
-    return await ask_all(parts, policy, [Job(task) for task in tasks], condition, kept)
 
 
 async def ask_all(

@@ -1,14 +1,14 @@
-"""The look that all pictures of a report share: colours, axes, labels at the lines, and how a figure becomes a file.
+"""The style that all pictures share: colours, axes, labels at the lines, and how a figure becomes a file.
 
 Figures are made without pyplot, so nothing global is touched and any thread may draw. A page takes SVG, which stays
-sharp at any size; folders get PNG. Conditions differ by marker as well as by colour, for who sees colours otherwise.
+sharp at any size; folders get PNG. Policies differ by marker as well as by colour, for who sees colours otherwise.
 """
 
 # matplotlib leaves its keyword arguments untyped, so strict checking knows none of its methods wholly.
 # pyright: reportUnknownMemberType=false
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -22,11 +22,12 @@ INK = "#1c2733"
 MUTED = "#5b6875"
 RULE = "#e3e8ed"
 LINES = ("#0b5fa5", "#c8553d", "#2a7f62", "#8a5fb0", "#b07d12", "#4f6d7a")
-"""Of lines in one panel, in order; each has a contrast of 3:1 or more on white."""
+"""Of lines, or policies without a style of their own, in order; each has a contrast of 3:1 or more on white."""
+MARKERS = "oD^sPvX*"
 
 
 class Style(NamedTuple):
-    """How a condition is called and drawn."""
+    """How a policy is called and drawn."""
 
     label: str
     colour: str
@@ -39,7 +40,6 @@ STYLES = {
     "warmup": Style("warm-up", "#1f8a7d", "D"),
     "trained": Style("trained", "#0b4f8a", "o"),
 }
-
 
 LONGEST = 48
 """Characters of a name in a picture; the rest is cut off, so that the picture keeps room for what it shows."""
@@ -67,9 +67,13 @@ def _characters() -> frozenset[int]:
     return frozenset(fonts.get_font(fonts.findfont(fonts.FontProperties())).get_charmap())
 
 
-def style_of(condition: str) -> Style:
-    """The style of a condition; one that is not among the four is drawn in ink."""
-    return STYLES.get(condition, Style(condition.replace("_", " "), INK, "P"))
+def styles_of(names: Iterable[str]) -> dict[str, Style]:
+    """The style of each policy: its own for the conditions of a training run, else by its place."""
+    return {
+        name: STYLES.get(name)
+        or Style(name.replace("_", " "), LINES[place % len(LINES)], MARKERS[place % len(MARKERS)])
+        for place, name in enumerate(names)
+    }
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -77,6 +81,12 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def entitle(figure: Figure, title: str) -> None:
+    """The title over the whole width; what is drawn below gets the room that is left."""
+    figure.set_layout_engine("constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
 
 
 def tidy(axes: Axes) -> None:

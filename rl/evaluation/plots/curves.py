@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from rl.evaluation.report.drawing import INK, LINES, MUTED, literal, new_figure, spread, tidy
+from rl.evaluation.plots.style import INK, LINES, MUTED, literal, new_figure, spread, tidy
 
 Row = Mapping[str, float | None]
 """One training step: "step" and what it measured. Missing, None and NaN are gaps, not zeros."""

@@ -1,7 +1,7 @@
-"""One folder of results: tasks drawn once, each policy asked what it has not answered yet, the report made from all.
+"""One folder of results: tasks drawn once, each policy asked what it has not answered yet, the results made from all.
 
 Layout: `plan.json`, `tasks/`, `images/`, `trajectories/NAME/` and `trajectories/NAME-erased/` for each policy, the
-servers' `logs/`, and the report. `python -m rl.trajectories check` reads it as it reads a run.
+servers' `logs/`, and what result_files.py writes. `python -m rl.trajectories check` reads it as it reads a run.
 """
 
 import json
@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from agent.chat.families.family import Family
 from agent.chat.loading import family_in
 from agent.policies.policy import Sampling
 from rl.config import Config
+from rl.evaluation.ask import ask_all, sampled_jobs
 from rl.evaluation.counterfactual import pairs
-from rl.evaluation.figures import Episodes
-from rl.evaluation.held_out import ask_all, sampled_jobs
+from rl.evaluation.metrics import Episodes
 from rl.evaluation.plan import Settings
-from rl.evaluation.report_files import confidences, write_report
+from rl.evaluation.result_files import episodes_of, write_evaluation
 from rl.evaluation.subjects import Subject, chat_model
 from rl.evaluation.subjects import opened as open_subject
 from rl.rollout.run_parts import RunParts, opened
@@ -33,7 +32,7 @@ from tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationFolder:
     """One folder of results."""
 
     folder: Path
@@ -93,13 +92,11 @@ class Evaluation:
             async with open_subject(subject, self.concurrency, log, one.context) as policy:
                 asked = await ask_all(parts, policy, jobs, subject.name, kept, sampling, self.concurrency)
                 erased = await ask_all(parts, policy, hidden, hidden_stage, without, sampling, self.concurrency)
-        return Episodes(asked, erased, confidences(asked, family))
+        return episodes_of(asked, self.images, family, erased)
 
-    async def all(self, subjects: Sequence[Subject]) -> dict[str, Any]:
-        """Asks every subject; the report is written after each."""
+    async def all(self, subjects: Sequence[Subject]) -> None:
+        """Asks every subject; the results are written after each."""
         found: dict[str, Episodes] = {}
-        report: dict[str, Any] = {}
         for subject in subjects:
             found[subject.name] = await self.ask(subject)
-            report = write_report(self.folder, self.settings, found, self.images)
-        return report
+            write_evaluation(self.folder, self.settings, found, self.images)

@@ -1,0 +1,1 @@
+"""What a training step computes, as pure functions: advantages and losses, an algorithm a file."""
