@@ -14,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,9 +73,10 @@ def pin(name: str, accelerator: Accelerator) -> str:
 
 
 def fingerprint(*files: Path) -> str:
-    """A SHA-256 over each file's name and content, in order of name."""
-    listed = (f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.as_posix()}\n" for file in sorted(files))
-    return hashlib.sha256("".join(listed).encode()).hexdigest()
+    """A SHA-256 over each file's name and content, and over what our own installation holds: entry points."""
+    listed = [f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.as_posix()}\n" for file in sorted(files)]
+    ours = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return hashlib.sha256(f"{''.join(listed)}{ours}".encode()).hexdigest()
 
 
 def make_venv(accelerator: Accelerator, keep: bool) -> dict[str, str]:

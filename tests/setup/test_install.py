@@ -15,6 +15,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (tmp_path / "setup").mkdir()
     for name in ("install", "verify"):
         (tmp_path / f"setup/{name}.py").write_text("")
+    (tmp_path / "pyproject.toml").write_text("[project]\n[tool.ruff]\n")
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/shared.txt").write_text("uv==1.0\n")
     (tmp_path / "requirements/cpu.txt").write_text("torch==2.0+cpu\ntorchvision==1.0\n")
@@ -50,6 +51,16 @@ def test_a_changed_pin_keeps_the_environment_and_another_torch_does_not(made: li
     Path("requirements/cpu.txt").write_text("torch==2.1+cpu\ntorchvision==1.0\n")
     install.main()
     assert made == ["anew", "kept", "anew"]
+
+
+def test_a_changed_entry_point_is_installed_and_another_tools_settings_are_not(made: list[str]) -> None:
+    install.main()
+    Path("pyproject.toml").write_text("[project]\n[tool.ruff]\nline-length = 100\n")
+    install.main()
+    assert made == ["anew"]
+    Path("pyproject.toml").write_text("[project.entry-points.'medvista.tools']\na = 'b:c'\n")
+    install.main()
+    assert made == ["anew", "kept"]
 
 
 def test_an_interrupted_set_up_starts_over(made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
