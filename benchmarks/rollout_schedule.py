@@ -40,7 +40,7 @@ from graphs.app.default_checkpoint import embedded
 from rl.config import LAPTOP, load_config
 from rl.evaluation.statistics import bootstrap_mean
 from rl.rewards.compose import score
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -91,7 +91,7 @@ def waiting_tool(law: Law, seed: int) -> Any:
 
 def parts_of(family: Family, store: ImageStore, law: Law, seed: int) -> RunParts:
     """The reasoning graph with the tool."""
-    return opened(load_config(LAPTOP, SMALL), family, store, Toolbox([waiting_tool(law, seed)]))
+    return open_parts(load_config(LAPTOP, SMALL), family, store, Toolbox([waiting_tool(law, seed)]))
 
 
 def script(family: Family, turns: int, slots: int, seconds: float) -> Slots:
@@ -214,7 +214,7 @@ async def share(family: Family, episodes: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         tasks = agent_parts.draw_tasks(images, 20)
-        parts = opened(config, family, ImageStore(images))
+        parts = open_parts(config, family, ImageStore(images))
         kept = TrajectoryStore(Path(folder) / "trajectories", shard=len(tasks))  # sealed once before the clock counts
         for number in tqdm(range(-len(tasks), episodes), unit="episode", desc="share"):
             task = tasks[number % len(tasks)]

@@ -46,7 +46,7 @@ from benchmarks import agent_parts, finding
 from graphs.app.default_checkpoint import default_folder, open_checkpoint
 from rl.config import Config, load_config
 from rl.evaluation.statistics import Estimate, bootstrap_mean
-from rl.rollout.run_parts import episodes, opened, sampling_of
+from rl.rollout.run_parts import episodes, open_parts, sampling_of
 from rl.tasks.task import Task
 from rl.trajectories.check import training_row
 from rl.trajectories.store import TrajectoryStore
@@ -117,7 +117,7 @@ async def agent_pass(
     """All episodes, as a training run samples them; nothing is remembered from an earlier pass."""
     with tempfile.TemporaryDirectory() as work:
         shutil.copytree(images, Path(work) / "images")
-        parts = opened(config, family, ImageStore(Path(work) / "images"))
+        parts = open_parts(config, family, ImageStore(Path(work) / "images"))
         kept = TrajectoryStore(Path(work) / "trajectories")
         sampling = sampling_of(config)
         recorded: list[Request] = []

@@ -34,7 +34,7 @@ from benchmarks import agent_parts, finding
 from graphs.app.default_checkpoint import default_folder
 from rl.config import load_config
 from rl.rewards.compose import score
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.tasks.task import Task
 from rl.training.exactness import compare
 from rl.trajectories.record import Trajectory, record
@@ -226,7 +226,7 @@ def main() -> None:
         first = sealed(asked.first or default_folder(), work / "versions", "first")
         second = sealed(asked.second, work / "versions", "second") if asked.second else disturbed(first, work)
         tasks = agent_parts.draw_tasks(work / "images", TASKS)
-        parts = opened(config, family_in(first.folder), ImageStore(work / "images"))
+        parts = open_parts(config, family_in(first.folder), ImageStore(work / "images"))
         options = agent_parts.server_options(config, asked.concurrency)
         with VLLMServer(first, options, log=agent_parts.LOG) as server:
             plan = Plan(asked.swaps, asked.episodes, asked.concurrency, asked.mode)

@@ -132,11 +132,11 @@ def train(run: Path, config: Config, resume: bool) -> int:
     if any(folder(run)):
         found_faults(config, run, keep=False)
         return 2
-    before = begun(run)
+    before = contents_of(run)
     try:
         stages = Stages.open(run, config, resume)
         if found_faults(config, run, keep=True):
-            leave(run, before)
+            remove_new(run, before)
             return 2
     except (RunExists, WriteError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -162,14 +162,14 @@ def train(run: Path, config: Config, resume: bool) -> int:
     return 0
 
 
-def begun(run: Path) -> set[Path] | None:
+def contents_of(run: Path) -> set[Path] | None:
     """What lies in a run's folder; None where there is no folder."""
     return set(run.iterdir()) if run.is_dir() else None
 
 
-def leave(run: Path, before: set[Path] | None) -> None:
+def remove_new(run: Path, before: set[Path] | None) -> None:
     """Removes what a run that could not start has written, so that its folder is as free as it was."""
-    for path in begun(run) or set[Path]():
+    for path in contents_of(run) or set[Path]():
         if before is None or path not in before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if before is None:

@@ -29,7 +29,7 @@ class ScriptedPolicy:
     async def generate(self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling) -> Completion:
         """The script's next turn; cut at `sampling.max_tokens` like any policy's."""
         chat = self._family.decode(token_ids)
-        turn = self._script(self._family.turns_written(chat), self._family.last_heard(chat))
+        turn = self._script(self._family.turns_written(chat), self._family.last_observation(chat))
         text = self._family.write(turn) if isinstance(turn, Turn) else turn
         ids, _ = self._family.encode(text + self._family.ends[0])
         kept = tuple(ids[: sampling.max_tokens])

@@ -70,7 +70,7 @@ def check_episode(
         return EpisodeReport(number, str(state["outcome"]), 0, 0, [], [NEVER_ASKED, *_bug_of(state)])
     ledgers = list(map(Ledger.from_plain, state["rows"]))
     rows = [_row(number, at, ledger, parts, replay) for at, ledger in enumerate(ledgers)]
-    faults = [*_bug_of(state), *together(ledgers, state["made"], completions)]
+    faults = [*_bug_of(state), *faults_across_rows(ledgers, state["made"], completions)]
     trained = sum(len(ledger.sampled) for ledger in ledgers)
     return EpisodeReport(number, str(state["outcome"]), len(completions), trained, rows, faults)
 
@@ -96,7 +96,9 @@ def _row(number: int, at: int, ledger: Ledger, parts: RunParts, replay: Replay) 
     return RowReport(*told, mean, most, [] if mean < LIMIT else [far])
 
 
-def together(ledgers: Sequence[Ledger], made: Sequence[dict[str, Any]], completions: Sequence[Completion]) -> list[str]:
+def faults_across_rows(
+    ledgers: Sequence[Ledger], made: Sequence[dict[str, Any]], completions: Sequence[Completion]
+) -> list[str]:
     """What is wrong with an episode's rows taken together, in words."""
     given = Counter(tuple(each.token_ids) for each in completions)
     faults: list[str] = []

@@ -17,7 +17,7 @@ from agent.serving.versions import LiveVersions
 from graphs.app.default_checkpoint import open_checkpoint
 from rl.check_graph.alignment import EpisodeReport, check_episode
 from rl.config import Config
-from rl.rollout.run_parts import opened, sampling_of
+from rl.rollout.run_parts import open_parts, sampling_of
 from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.training.exactness import Replay
@@ -50,7 +50,7 @@ async def check_episodes(
     """
     family = family_in(checkpoint)
     store = ImageStore(folder / "images")
-    parts = opened(config, family, store)
+    parts = open_parts(config, family, store)
     sampling = sampling_of(config)
     tasks = questions(store, episodes, images, config.seed)
     async with policy_of(config, checkpoint, server, folder) as policy:

@@ -19,9 +19,8 @@ from rl.evaluation.counterfactual import pairs
 from rl.evaluation.metrics import Episodes
 from rl.evaluation.plan import Settings
 from rl.evaluation.result_files import episodes_of, write_evaluation
-from rl.evaluation.subjects import Subject, chat_model
-from rl.evaluation.subjects import opened as open_subject
-from rl.rollout.run_parts import RunParts, opened
+from rl.evaluation.subjects import Subject, chat_model, open_subject
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
 from rl.trajectories.store import TrajectoryStore
@@ -73,7 +72,7 @@ class EvaluationFolder:
         config = Config.model_validate({"name": "evaluation", "graph": one.graph, "episode": limits})
         tools = Toolbox(load_tools(list(one.tools)) if subject.tools and one.tools else ())
         model = chat_model(subject, self.images, self.chat_url)
-        return opened(config, family, self.images, tools, model=model)
+        return open_parts(config, family, self.images, tools, model=model)
 
     async def ask(self, subject: Subject) -> Episodes:
         """The subject's episodes, asked or read. Raises PolicyError, ServerError and what the graph raises."""

@@ -60,7 +60,9 @@ def check(spec: str) -> str:
 
 
 @asynccontextmanager
-async def opened(subject: Subject, concurrency: int, log: Path, context: int) -> AsyncGenerator[Policy | None, None]:
+async def open_subject(
+    subject: Subject, concurrency: int, log: Path, context: int
+) -> AsyncGenerator[Policy | None, None]:
     """The policy, served while the context lasts; None for a chat model, which needs no server (`chat_model`).
 
     Raises ServerError, CheckpointError.

@@ -24,7 +24,7 @@ from rl.features.reading_policy import ReadingPolicy
 from rl.features.server import CHECKPOINT, CONTEXT, Server
 from rl.features.threads import ended, run
 from rl.rollout.graph import OpenGraph, open_graph
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import FinishedEpisode
 from tools.images.store import ImageStore
@@ -100,7 +100,7 @@ class Case:
         """A run of the graph; `rl` is of its config."""
         episode = {"context": CONTEXT, "turn_tokens": TURN_TOKENS, "tools": TOOLS}
         config = Config.model_validate({"name": "features", "graph": self.graph, "episode": episode, "rl": rl})
-        return opened(config, self.shared.family, self.shared.store, tools)
+        return open_parts(config, self.shared.family, self.shared.store, tools)
 
     async def play(self, policy: Policy, tools: Toolbox | None = None, asked: Task | None = None) -> FinishedEpisode:
         """What one episode leaves, of `asked` (None: the case's task)."""

@@ -35,7 +35,7 @@ def open_graph(name: str, model: ImageChatModel, tools: Sequence[BaseTool] | Too
     return OpenGraph(graph, origin_of(source.module, held.tools, source.name), adapter_of(name, source.module, graph))
 
 
-def picked(trained: TrainedCalls) -> Pick:
+def pick_of(trained: TrainedCalls) -> Pick:
     """Which calls train."""
     at, bearing = at_nodes(*trained.nodes), with_tags(*trained.tags)
     return (lambda call: at(call) or bearing(call)) if trained.nodes or trained.tags else unguided

@@ -31,7 +31,7 @@ from graphs.app.loading import find_graph
 from rl.config import REASONING, Config, Episode, Rl
 from rl.rewards.compose import score
 from rl.rollout.gym_spaces import AnyText, Picture, Pictures
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.rollout.stepping import AwaitedTurn, SteppedEpisode
 from rl.tasks.sets import iterate_tasks
 from rl.tasks.task import Task
@@ -126,7 +126,7 @@ class VQAEnvironment(gymnasium.Env[Observation, str]):
     @cached_property
     def parts(self) -> RunParts:
         """What its episodes share with a run's."""
-        return opened(self.config, self.family, self.store)
+        return open_parts(self.config, self.family, self.store)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -25,7 +25,7 @@ from rl import config as configuration
 from rl.config import Config, load_config
 from rl.rewards.compose import score
 from rl.rollout.episode import EpisodeRunner
-from rl.rollout.graph import open_graph, picked
+from rl.rollout.graph import open_graph, pick_of
 from rl.rollout.schedule import Job, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.check import RefusedError, TrainingRow, training_row
@@ -122,7 +122,7 @@ def toolbox(config: Config) -> Toolbox:
     return Toolbox(tools, deadline_s=episode.deadline_s, wrappers=[*apart, *far])
 
 
-def laptop_tools() -> Toolbox:
+def embedded_tools() -> Toolbox:
     """The tools that the embedded base is taught to write calls for."""
     return Toolbox(load_tools(list(configuration.Episode().tools)))
 
@@ -135,10 +135,10 @@ def open_run(run: Path, tools: bool = True, graph: str | None = None) -> RunPart
     config = load_config(run / CONFIG)
     config = config.model_copy(update={"graph": graph or config.graph})
     family = family_in(run / "checkpoints" / "base")
-    return opened(config, family, ImageStore(run / IMAGES), toolbox(config) if tools else Toolbox(()))
+    return open_parts(config, family, ImageStore(run / IMAGES), toolbox(config) if tools else Toolbox(()))
 
 
-def opened(
+def open_parts(
     config: Config,
     family: Family,
     store: ImageStore,
@@ -153,7 +153,7 @@ def opened(
     limits = Limits(config.episode.turns, config.episode.turn_tokens, config.episode.context)
     held = toolbox(config) if tools is None else tools
     found = open_graph(config.graph, model or chat_model(policy, family, store, limits), held, limits.turns)
-    pick = picked(config.rl.trained_calls)
+    pick = pick_of(config.rl.trained_calls)
     runner = EpisodeRunner(found.graph, found.adapter, store, limits, pick, found.origin.graph)
     return RunParts(config, family, store, limits, runner, found.origin)
 

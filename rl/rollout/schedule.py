@@ -31,7 +31,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostEpisode:
     """An episode that nobody could finish."""
 
     job: Job
@@ -39,7 +39,7 @@ class Lost:
 
 
 Ask = Callable[[Job], Awaitable[Trajectory]]
-Finished = Trajectory | Lost
+Finished = Trajectory | LostEpisode
 
 
 async def run_jobs(
@@ -57,7 +57,7 @@ async def run_jobs(
             try:
                 ended.put_nowait(await ask(job))
             except lost as reason:
-                ended.put_nowait(Lost(job, str(reason)))
+                ended.put_nowait(LostEpisode(job, str(reason)))
 
     workers = [asyncio.create_task(work()) for _ in range(concurrency)]
     everybody = asyncio.gather(*workers)
@@ -84,7 +84,7 @@ class Group:
     task: Task
     trajectories: list[Trajectory] = field(default_factory=list[Trajectory])
     """Those that were finished, by sample."""
-    lost: list[Lost] = field(default_factory=list[Lost])
+    lost: list[LostEpisode] = field(default_factory=list[LostEpisode])
 
 
 async def groups(
@@ -113,7 +113,7 @@ async def groups(
     async with aclosing(run_jobs(missing, ask, concurrency)) as endings:
         async for ending in endings:
             group = found[_task_of(ending)]
-            if isinstance(ending, Lost):
+            if isinstance(ending, LostEpisode):
                 group.lost.append(ending)
             else:
                 group.trajectories.append(ending)
@@ -123,4 +123,4 @@ async def groups(
 
 
 def _task_of(ending: Finished) -> str:
-    return ending.job.task.id if isinstance(ending, Lost) else str(ending.task["id"])
+    return ending.job.task.id if isinstance(ending, LostEpisode) else str(ending.task["id"])

@@ -31,11 +31,11 @@ def measure(folder: Path, phantoms: int, cells: Path | None = None) -> dict[str,
     """Per question: share of right turns, its interval, and n. `cells`: where validation images of real cells lie."""
     from transformers import AutoModelForImageTextToText
 
-    from rl.rollout.run_parts import laptop_tools
+    from rl.rollout.run_parts import embedded_tools
 
     encoder = family_in(folder)
     model = cast(Any, AutoModelForImageTextToText).from_pretrained(folder, dtype=torch.float32).eval()
-    section = laptop_tools().prompt_section()
+    section = embedded_tools().prompt_section()
     teacher: Lessons = Teacher(section)
     if cells is not None:
         from rl.toy.cell_lessons import CellTeacher

@@ -258,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    from rl.rollout.run_parts import laptop_tools
+    from rl.rollout.run_parts import embedded_tools
 
     plan = Plan(
         steps=args.steps,
@@ -267,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=args.seed,
         start=args.start,
     )
-    section = laptop_tools().prompt_section()
+    section = embedded_tools().prompt_section()
     encoder = MedVista(build_processor(build_tokenizer(corpus(), pieces(section))))
     if args.cells is None:
         teach(args.out, Teacher(section), encoder, plan)

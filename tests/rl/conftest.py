@@ -14,7 +14,7 @@ from agent.chat.families.family import Family
 from agent.policies.scripted import ScriptedPolicy
 from rl.config import Config
 from rl.rewards.compose import score
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.tasks.phantoms import tasks as phantoms
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task
@@ -52,7 +52,7 @@ def parts_of(encoder: Family) -> Parts:
 
     def made(store: ImageStore, tools: Sequence[BaseTool] | None = None, **sections: Any) -> RunParts:
         config = Config.model_validate({"name": "test", **sections})
-        return opened(config, encoder, store, None if tools is None else Toolbox(tools))
+        return open_parts(config, encoder, store, None if tools is None else Toolbox(tools))
 
     return made
 

@@ -148,7 +148,7 @@ class Family(Encoder):
         """How many turns the policy has written in a decoded prompt, which ends where its next one begins."""
         return chatml.turns_begun(prompt) - 1
 
-    def last_heard(self, prompt: str) -> str:
+    def last_observation(self, prompt: str) -> str:
         """What a decoded prompt says after the policy's last turn, the system message left out."""
         return "\n".join(chatml.after_last_turn(prompt))
 

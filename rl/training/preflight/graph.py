@@ -20,7 +20,7 @@ from agent.protocol import Turn
 from agent.question import ContextTooSmall
 from graphs.app.loading import GraphError
 from rl.config import Config, ConfigError
-from rl.rollout.run_parts import opened
+from rl.rollout.run_parts import open_parts
 from rl.tasks.task import Task
 from rl.training.preflight.finding import Finding
 from rl.training.preflight.trainable import check_trainable
@@ -43,17 +43,17 @@ def graph(config: Config, family: Family, task: Task | None, images: Mapping[str
         yield Finding("graph", str(error).removeprefix("graph: "))
         return
     if task is not None and all(image in images for image in task.images):
-        yield from rehearsed(config, family, task, images)
+        yield from rehearse(config, family, task, images)
 
 
-def rehearsed(config: Config, family: Family, task: Task, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
+def rehearse(config: Config, family: Family, task: Task, images: Mapping[str, MedicalImage]) -> Iterator[Finding]:
     """What is wrong with one episode of `task`."""
     with tempfile.TemporaryDirectory(prefix="medvista-rehearsal-") as folder:
         store = ImageStore(Path(folder))
         for image in task.images:
             store.put(images[image])
         try:
-            parts = opened(config, family, store)
+            parts = open_parts(config, family, store)
             policy = ScriptedPolicy(lambda turns, last: SAYS, family)
             episode = parts.episode(policy, Sampling(temperature=config.rl.temperature))
             state = asyncio.run(parts.ask(replace(task, expert=()), episode, PATIENCE_S))

@@ -15,11 +15,11 @@ def check_trainable(config: Config, family: Family | None = None) -> None:
 
     `family`: of the run's checkpoint; without one that of the embedded policy.
     """
-    from rl.rollout.run_parts import opened
+    from rl.rollout.run_parts import open_parts
     from tools.images.store import ImageStore
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            opened(config, family or family_in(embedded()), ImageStore(Path(folder)))
+            open_parts(config, family or family_in(embedded()), ImageStore(Path(folder)))
         except GraphError as error:
             raise ConfigError(f"graph: {error}") from error

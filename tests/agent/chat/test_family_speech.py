@@ -104,8 +104,8 @@ def test_a_prompt_is_read_back(request: pytest.FixtureRequest, kind: str) -> Non
     seen = family.continuation([MessageContent("tool", ("A view.", ImagePart("2")))], Before(1, "What?"))
     prompt = opened + family.write(CALLS) + seen
     assert [family.turns_written(text) for text in (opened, prompt)] == [0, 1]
-    assert "What?" in family.last_heard(opened) and "Research use" not in family.last_heard(opened)
-    assert "A view." in family.last_heard(prompt) and "I must look" not in family.last_heard(prompt)
+    assert "What?" in family.last_observation(opened) and "Research use" not in family.last_observation(opened)
+    assert "A view." in family.last_observation(prompt) and "I must look" not in family.last_observation(prompt)
 
 
 def test_our_prompt_as_a_person_reads_it(family: Family) -> None:
@@ -116,7 +116,7 @@ def test_our_prompt_as_a_person_reads_it(family: Family) -> None:
     assert family.readable(opened).endswith("cannot tell.\nImage 1: <image>\nSolid < or not?")
     seen = family.continuation([MessageContent("tool", ("A view.", ImagePart("2")))], Before(1, "What?"))
     assert family.readable("<think>a</think>" + seen) == "Image 2: <image> A view.\nWhat?"
-    assert family.last_heard(opened + seen).endswith("A view.\nWhat?")
+    assert family.last_observation(opened + seen).endswith("A view.\nWhat?")
 
 
 def test_an_installed_package_adds_a_family_by_entry_point(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from agent.chat.record.ledger import Ledger, Sampled
 from agent.policies.policy import Completion
-from rl.check_graph.alignment import EpisodeReport, RowReport, check_episode, together
+from rl.check_graph.alignment import EpisodeReport, RowReport, check_episode, faults_across_rows
 from rl.check_graph.table import as_json, table, verdict
 
 FIRST, SECOND, THIRD = (1, 2), (3,), (4, 5, 6)
@@ -37,7 +37,7 @@ ROWS = [ledger(FIRST, SECOND)]
 
 
 def faults(ledgers: list[Ledger], completions: Any = None) -> list[str]:
-    return together(ledgers, MADE, given(FIRST, SECOND, THIRD) if completions is None else completions)
+    return faults_across_rows(ledgers, MADE, given(FIRST, SECOND, THIRD) if completions is None else completions)
 
 
 def test_each_picked_call_once_is_sound() -> None:

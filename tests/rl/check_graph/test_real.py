@@ -16,7 +16,7 @@ from rl.check_graph.__main__ import main
 from rl.check_graph.alignment import check_episode
 from rl.check_graph.episodes import Watched, questions
 from rl.config import ROOT, Config
-from rl.rollout.run_parts import opened
+from rl.rollout.run_parts import open_parts
 from rl.training.exactness import Replay
 from tools.images.store import ImageStore
 
@@ -62,7 +62,7 @@ def replay() -> Replay:
 async def test_every_shape_is_exact(server: str, replay: Replay, tmp_path: Path, graph: str) -> None:
     config = Config.model_validate({"name": "t", "graph": graph, "episode": {"context": CONTEXT}})
     store = ImageStore(tmp_path)
-    parts = opened(config, family_in(CHECKPOINT), store)
+    parts = open_parts(config, family_in(CHECKPOINT), store)
     policy = Watched(ServedPolicy(server, LiveVersions("base")))
     (task,) = questions(store, 1, GRAPHS[graph], seed=0)
     state: Any = await parts.ask(task, parts.episode(policy, SAMPLING))

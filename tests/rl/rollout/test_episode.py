@@ -23,8 +23,8 @@ from graphs.app.loading import find_graph
 from rl.config import Config
 from rl.rewards.compose import UnscoredError, score, score_group
 from rl.rollout.episode import EpisodeRunner
-from rl.rollout.graph import picked
-from rl.rollout.run_parts import RunParts, opened
+from rl.rollout.graph import pick_of
+from rl.rollout.run_parts import RunParts, open_parts
 from rl.tasks.task import Task
 from rl.trajectories.audit import SeenImages, check_trajectory
 from rl.trajectories.check import RefusedError
@@ -56,7 +56,7 @@ def ask(gallery: Gallery, encoder: Family) -> Ask:
     ) -> tuple[Any, RunParts]:
         limits = {"context": context, "turn_tokens": 64}
         config = Config.model_validate({"name": "test", "graph": name, "episode": limits, "rl": rl})
-        parts = opened(config, encoder, gallery[0], Toolbox(load_tools(["zoom_in"])))
+        parts = open_parts(config, encoder, gallery[0], Toolbox(load_tools(["zoom_in"])))
         policy = Answers(answering, encoder) if callable(answering) else answering
         episode = parts.episode(policy, Sampling(temperature=1.0))
         return asyncio.run(parts.ask(gallery[1][0], episode, deadline_s)), parts
@@ -136,7 +136,7 @@ def test_a_pause_is_answered_by_the_graph_s_own_person(ask: Ask, encoder: Family
 
 def test_episodes_that_pause_at_once_do_not_mix(encoder: Family, gallery: Gallery) -> None:
     config = Config.model_validate({"name": "test", "graph": f"{SHAPES}/person.py", "episode": {"context": 2048}})
-    parts = opened(config, encoder, gallery[0], [])
+    parts = open_parts(config, encoder, gallery[0], [])
 
     class Numbered(Answers):
         """Answers with its number and how often it has spoken; the first ones are the slowest."""
@@ -324,7 +324,7 @@ def test_a_person_who_is_asked_for_ever_ends_the_episode(gallery: Gallery, tmp_p
         adapter_of("t", source.module, compiled),
         gallery[0],
         Limits(),
-        picked(Config(name="t").rl.trained_calls),
+        pick_of(Config(name="t").rl.trained_calls),
     )
     state = asyncio.run(asked.ask({"images": [], "question": "x"}, Episode(), None))
     assert state["outcome"] == "too_many_turns"

@@ -22,7 +22,7 @@ from rl.config import ROOT, Config, Episode
 from rl.rewards.compose import UnscoredError
 from rl.rollout.gym import ID, VQAEnvironment
 from rl.rollout.gym_spaces import AnyText, Pictures
-from rl.rollout.run_parts import opened, sampling_of
+from rl.rollout.run_parts import open_parts, sampling_of
 from rl.rollout.schedule import Job
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory
@@ -63,7 +63,7 @@ def environment(make: Make) -> Any:
 
 def sampled(gallery: Gallery, task: Task, policy: Policy, family: Family, graph: str, **episode: Any) -> Trajectory:
     """An episode as a rollout plays it."""
-    parts = opened(Config(name="test", graph=graph, episode=Episode(**episode)), family, gallery[0])
+    parts = open_parts(Config(name="test", graph=graph, episode=Episode(**episode)), family, gallery[0])
     return asyncio.run(parts.play(Job(task), policy, "rl", sampling_of(parts.config)))
 
 

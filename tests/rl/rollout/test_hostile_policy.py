@@ -22,7 +22,7 @@ from agent.policies.policy import Completion, Sampling
 from graphs.app import catalogue
 from rl.config import Config
 from rl.rewards.compose import score
-from rl.rollout.run_parts import opened
+from rl.rollout.run_parts import open_parts
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import OUT_OF_TIME, UNREADABLE
 from rl.trajectories.record import Trajectory, record
@@ -104,7 +104,7 @@ def test_no_turn_raises(name: str, encoder: Encoder, gallery: tuple[ImageStore, 
     store, tasks = gallery
     episode = {"context": 2048, "turn_tokens": 300}
     config = Config.model_validate({"name": "hostile", "graph": name, "episode": episode})
-    parts = opened(config, encoder, store, load_tools(["zoom_in", "measure_distance"]))
+    parts = open_parts(config, encoder, store, load_tools(["zoom_in", "measure_distance"]))
     known = {*get_args(Outcome), OUT_OF_TIME, UNREADABLE}
     kept: list[Any] = []
     for seed in range(EPISODES):

@@ -14,7 +14,7 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.policies.served import ContextFull
 from agent.protocol import Turn, render_turn
 from rl.rollout.run_parts import RunParts
-from rl.rollout.schedule import Job, Lost, groups, run_jobs
+from rl.rollout.schedule import Job, LostEpisode, groups, run_jobs
 from rl.tasks.task import Task
 from rl.trajectories.finished_episode import OUT_OF_TIME
 from rl.trajectories.record import Trajectory
@@ -83,7 +83,7 @@ async def test_what_is_lost_is_named_and_the_rest_goes_on() -> None:
         return finished(job)
 
     found = [each async for each in run_jobs(map(Job, TASKS), ask, 3)]
-    assert [each for each in found if isinstance(each, Lost)] == [Lost(Job(TASKS[2]), "gone")]
+    assert [each for each in found if isinstance(each, LostEpisode)] == [LostEpisode(Job(TASKS[2]), "gone")]
     assert len(found) == 6
 
 

@@ -14,7 +14,7 @@ from agent.encoder import Encoder
 from agent.prompt import END_OF_TURN, IMAGE
 from agent.protocol import Turn, parse_turn
 from rl.config import Config, Tasks
-from rl.rollout.run_parts import RunParts, laptop_tools
+from rl.rollout.run_parts import RunParts, embedded_tools
 from rl.tasks.files import content_of
 from rl.tasks.splits import split_of
 from rl.toy.cell_lessons import TURNS, CellTeacher, turned, turned_pixels
@@ -71,7 +71,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def teacher(root: Path, encoder: Encoder) -> CellTeacher:
-    return CellTeacher(laptop_tools().prompt_section(), encoder, root)
+    return CellTeacher(embedded_tools().prompt_section(), encoder, root)
 
 
 def said(exchange: Exchange) -> Turn:

@@ -9,11 +9,11 @@ from agent.chat.loading import family_in
 from agent.prompt import END_OF_TURN, IMAGE
 from agent.protocol import Turn, parse_turn
 from rl.config import ROOT
-from rl.rollout.run_parts import laptop_tools
+from rl.rollout.run_parts import embedded_tools
 from rl.toy.lessons import CALL_MEASURE, CELLS, NOTHING, Exchange, Lesson, Teacher
 from rl.toy.teach import IGNORED, collate
 
-LESSONS: list[Lesson] = Teacher(laptop_tools().prompt_section()).step(np.random.default_rng(5), 12)
+LESSONS: list[Lesson] = Teacher(embedded_tools().prompt_section()).step(np.random.default_rng(5), 12)
 
 
 def said(exchange: Exchange) -> Turn:

@@ -14,7 +14,7 @@ from rl.config import Config
 from rl.evaluation.report.page import render_page
 from rl.evaluation.report.scenes import scene
 from rl.evaluation.schema import Report
-from rl.rollout.run_parts import opened
+from rl.rollout.run_parts import open_parts
 from rl.tasks.phantoms.tasks import make
 from rl.tasks.task import Task
 from rl.trajectories.record import Trajectory, record
@@ -46,7 +46,7 @@ def played(task: Task, store: ImageStore, encoder: Encoder) -> FinishedEpisode:
     def play(graph: str, answers: Callable[[str], str] = answering) -> Trajectory:
         episode = {"context": 2048, "turn_tokens": 64}
         config = Config.model_validate({"name": "test", "graph": graph, "episode": episode})
-        parts = opened(config, encoder, store, load_tools(["zoom_in"]))
+        parts = open_parts(config, encoder, store, load_tools(["zoom_in"]))
         overrides = parts.episode(Answers(answers, encoder), Sampling(temperature=1.0))
         state = asyncio.run(parts.ask(task, overrides))
         return record("t", "trained", task, state, {"answer": 1.0}, 1.0, 0.1, origin=parts.origin)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rl.graders import grade
-from rl.rollout.run_parts import RunParts, laptop_tools
+from rl.rollout.run_parts import RunParts, embedded_tools
 from rl.tasks.phantoms.image import TYPES
 from rl.tasks.phantoms.questions import KINDS
 from rl.tasks.phantoms.tasks import SPLITS, guess, make, phantom_tasks
@@ -40,8 +40,8 @@ async def work(task: Task, store: ImageStore) -> list[ToolResult]:
     """What the real tools return to the expert's calls."""
     calls = [ToolCall.model_validate(call) for call in task.expert]
     for call in calls:
-        laptop_tools().validate(call, image_count=len(task.images))
-    return await laptop_tools().run(calls, task.images, store)
+        embedded_tools().validate(call, image_count=len(task.images))
+    return await embedded_tools().run(calls, task.images, store)
 
 
 def test_a_task_is_the_same_for_the_same_seed(gallery: tuple[ImageStore, list[Task]], tmp_path: Any) -> None:

@@ -25,7 +25,7 @@ from agent.chat.families.family import Family
 from agent.chat.record.ledger import Ledger
 from agent.policies.scripted import ScriptedPolicy
 from rl.config import LAPTOP, Config, load_config
-from rl.rollout.run_parts import opened
+from rl.rollout.run_parts import open_parts
 from rl.tasks.task import Task
 from rl.training.algorithms.algorithm import RewardedEpisode, SampledRow, find_algorithm, per_token
 from rl.training.trainers.openrlhf.command import arguments, environment, flags
@@ -110,7 +110,7 @@ class Stepped:
 def rows(gallery: tuple[ImageStore, list[Task]], encoder: Family) -> list[TrainingRow]:
     """Twelve rows with pictures, of several lengths, one to three of them in each."""
     store, tasks = gallery
-    parts = opened(Config(name="test"), encoder, store)
+    parts = open_parts(Config(name="test"), encoder, store)
 
     async def row(number: int) -> TrainingRow:
         task = tasks[number % len(tasks)]
