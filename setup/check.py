@@ -1,8 +1,8 @@
 """The one check command: format, lint, types, import layers, tests, in this order; the first that fails ends it.
 
-pytest runs last and has the last word: its summary closes the output. Arguments go to pytest, which then runs once, as
-they say. Without any, and where the machine has room, the tests run side by side, a file in one process; then those
-that take the whole machine run alone. As pytest's plugin (-p setup.check) this module marks them.
+pytest runs last, all of its runs, and has the last word: its summary closes the output. Arguments go to pytest, which
+then runs once, as they say. Without any, and where the machine has room, the tests run side by side, a file in one
+process; then those that take the whole machine run alone. As pytest's plugin (-p setup.check) this module marks them.
 """
 
 import os
@@ -26,8 +26,15 @@ QUICK_CHECKS = (
 
 PYTEST = ("python", "-m", "pytest")
 
-ALONE = ("tests/rl/training/", "tests/rl/rollout/", "tests/rl/trajectories/", "tests/tools/run/")
-"""The slow tests here are whole trainings, Ray, and what a clock ends: one at a time, and nothing beside them."""
+ALONE = (
+    "tests/agent/serving/test_live_server.py",
+    "tests/graphs/app/test_live.py",
+    "tests/rl/rollout/",
+    "tests/rl/training/",
+    "tests/rl/trajectories/",
+    "tests/tools/run/",
+)
+"""The slow tests here are whole trainings, Ray, swaps under requests, and what a clock ends: nothing beside them."""
 
 MOST_PROCESSES = 4
 GIB_PER_PROCESS = 8
@@ -35,7 +42,7 @@ GIB_PER_PROCESS = 8
 
 
 def main(pytest_arguments: list[str]) -> int:
-    """Run the checks; returns the exit status of the first that fails, else pytest's."""
+    """Run the checks; returns the exit status of the first that fails, else pytest's: all tests are run."""
     environment = run_environment(os.environ, Path.cwd())
     environment["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"
     runs = runs_of_pytest(pytest_arguments, side_by_side())
@@ -53,9 +60,7 @@ def main(pytest_arguments: list[str]) -> int:
     status = 0
     for number, (title, command) in enumerate(runs, start=len(QUICK_CHECKS) + 1):
         print(f"check {number}/{total}: {title} (seconds are in pytest's own report)", flush=True)
-        status = subprocess.run(command, env=environment, check=False).returncode
-        if status != 0:
-            break
+        status = subprocess.run(command, env=environment, check=False).returncode or status
     return status
 
 

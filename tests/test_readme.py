@@ -133,7 +133,8 @@ def test_every_training_command_has_a_plan(words: list[str]) -> None:
     faults = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert all(readers_own and line.startswith("error: tasks: Got no ") for line in faults), done.stderr
     assert done.returncode == (2 if readers_own else 0), done.stderr
-    assert "-m rl.training.trainers.openrlhf.start_ray" in done.stdout
+    trains = "-m rl.training.trainers.openrlhf.start_ray" in done.stdout
+    assert trains or any(word.startswith("rl.trainer=") for word in words)
 
 
 def test_asking_has_the_options_that_are_named() -> None:
@@ -158,7 +159,7 @@ def test_every_file_that_is_named_exists(guide: str) -> None:
     paths = [path for path in re.findall(r"`([\w./-]+(?:/|\.\w+))`", text) if "/" in path or path.count(".") == 1]
     files = [path for path in paths if re.search(r"/|\.(py|yaml|json|jsonl|md|html|png|cff)$", path)]
     ours = [path for path in files if path not in NOT_OURS and not re.search(r"^runs/|[A-Z]{4}", path)]
-    assert (links and len(ours) > 5) or guide != "README.md"
+    assert len(links) > 5 or guide != "README.md"
     assert missing + [path for path in ours if not (ROOT / path).exists()] == []
 
 

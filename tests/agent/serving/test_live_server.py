@@ -521,7 +521,7 @@ async def test_weights_that_explode_harm_no_request_in_flight_or_later(
     with pytest.raises(SwapError, match=r"(?s)to exploding failed after the pause.*a is live again"):
         await hot_swap(server, exploding)
     answers = await asyncio.gather(*in_flight, *(ask(number) for number in range(24, 48)), return_exceptions=True)
-    assert at_the_pause[0] >= 12
+    assert at_the_pause[0] >= 4  # of 24: how many end before the pause is the machine's load
     assert [str(answer) for answer in answers if not isinstance(answer, Completion)] == []
     completions = [answer for answer in answers if isinstance(answer, Completion)]
     assert [each.token_ids for each in completions] == [each.token_ids for each in expected]
