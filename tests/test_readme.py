@@ -1,5 +1,6 @@
 """What the README and the guides say is true: their code runs, their commands exist, their files are there."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -161,6 +162,16 @@ def test_every_file_that_is_named_exists(guide: str) -> None:
     ours = [path for path in files if path not in NOT_OURS and not re.search(r"^runs/|[A-Z]{4}", path)]
     assert len(links) > 5 or guide != "README.md"
     assert missing + [path for path in ours if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_import_of_ours_is_there(guide: str) -> None:
+    for module_name, names in re.findall(
+        r"^ *from ((?:agent|graphs|rl|tools)\b[\w.]*) import ([\w, ]+)", GUIDES[guide], re.M
+    ):
+        found = importlib.import_module(module_name)
+        for name in re.findall(r"\w+", re.sub(r" as \w+", "", names)):
+            assert hasattr(found, name) or importlib.util.find_spec(f"{module_name}.{name}"), f"{module_name}.{name}"
 
 
 def test_the_papers_the_licence_and_the_purpose_are_named() -> None:

@@ -40,7 +40,7 @@ class TaskRequest:
 
 
 Make = Callable[..., Iterable[Task]]
-"""(Wanted, **options) -> the tasks of its split, in an order that does not depend on `count`."""
+"""(TaskRequest, **options) -> the tasks of its split, in an order that does not depend on `count`."""
 
 
 Demonstrator = Callable[[Task, bool, np.random.Generator], Script]
