@@ -1,4 +1,4 @@
-"""Questions about images with their gold answers: `rl.tasks.load(name, split, root=...)`, `python -m rl.tasks`."""
+"""Questions about images with gold answers: `rl.tasks.load_tasks(name, split, root=...)`, `python -m rl.tasks`."""
 
 from rl.tasks.errors import MissingData, TaskFileError
 from rl.tasks.loading import default_store, load_tasks
