@@ -1,4 +1,4 @@
-"""The process in which an isolated tool runs: `python -m tools.run.process_worker FD MEMORY_BYTES`, for isolated.py.
+"""The process in which an isolated tool runs: `python -m tools.run.process_worker FD MEMORY_BYTES`, for process.py.
 
 It answers requests from a channel until that closes. Its standard input is a pipe on which nothing ever comes:
 when the parent ends, however it does, that pipe closes, and the kernel kills this process and all that it started. No
