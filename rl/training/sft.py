@@ -162,7 +162,8 @@ def train(
 
     config = parts.config.warmup
     on_gpu = parts.config.device == "gpu"
-    rows_a_step = config.batch_size + config.replayed
+    replayed = config.replayed if parts.config.base.lessons else 0
+    rows_a_step = config.batch_size + replayed
     micro_batch = config.micro_batch_size or rows_a_step
     at_once = micro_batch * int(os.environ.get("WORLD_SIZE", "1"))
     options = TrainingArguments(
@@ -194,7 +195,7 @@ def train(
     )
     freeze_vision(model)
     taught = rows(tqdm(trajectories, desc="rows", leave=False), parts)
-    extra = round(len(taught) / config.batch_size * config.replayed)
+    extra = round(len(taught) / config.batch_size * replayed)
     taught += list(tqdm(replayed_rows(parts, extra), total=extra, desc="replayed lessons", leave=False))
     last = last_whole(work)
     trainer = cast(Any, Trainer)(
