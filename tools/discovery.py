@@ -1,7 +1,7 @@
 """How what is added is found: as a file in a package of ours, or by an entry point of an installed package.
 
-Tools, families, graphs, task sets, graders, rewards and trainers are all found by these functions, so that adding one
-is adding its file, nothing is listed anywhere, and what cannot be used is refused in the same words.
+Tools, families, graphs, task sets, graders, rewards, trainers and checkpoints are all found by these functions, so that
+adding one is adding its file, nothing is listed anywhere, and what cannot be used is refused in the same words.
 """
 
 import importlib

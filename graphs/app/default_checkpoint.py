@@ -10,12 +10,12 @@ import logging
 import os
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from agent.serving.checkpoint import Checkpoint, load_checkpoint
 from agent.serving.files import MANIFEST, CheckpointError
 from agent.serving.validation import check_contents
+from tools.discovery import installed
 
 VARIABLE = "MEDVISTA_CHECKPOINT"
 RUNS = Path("runs")
@@ -45,9 +45,16 @@ def default_folder() -> Path:
 
 @cache
 def shipped(name: str = EMBEDDED) -> Path | None:
-    """The folder of a checkpoint that an installed package brings; None where none brings one of that name."""
-    found = [Path(entry.load()) for entry in entry_points(group=ENTRY_POINT_GROUP, name=name)]
-    return next((folder for folder in found if folder.is_dir()), None)
+    """The folder of a checkpoint that an installed package brings; None where none brings one of that name.
+
+    Raises EntryPointError.
+    """
+    brought = dict(installed(ENTRY_POINT_GROUP, "the Path of a folder", _is_folder))
+    return brought.get(name)
+
+
+def _is_folder(loaded: object) -> bool:
+    return isinstance(loaded, Path) and loaded.is_dir()
 
 
 def embedded() -> Path:

@@ -123,7 +123,7 @@ def collate(batch: Sequence[TrainingRow], encoder: Encoder) -> dict[str, Any]:
 
 
 def replayed_rows(parts: RunParts, count: int) -> Iterator[TrainingRow]:
-    """The base's own lessons, as rows, so that learning to act does not undo learning to see; none for some."""
+    """The base's own lessons, as rows, so that learning to act does not undo learning to see; it may have none."""
     lessons = curriculum(parts.config)
     if lessons is None:
         return iter(())
