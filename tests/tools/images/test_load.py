@@ -156,7 +156,7 @@ def test_a_truncated_file(kind: str, share: float, tmp_path: Path) -> None:
         (bytes(128) + b"DICM" + bytes(400), "DICOM"),
         (bytes(344) + b"n+1\0" + bytes(400), "NIfTI"),
         (b"\x1f\x8b" + bytes(50), "gzip"),
-        (gzip.compress(b"no image"), "gzip file that holds neither NIfTI nor DICOM"),
+        (gzip.compress(b"no image", mtime=0), "gzip file that holds neither NIfTI nor DICOM"),
         (encoded(Image.new("L", (2, 2)), "GIF"), "PNG, JPEG"),
     ],
 )
