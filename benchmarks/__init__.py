@@ -3,8 +3,6 @@
 They are scripts, not tests: a time depends on the machine and on what else it does.
 """
 
-import os
+from tools.run.openmp import sleep_while_waiting
 
-# before torch: a thread that spins takes the core of the server that is measured
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+sleep_while_waiting()  # before torch, for the sake of the server that is measured

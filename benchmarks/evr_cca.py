@@ -8,7 +8,6 @@ are measured: IoU with the true lesions and how often a look holds their centre,
 
 import argparse
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,6 @@ def _told(estimate: Estimate) -> str:
 
 def main() -> None:
     """Runs the command line."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evr_cca", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=20)

@@ -36,6 +36,7 @@ from rl.training.publish import trained
 from rl.trajectories.origin import origin_of
 from tools.private_files import WriteError, private_folder
 from tools.registry import load_tools
+from tools.run.openmp import sleep_while_waiting
 
 NOTICE = "MedVista: research use only, not a medical device."
 RESULTS = ROOT / "runs" / "evaluations"
@@ -132,6 +133,7 @@ def _subject(word: str, tools: bool) -> Subject:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    sleep_while_waiting()
     asked = parse(argv)
     print(NOTICE)
     try:

@@ -9,7 +9,6 @@ device.
 
 import argparse
 import asyncio
-import os
 import shlex
 import shutil
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from rl.config import EIGHT_GPUS, LAPTOP, REASONING, ROOT, Config, ConfigError, dump, load_config
 from tools.discovery import EntryPointError
+from tools.run.openmp import sleep_while_waiting
 
 NOTICE = "MedVista: research use only, not a medical device."
 RUNS = ROOT / "runs"
@@ -86,8 +86,7 @@ def print_plan(config: Config, run: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status (2: it could not start)."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: a thread that spins takes the server's core
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    sleep_while_waiting()
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)

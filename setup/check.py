@@ -2,7 +2,8 @@
 
 pytest runs last, all of its runs, and has the last word: its summary closes the output. Arguments go to pytest, which
 then runs once, as they say. Without any, and where the machine has room, the tests run side by side, a file in one
-process; then those that take the whole machine run alone. As pytest's plugin (-p setup.check) this module marks them.
+process and the longest first; then those that measure against a clock run alone. As pytest's plugin (-p setup.check)
+this module marks and orders them.
 """
 
 import os
@@ -26,15 +27,12 @@ QUICK_CHECKS = (
 
 PYTEST = ("python", "-m", "pytest")
 
-ALONE = (
-    "tests/agent/serving/test_live_server.py",
-    "tests/graphs/app/test_live.py",
-    "tests/rl/rollout/",
-    "tests/rl/training/",
-    "tests/rl/trajectories/",
-    "tests/tools/run/",
-)
-"""The slow tests here are whole trainings, Ray, swaps under requests, and what a clock ends: nothing beside them."""
+ALONE = ("tests/agent/serving/test_live_server.py", "tests/graphs/app/test_live.py", "tests/tools/run/")
+"""The slow tests here count what is in flight as a swap begins, or are ended by a clock: nothing beside them."""
+
+LONGEST = ("tests/rl/training/test_stand_ins.py", "tests/rl/training/", "tests/rl/rollout/")
+"""The slow tests here are whole trainings: begun first, in this order, so that no process is left with one at the end.
+The first file's take half of the memory, so they share a process, as the tests of a file do, and one runs at a time."""
 
 MOST_PROCESSES = 4
 GIB_PER_PROCESS = 8
@@ -76,25 +74,38 @@ def runs_of_pytest(arguments: list[str], processes: int) -> list[tuple[str, tupl
     """Each run of pytest: its title and command."""
     if arguments or processes == 1:
         return [("tests", (*PYTEST, *arguments))]
-    spread = ("-n", str(processes), "--dist", "loadfile")
+    spread = ("-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder")
     marked = (*PYTEST, "-p", "setup.check", "-m")
     return [
         (f"tests, {processes} side by side", (*marked, "not alone", *spread)),
-        ("tests that take the whole machine", (*marked, "alone")),
+        ("tests beside which nothing runs", (*marked, "alone")),
     ]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """pytest's hook: the mark exists."""
-    config.addinivalue_line("markers", "alone: takes the whole machine")
+    config.addinivalue_line("markers", "alone: nothing runs beside it")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is heeded
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """pytest's hook: set the mark."""
+    """pytest's hook: set the mark; put whole trainings first, then the other slow tests."""
     for item in items:
-        if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
+        if is_slow(item) and item.nodeid.startswith(ALONE):
             item.add_marker("alone")
+    slow_files = {item.path for item in items if is_slow(item)}
+    items.sort(key=lambda item: (place(item), item.path not in slow_files))
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether the test is marked so."""
+    return item.get_closest_marker("slow") is not None
+
+
+def place(item: pytest.Item) -> int:
+    """The first of LONGEST that the slow test is of, or behind them all."""
+    places = (number for number, start in enumerate(LONGEST) if is_slow(item) and item.nodeid.startswith(start))
+    return next(places, len(LONGEST))
 
 
 if __name__ == "__main__":

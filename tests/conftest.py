@@ -12,8 +12,10 @@ from agent.encoder import load_processor
 from tools.images.image import MedicalImage
 from tools.images.store import ImageStore
 from tools.registry import load_tools
+from tools.run.openmp import sleep_while_waiting
 from tools.toolbox import Toolbox
 
+sleep_while_waiting()  # tests run beside each other, and beside the servers that they start
 CHECKPOINT = Path(__file__).parents[1] / "rl" / "toy" / "checkpoint"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.serving import confined
+from tools.run.openmp import SLEEPING
 
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 WORKER_EXTENSION = Path(__file__).parent / "worker"
@@ -119,8 +120,7 @@ def server_environment(options: ServerOptions, build: Build, temporary: Path, ke
         paths.insert(0, str(CPU_ADAPTATION))
         environment["VLLM_CPU_KVCACHE_SPACE"] = str(options.kv_cache_gb)
         environment.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # share the cores with a trainer
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads leave the core to the others
-        environment.setdefault("GOMP_SPINCOUNT", "0")
         environment.setdefault("TORCHDYNAMO_DISABLE", "1")  # or the first request compiles for 20 s
+        environment = SLEEPING | environment
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     return {**environment, **options.environment}

@@ -102,7 +102,7 @@ class LazyPolicy:
     async def stream(
         self, token_ids: Sequence[int], images: Sequence[Image], sampling: Sampling
     ) -> AsyncIterator[Sequence[int] | Completion]:
-        """As `StreamingPolicy.stream`."""
+        """As `ServedPolicy.stream`."""
         policy = (await asyncio.to_thread(self._connected)).policy
         async for item in policy.stream(token_ids, images, sampling):
             yield item

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from graphs.app.default_checkpoint import embedded
 from rl.config import LAPTOP, Config, ConfigError, load_config
+from tools.run.openmp import sleep_while_waiting
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -48,6 +49,7 @@ def chosen_config(asked: argparse.Namespace) -> Config:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    sleep_while_waiting()
     asked = parse(sys.argv[1:] if argv is None else argv)
     try:
         config = chosen_config(asked)

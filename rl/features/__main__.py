@@ -18,6 +18,7 @@ from pathlib import Path
 from rl.features.case import Shared
 from rl.features.server import Server
 from rl.features.table import PAGE, Cell, as_json, columns, graphs, markdown, needs_server, prove, write
+from tools.run.openmp import sleep_while_waiting
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -40,6 +41,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
+    sleep_while_waiting()
     asked = parse(sys.argv[1:] if argv is None else argv)
 
     def told(cell: Cell) -> None:

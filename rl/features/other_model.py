@@ -1,7 +1,7 @@
 """A chat model that is none of ours, and knows nothing of images' ids, tokens or episodes: LangChain's interface alone.
 
-It does what `Willing` does: calls what it must, hands over where it may, looks once, then answers. What pictures it was
-shown, it notes: as providers are given them, by their bytes.
+It does what `ReadingPolicy` does: calls what it must, hands over where it may, looks once, then answers. What pictures
+it was shown, it notes: as providers are given them, by their bytes.
 """
 
 from collections.abc import Sequence

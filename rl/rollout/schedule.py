@@ -2,7 +2,8 @@
 
 Nobody waits for the slowest: the next episode begins as soon as one ends, so a slow tool delays its own episode alone
 (`benchmarks/rollout_schedule.py` measures by how much lockstep rollouts are slower). An episode whose policy stays lost
-is given back as `Lost`, so that a group of samples keeps its other members. How one episode is asked is the caller's.
+is given back as `LostEpisode`, so that a group of samples keeps its other members. How one episode is asked is the
+caller's.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ async def run_jobs(
 ) -> AsyncGenerator[Finished, None]:
     """Each episode as it ends, `concurrency` at a time; a job is taken from `jobs` only when it can begin.
 
-    An error of the types in `lost` becomes a `Lost`; any other ends all that goes on and is raised.
+    An error of the types in `lost` becomes a `LostEpisode`; any other ends all that goes on and is raised.
     """
     waiting = iter(jobs)
     ended: asyncio.Queue[Finished | None] = asyncio.Queue()

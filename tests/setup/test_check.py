@@ -46,7 +46,7 @@ def test_pytest_has_the_last_word_and_its_status_counts(
     assert capfd.readouterr().out.splitlines()[-1] == "python -m pytest -k ledger"
 
 
-def test_with_room_the_tests_run_side_by_side_and_then_those_that_need_the_machine_alone(
+def test_with_room_the_tests_run_side_by_side_and_then_those_beside_which_nothing_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def test_with_room_the_tests_run_side_by_side_and_then_those_that_need_the_machi
     put_programs(tmp_path / ".venv/bin", ruff=0, pyright=0, lint_imports=0, python=0)
     assert check.main([]) == 0
     assert [line for line in capfd.readouterr().out.splitlines() if line.startswith("python")] == [
-        "python -m pytest -p setup.check -m not alone -n 2 --dist loadfile",
+        "python -m pytest -p setup.check -m not alone -n 2 --dist loadfile --no-loadscope-reorder",
         "python -m pytest -p setup.check -m alone",
     ]
     (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\necho $*\nexit 1\n")
@@ -75,24 +75,26 @@ def test_a_process_takes_a_core_and_eight_gib_and_no_part_of_a_gpu(
     assert check.side_by_side() == processes
 
 
-def test_every_test_is_in_one_of_the_two_runs(tmp_path: Path) -> None:
+def test_every_test_is_in_one_of_the_two_runs_and_the_longest_come_first(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
-    for folder in ("tests/rl/training", "tests/graphs"):
+    for folder in ("tests/graphs", "tests/rl/training", "tests/tools/run"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "test_a.py").write_text(
             "import pytest\ndef test_fast(): pass\n@pytest.mark.slow\ndef test_slow(): pass\n"
         )
-    ran: list[set[str]] = []
+    ran: list[list[str]] = []
     for _, command in check.runs_of_pytest([], 2):
-        command = (sys.executable, *command[1:], "--import-mode=importlib", "-v")
+        in_one_process = (*command[1:], "-n", "0") if "-n" in command else command[1:]
+        command = (sys.executable, *in_one_process, "--import-mode=importlib", "-v")
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        ran.append({word for word in done.stdout.split() if "::" in word})
-    training, graphs = "tests/rl/training/test_a.py::test_", "tests/graphs/test_a.py::test_"
-    assert ran == [{f"{training}fast", f"{graphs}fast", f"{graphs}slow"}, {f"{training}slow"}]
+        ran.append([word for word in done.stdout.split() if "::" in word])
+    graphs, training, tools = (f"tests/{name}/test_a.py::test_" for name in ("graphs", "rl/training", "tools/run"))
+    beside = [f"{training}slow", f"{graphs}fast", f"{graphs}slow", f"{training}fast", f"{tools}fast"]
+    assert ran == [beside, [f"{tools}slow"]]  # whole trainings are begun first
 
 
-def test_the_folders_of_those_that_run_alone_have_slow_tests() -> None:
-    for named in map(Path, check.ALONE):
+def test_what_is_put_first_or_last_has_slow_tests() -> None:
+    for named in map(Path, check.ALONE + check.LONGEST):
         tests = [named] if named.is_file() else named.rglob("test_*.py")
         assert any("pytest.mark.slow" in test.read_text() for test in tests), named

@@ -14,6 +14,7 @@ from typing import Any, cast
 from agent.serving import confined
 from agent.serving.server_command import CPU_ADAPTATION as SERVING_ADAPTATION
 from rl.config import ROOT, Config
+from tools.run.openmp import SLEEPING
 
 CPU_ADAPTATION = Path(__file__).parent / "cpu"
 EXECUTOR = Path(__file__).parent / "executor.py"
@@ -101,8 +102,7 @@ def environment(config: Config, run: Path, temporary: Path) -> dict[str, str]:
         values |= {
             "DS_ACCELERATOR": "cpu",
             "OMP_NUM_THREADS": "2",
-            "OMP_WAIT_POLICY": "PASSIVE",  # a thread that spins takes the core from the engine, or from the trainer
-            "GOMP_SPINCOUNT": "0",
+            **SLEEPING,
             "RAY_worker_niceness": "0",
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
