@@ -32,11 +32,11 @@ ALONE = ("tests/agent/serving/test_live_server.py", "tests/graphs/app/test_live.
 
 LONGEST = ("tests/rl/training/test_stand_ins.py", "tests/rl/training/", "tests/rl/rollout/")
 """The slow tests here are whole trainings: begun first, in this order, so that no process is left with one at the end.
-The first file's take half of the memory, so they share a process, as the tests of a file do, and one runs at a time."""
+Those of the first file need most memory: they share a process, as the tests of a file do, so one runs at a time."""
 
 MOST_PROCESSES = 4
-GIB_PER_PROCESS = 8
-"""Most of what a test takes in memory is a vLLM on the CPU; Ray ends what it started at 95 % of the machine's."""
+GIB_PER_PROCESS = 10
+"""A whole training takes 6 GiB, one of LONGEST's first file 12; Ray ends what it started at 95 % of the machine's."""
 
 
 def main(pytest_arguments: list[str]) -> int:
@@ -63,11 +63,11 @@ def main(pytest_arguments: list[str]) -> int:
 
 
 def side_by_side() -> int:
-    """How many processes test at once here: one per core and 8 GiB; one where they would share a GPU."""
+    """How many processes test at once here: one per core and 10 GiB; one where they would share a GPU."""
     if find_accelerator() == "gpu":
         return 1
-    room = psutil.virtual_memory().total / 2**30 / GIB_PER_PROCESS
-    return max(1, min(len(os.sched_getaffinity(0)), round(room), MOST_PROCESSES))
+    room = psutil.virtual_memory().total // (GIB_PER_PROCESS * 2**30)
+    return max(1, min(len(os.sched_getaffinity(0)), room, MOST_PROCESSES))
 
 
 def runs_of_pytest(arguments: list[str], processes: int) -> list[tuple[str, tuple[str, ...]]]:

@@ -64,9 +64,9 @@ def test_with_room_the_tests_run_side_by_side_and_then_those_beside_which_nothin
 
 @pytest.mark.parametrize(
     ("accelerator", "cores", "gib", "processes"),
-    [("cpu", 2, 23.4, 2), ("cpu", 1, 64, 1), ("cpu", 8, 7.6, 1), ("cpu", 8, 64, 4), ("gpu", 8, 64, 1)],
+    [("cpu", 2, 23.4, 2), ("cpu", 1, 64, 1), ("cpu", 8, 15.6, 1), ("cpu", 8, 64, 4), ("gpu", 8, 64, 1)],
 )
-def test_a_process_takes_a_core_and_eight_gib_and_no_part_of_a_gpu(
+def test_a_process_takes_a_core_and_ten_gib_and_no_part_of_a_gpu(
     monkeypatch: pytest.MonkeyPatch, accelerator: str, cores: int, gib: float, processes: int
 ) -> None:
     monkeypatch.setattr(check, "find_accelerator", lambda: accelerator)
