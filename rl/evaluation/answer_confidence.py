@@ -16,18 +16,25 @@ OPEN, CLOSE, THOUGHT = "<answer>", "</answer>", "</think>"
 
 
 def answer_probability(trajectory: Trajectory, encoder: Encoder) -> float | None:
-    """0 to 1; None where there is no answer, it was not said last, or nobody knows its log-probabilities."""
-    ledger = Ledger.from_plain(trajectory.rows[-1]) if trajectory.rows else Ledger()
-    if trajectory.answer is None or not ledger.sampled:
-        return None
-    turn = ledger.sampled[-1]
-    if any(math.isnan(value) for value in turn.logprobs):
-        return None
-    ids = ledger.ids[turn.start : turn.end]
-    text = encoder.decode(ids)
-    opens = next((tag for tag in (OPEN, THOUGHT) if tag in text), "")  # a published model answers in plain words
-    begin, end = (_first_prefix_with(tag, ids, encoder) for tag in (opens, CLOSE))
-    return math.exp(math.fsum(turn.logprobs[begin:end]))
+    """0 to 1; None where there is no answer, no conversation ends with it, or nobody knows its log-probabilities.
+
+    Where several conversations of a graph end with the answer, the last one counts that is trained.
+    """
+    for row in (*reversed(trajectory.rows), *reversed(trajectory.untrained)):
+        ledger = Ledger.from_plain(row)
+        if trajectory.answer is None or not ledger.sampled:
+            continue
+        turn = ledger.sampled[-1]
+        ids = ledger.ids[turn.start : turn.end]
+        text = encoder.decode(ids)
+        opens = next((tag for tag in (OPEN, THOUGHT) if tag in text), "")  # a published model answers in plain words
+        if trajectory.answer not in text[text.find(opens) + len(opens) :]:
+            continue
+        if any(math.isnan(value) for value in turn.logprobs):
+            return None
+        begin, end = (_first_prefix_with(tag, ids, encoder) for tag in (opens, CLOSE))
+        return math.exp(math.fsum(turn.logprobs[begin:end]))
+    return None
 
 
 def _first_prefix_with(tag: str, ids: Sequence[int], encoder: Encoder) -> int:

@@ -48,3 +48,22 @@ def test_nobody_knows_how_sure_a_chat_model_was(encoder: Encoder) -> None:
 
 def test_an_episode_that_ended_before_the_policy_spoke_has_none(encoder: Encoder) -> None:
     assert answer_probability(replace(said(encoder, "a", [0.0], None), rows=[]), encoder) is None
+
+
+def test_a_conversation_that_ends_with_something_else_is_not_asked(encoder: Encoder) -> None:
+    """A graph of several conversations: the answer may have been said in another one than the last that is trained."""
+    first, second = (
+        said(
+            encoder,
+            f"{THOUGHT}{answer}</answer>",
+            [chance] * len(encoder.encode(f"{THOUGHT}{answer}</answer>")[0]),
+            "a",
+        )
+        for answer, chance in (("upper left", -0.25), ("lower right", -0.5))
+    )
+    inside = len(encoder.encode("upper left</answer>")[0])  # that it ends there is part of it
+    both = replace(second, answer="upper left", rows=first.rows + second.rows)
+    assert answer_probability(both, encoder) == pytest.approx(math.exp(-0.25 * inside))
+    judged = replace(second, answer="upper left", untrained=first.rows)
+    assert answer_probability(judged, encoder) == pytest.approx(math.exp(-0.25 * inside))
+    assert answer_probability(replace(both, answer="I can see it"), encoder) is None  # thought, not answered
