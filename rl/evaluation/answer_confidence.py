@@ -20,9 +20,11 @@ def answer_probability(trajectory: Trajectory, encoder: Encoder) -> float | None
 
     Where several conversations of a graph end with the answer, the last one counts that is trained.
     """
+    if trajectory.answer is None:
+        return None
     for row in (*reversed(trajectory.rows), *reversed(trajectory.untrained)):
         ledger = Ledger.from_plain(row)
-        if trajectory.answer is None or not ledger.sampled:
+        if not ledger.sampled:
             continue
         turn = ledger.sampled[-1]
         ids = ledger.ids[turn.start : turn.end]

@@ -95,6 +95,17 @@ def kept_weights(run: Path, version: str) -> str:
     return load_checkpoint(run / "checkpoints" / version).files["model.safetensors"]
 
 
+def printed(run: Path) -> str:
+    """The end of what the command printed."""
+    return (run.parent / "out.txt").read_text()[-3000:]
+
+
+def resumed(run: Path, temporary: Path) -> None:
+    """The run goes on to its end, and leaves nothing behind."""
+    assert start(run, temporary, "--resume").wait() == 0, printed(run)
+    assert wait_until_quiet(run, temporary) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_a_run_that_is_cut_off_resumes_counts_each_episode_once_and_ends_with_a_report(
@@ -151,13 +162,3 @@ def test_a_run_that_is_cut_off_resumes_counts_each_episode_once_and_ends_with_a_
     answers = list(TrajectoryStore(run / "trajectories" / "trained"))
     assert [each.versions for each in answers] == [[LAST]] * TESTED
     assert list(sampled) == kept
-
-
-def printed(run: Path) -> str:
-    return (run.parent / "out.txt").read_text()[-3000:]
-
-
-def resumed(run: Path, temporary: Path) -> None:
-    """The run goes on to its end, and leaves nothing behind."""
-    assert start(run, temporary, "--resume").wait() == 0, printed(run)
-    assert wait_until_quiet(run, temporary) == []
